@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# One non-recursive Makefile. `make help` lists the targets.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC := gcc
+SANITIZE ?= 0
+V ?= 0
+
+ifeq ($(SANITIZE),1)
+BUILD := build/sanitize
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else
+BUILD := build
+SANFLAGS :=
+endif
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
+
+# Debian packages. deps.sh installs what is missing; the two lists are printed by `make help`.
+PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libprotobuf-c-dev \
+	protobuf-c-compiler protobuf-compiler libcmocka-dev libuv1-dev libssl-dev libsodium-dev jq
+LINT_PACKAGES := clang-format cppcheck shellcheck
+
+PKG_CORE := libisal libprotobuf-c libsodium libcrypto
+PKG_UV := libuv
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wvla -Wundef -Wformat=2
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSNAPLINE_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS) $(SANFLAGS) \
+	-fvisibility=hidden -pthread -I. -I$(BUILD) -MMD -MP
+LDFLAGS += $(SANFLAGS) -pthread
+
+# Evaluated only when a recipe needs them, so that `make deps` runs before they exist.
+core_libs = $(shell pkg-config --libs $(PKG_CORE))
+uv_libs = $(shell pkg-config --libs $(PKG_UV))
+dpdk_cflags = $(shell pkg-config --cflags libdpdk)
+dpdk_libs = $(shell pkg-config --libs libdpdk) -lrte_net_ring
+
+PROTOS := braft rpc snapline
+PB_SRC := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c)
+PB_HDR := $(PROTOS:%=$(BUILD)/proto/%.pb-c.h)
+
+# The layers, from the core outwards. Pure code links without DPDK, libuv and files.
+PURE_SRC := $(wildcard dataplane/base/*.c dataplane/*.c control/*.c)
+DISK_SRC := $(wildcard hugepages/*.c dataplane/file/*.c control/storage/*.c)
+RPC_SRC := $(wildcard control/rpc/*.c)
+DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
+APP_SRC := $(wildcard control/node/*.c control/cli/*.c)
+TEST_LIB_SRC := $(wildcard tests/lib/*.c)
+SIM_LIB_SRC := $(wildcard tests/sim/world/*.c)
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(patsubst $(BUILD)/%,%,$(1)))
+PB_OBJ := $(PB_SRC:.c=.o)
+PURE_OBJ := $(call objects,$(PURE_SRC))
+DISK_OBJ := $(call objects,$(DISK_SRC))
+RPC_OBJ := $(call objects,$(RPC_SRC))
+DPDK_OBJ := $(call objects,$(DPDK_SRC))
+APP_OBJ := $(call objects,$(APP_SRC))
+TEST_LIB_OBJ := $(call objects,$(TEST_LIB_SRC))
+SIM_LIB_OBJ := $(call objects,$(SIM_LIB_SRC))
+
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+SIM_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/sim/*.c))
+OS_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/*.c))
+DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
+FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
+
+.PHONY: all deps demo test check-tests lint format install uninstall clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/snapline
+
+help:
+	@echo 'make            build $(BUILD)/snapline'
+	@echo 'make demo       install what is missing, build, run the main job'
+	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make lint       formatting, cppcheck, shellcheck, layer rules'
+	@echo 'make deps       install the Debian packages:'
+	@echo '                $(PACKAGES) $(LINT_PACKAGES)'
+	@echo 'make install    to $$(DESTDIR)$$(PREFIX); make uninstall takes it back'
+	@echo 'make clean      remove build/'
+	@echo 'V=1 shows commands, SANITIZE=1 builds with ASan and UBSan into build/sanitize'
+
+# ---- packages ------------------------------------------------------------------------------
+
+deps:
+	$(Q)tests/lib/deps.sh $(PACKAGES) $(LINT_PACKAGES)
+
+# ---- objects -------------------------------------------------------------------------------
+
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
+	$(call say,PROTO,$<)
+	@mkdir -p $(@D)
+	$(Q)protoc-c -Iproto --c_out=$(BUILD)/proto $<
+
+# Generated code is compiled without our warnings.
+$(PB_OBJ): %.o: %.c
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(SANFLAGS) -I$(BUILD) -I$(BUILD)/proto -c -o $@ $<
+
+$(DPDK_OBJ) $(DPDK_TESTS:%=%.o): EXTRA_CFLAGS = $(dpdk_cflags) -Wno-undef
+
+$(BUILD)/%.o: %.c | $(PB_HDR)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EXTRA_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# ---- programs ------------------------------------------------------------------------------
+
+$(BUILD)/snapline: $(APP_OBJ) $(RPC_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) $(dpdk_libs)
+
+# The link line is the proof of purity: unit and sim tests get no DPDK, libuv or disk code.
+$(UNIT_TESTS): %: %.o $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
+
+$(SIM_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
+
+$(FUZZ_TESTS): %: %.o $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
+
+$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) -lcmocka
+
+$(DPDK_TESTS): %: %.o $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(dpdk_libs) -lcmocka
+
+# ---- running -------------------------------------------------------------------------------
+
+demo:
+	$(Q)tests/lib/deps.sh $(PACKAGES)
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)tests/e2e/demo.sh $(BUILD)/snapline
+
+test:
+	$(Q)tests/lib/deps.sh $(PACKAGES)
+	$(Q)$(MAKE) --no-print-directory -j2 all check-tests
+	$(Q)tests/run.sh $(BUILD)
+
+check-tests: $(C_TESTS)
+
+# ---- quality -------------------------------------------------------------------------------
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+SH_FILES = $(shell git ls-files '*.sh' .ci/run)
+
+lint:
+	$(Q)tests/lib/deps.sh $(PACKAGES) $(LINT_PACKAGES)
+	$(call say,FMT,'clang-format --dry-run')
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(call say,CHECK,cppcheck)
+	$(Q)mkdir -p $(BUILD)/cppcheck
+	$(Q)cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j2 \
+		--cppcheck-build-dir=$(BUILD)/cppcheck \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem \
+		-I. $(filter %.c,$(C_FILES))
+	$(call say,CHECK,shellcheck)
+	$(Q)shellcheck $(SH_FILES)
+	$(call say,CHECK,tests/layers.sh)
+	$(Q)tests/layers.sh
+
+format:
+	$(Q)clang-format -i $(C_FILES)
+
+install: all
+	install -D -m 755 $(BUILD)/snapline $(DESTDIR)$(PREFIX)/bin/snapline
+	install -D -m 755 hugepages/hugepages.sh $(DESTDIR)$(PREFIX)/libexec/snapline/hugepages.sh
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/snapline $(DESTDIR)$(PREFIX)/libexec/snapline/hugepages.sh
+
+clean:
+	$(Q)rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

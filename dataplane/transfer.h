@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control plane's only door to the data plane: orders down, reports up.
+ *
+ *   transfer_open ─► transfer_reserve ─► transfer_start ─► (reports) ─► transfer_stop
+ *
+ * All functions are called from one thread, the control thread. Orders and reports travel
+ * over SPSC rings; `wake` is called from worker threads when a report is waiting. What a
+ * session refers to (manifest, store object) belongs to the caller and must outlive the
+ * REPORT_STOPPED that answers transfer_stop. */
+#ifndef TRANSFER_H
+#define TRANSFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/fault.h"
+#include "dataplane/manifest.h"
+#include "dataplane/store.h"
+
+struct transfer;
+
+enum {
+	TRANSFER_DEVICES_MAX = 8,
+	TRANSFER_KEY_LEN = 16,
+	TRANSFER_NONCE_LEN = 32,
+};
+
+struct transfer_device {
+	const char *dev;    /* PCI address or DPDK vdev arguments */
+	uint8_t ip[4];      /* IPv4, network byte order */
+	uint8_t prefix_len; /* 0 to 32 */
+	uint8_t gateway[4]; /* all zero: none */
+	uint32_t mtu;       /* bytes; 0: what the device says */
+};
+
+struct transfer_options {
+	const struct transfer_device *devices;
+	uint32_t ndevices;
+	uint32_t buffers;     /* chunk buffers a worker, shared by all its sessions */
+	uint32_t buffer_size; /* bytes; a snapshot with larger chunks is refused */
+	uint32_t window;      /* packets in flight a session, at most 1024 */
+	nsec stall_timeout;   /* no packet from the peer for so long: -ETIMEDOUT */
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+};
+
+struct transfer_endpoint {
+	uint8_t ip[4];
+	uint8_t prefix_len;
+	uint16_t port; /* UDP, host byte order */
+	uint32_t slice_size;
+};
+
+enum transfer_role { TRANSFER_SEND, TRANSFER_RECEIVE };
+
+struct transfer_session {
+	enum transfer_role role;
+	uint32_t device;     /* which of the node's devices */
+	uint32_t session_id; /* ours, from transfer_reserve */
+	uint32_t peer_session_id;
+	uint8_t peer_ip[4];
+	uint16_t peer_port;
+	uint32_t slice_size;               /* bytes, a multiple of 64 */
+	uint8_t tx_key[TRANSFER_KEY_LEN];  /* for packets we send */
+	uint8_t rx_key[TRANSFER_KEY_LEN];  /* for packets we receive */
+	const struct manifest *manifest;
+	struct store_object *object;
+	const uint64_t *have; /* receive: bitmap of chunks already there; NULL: none */
+};
+
+enum transfer_event {
+	REPORT_DONE,    /* receive: every chunk is written (not yet synced) */
+	REPORT_FAILED,  /* code says why; the session stays until transfer_stop */
+	REPORT_STOPPED, /* the session is gone, nothing refers to its objects any more */
+};
+
+struct transfer_report {
+	enum transfer_event event;
+	uint32_t session_id;
+	int code;       /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
+	                   a store_completion error */
+	bool by_peer;   /* the peer said so in a CLOSE */
+	uint32_t chunk; /* the chunk it happened on; UINT32_MAX: none */
+};
+
+/* A snapshot of single-writer counters; each is exact, together they may be a packet apart. */
+struct transfer_stats {
+	uint64_t bytes_done;    /* receive: written; send: acknowledged */
+	uint64_t bytes_resent;  /* send: payload sent more than once; receive: payload dropped
+	                           as duplicate */
+	uint64_t bytes_reused;  /* receive: already there or known to be zero */
+	uint64_t wire_bytes;    /* frames sent and received, with Ethernet overhead */
+	uint64_t packets_lost;  /* send: declared lost */
+	uint64_t packets_bad;   /* dropped: MAC, CRC, bounds */
+};
+
+/* Starts the EAL, the ports and one worker thread a device. Once a process: DPDK cannot be
+ * started again. Returns 0, -ENODEV (a device does not exist or won't start), -ENOMEM, or
+ * -EINVAL, with the remedy in fault. */
+int transfer_open(
+	struct transfer **transfer, const struct transfer_options *options, struct fault *fault);
+
+/* Stops the workers and releases everything. Sessions still open end without a report. */
+void transfer_close(struct transfer *transfer);
+
+uint32_t transfer_count_devices(const struct transfer *transfer);
+void transfer_get_endpoint(
+	const struct transfer *transfer, uint32_t device, struct transfer_endpoint *endpoint);
+
+/* Takes a free session slot. Returns 0, or -EBUSY when all are in use. */
+int transfer_reserve(struct transfer *transfer, uint32_t *session_id);
+/* Gives back a reserved slot that was never started. */
+void transfer_release(struct transfer *transfer, uint32_t session_id);
+
+/* Returns 0, or -EAGAIN when the worker's order ring is full. */
+int transfer_start(struct transfer *transfer, const struct transfer_session *session);
+int transfer_stop(struct transfer *transfer, uint32_t session_id);
+
+/* Takes the next report. Returns false when there is none. */
+bool transfer_next_report(struct transfer *transfer, struct transfer_report *report);
+
+void transfer_get_stats(const struct transfer *transfer, uint32_t session_id,
+	struct transfer_stats *stats);
+
+#endif
