@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The metadata table of a snapshot, braft's __raft_snapshot_meta: SnapshotMeta and the list of
- * files with their LocalFileMeta. Sorted by name, byte-wise, as braft's std::map is.
+/* The metadata table of a snapshot, braft's __raft_snapshot_meta: SnapshotMeta and the
+ * list of files with their LocalFileMeta. Sorted by name, byte-wise, as braft's std::map
+ * is.
  *
- * On disk it is framed as braft's ProtoBufFile: u32 big-endian length, then LocalSnapshotPbMeta.
- * On the wire it is the bare LocalSnapshotPbMeta with every `source` cleared. */
+ * On disk it is framed as braft's ProtoBufFile: u32 big-endian length, then
+ * LocalSnapshotPbMeta. On the wire it is the bare LocalSnapshotPbMeta with every `source`
+ * cleared. */
 #ifndef TABLE_H
 #define TABLE_H
 
@@ -52,8 +54,8 @@ int table_add_file(struct table *table, const char *name, const char *checksum);
 const struct table_file *table_find(const struct table *table, const char *name);
 
 /* LocalSnapshotPbMeta bytes, bit-compatible with braft: every file entry carries its meta
- * sub-message even if empty. as_remote clears the sources. *bytes is malloc'ed; the caller
- * frees it. Returns 0 or -ENOMEM. */
+ * sub-message even if empty. as_remote clears the sources. *bytes is malloc'ed; the
+ * caller frees it. Returns 0 or -ENOMEM. */
 int table_encode(const struct table *table, bool as_remote, uint8_t **bytes, size_t *len);
 /* Returns 0, -EBADMSG (not a table, no meta, a name name_check refuses, a name twice), or
  * -ENOMEM. table must not be initialised; table_fini after success. */

@@ -4,9 +4,10 @@
  *   files, by name:   a(6 KiB)  b(700 MiB)  c(1 KiB)  d(empty)
  *   chunks:          | a c |  b 0  |  b 1  | …  |  b 699  |
  *
- * Files smaller than a chunk are packed first, in name order, each whole inside one chunk;
- * files of a chunk or more follow, each from a chunk boundary. Empty files have no chunk.
- * The layout is a function of names, sizes and chunk size alone, so two nodes agree on it.
+ * Files smaller than a chunk are packed first, in name order, each whole inside one
+ * chunk; files of a chunk or more follow, each from a chunk boundary. Empty files have no
+ * chunk. The layout is a function of names, sizes and chunk size alone, so two nodes
+ * agree on it.
  *
  * Read-only after manifest_layout / manifest_decode; any thread may read it then. */
 #ifndef MANIFEST_H
@@ -48,10 +49,10 @@ struct manifest {
 	uint32_t chunk_size; /* bytes */
 	uint32_t nchunks;
 	uint32_t nfiles;
-	uint64_t bytes;               /* sum of the sizes */
-	struct manifest_file *files;  /* sorted by name */
-	uint32_t *order;              /* non-empty files by position: indexes into files */
-	uint32_t norder;              /* entries in order */
+	uint64_t bytes;              /* sum of the sizes */
+	struct manifest_file *files; /* sorted by name */
+	uint32_t *order;             /* non-empty files by position: indexes into files */
+	uint32_t norder;             /* entries in order */
 	struct manifest_leaf *leaves; /* nchunks */
 	uint8_t root[MANIFEST_ROOT_LEN];
 };
@@ -74,12 +75,13 @@ struct manifest_cursor {
 int manifest_init(struct manifest *manifest, uint32_t chunk_size, struct fault *fault);
 void manifest_fini(struct manifest *manifest);
 
-/* Adds a file; any order. Returns 0, -EINVAL for a name that name_check refuses, or -ENOMEM. */
-int manifest_add(struct manifest *manifest, const char *name, uint64_t size, uint32_t mode,
-	struct fault *fault);
+/* Adds a file; any order. Returns 0, -EINVAL for a name that name_check refuses, or
+ * -ENOMEM. */
+int manifest_add(struct manifest *manifest, const char *name, uint64_t size,
+	uint32_t mode, struct fault *fault);
 
-/* Sorts the files, assigns chunks, allocates zeroed leaves. Returns 0, -EINVAL for two files
- * of one name, -EFBIG for more than 2^31 chunks, or -ENOMEM. */
+/* Sorts the files, assigns chunks, allocates zeroed leaves. Returns 0, -EINVAL for two
+ * files of one name, -EFBIG for more than 2^31 chunks, or -ENOMEM. */
 int manifest_layout(struct manifest *manifest, struct fault *fault);
 
 /* Bytes in a chunk: from 1 to chunk_size. */
@@ -94,9 +96,10 @@ bool manifest_next_extent(const struct manifest *manifest, struct manifest_curso
 /* The leaf of a chunk's bytes. */
 struct manifest_leaf manifest_leaf_of(const uint8_t *bytes, uint32_t len);
 
-/* A relative path that stays inside the snapshot: not empty, at most 4095 bytes, no leading
- * or trailing '/', no empty, "." or ".." component, no control character, valid UTF-8, and
- * not one of the reserved names in its first component. Returns 0 or -EINVAL with the reason. */
+/* A relative path that stays inside the snapshot: not empty, at most 4095 bytes, no
+ * leading or trailing '/', no empty, "." or ".." component, no control character, valid
+ * UTF-8, and not one of the reserved names in its first component. Returns 0 or -EINVAL
+ * with the reason. */
 int name_check(const char *name, struct fault *fault);
 
 #endif

@@ -3,7 +3,8 @@
  *
  *      worker ── tx(burst) ──► nic (DPDK, or a simulated link) ── rx(burst) ──► worker
  *
- * One worker uses one nic, from one thread. Calls are made once a burst, never a packet. */
+ * One worker uses one nic, from one thread. Calls are made once a burst, never a packet.
+ */
 #ifndef NIC_H
 #define NIC_H
 
@@ -32,7 +33,8 @@ struct nic_ops {
 	/* Takes up to max (<= NIC_BURST) frames. They stay valid until release. */
 	int (*rx)(void *self, struct nic_rx frames[], int max);
 	void (*release)(void *self, struct nic_rx frames[], int count);
-	/* Returns how many of the first frames were taken; the rest is offered again later. */
+	/* Returns how many of the first frames were taken; the rest is offered again
+	 * later. */
 	int (*tx)(void *self, const struct nic_tx frames[], int count);
 };
 

@@ -3,7 +3,8 @@
  *
  * Requests are queued and complete later, in any order. One worker uses one store, from
  * one thread; the adapter does the blocking work elsewhere. A chunk may lie in several
- * files (small files share one): the adapter asks the object's manifest for the extents. */
+ * files (small files share one): the adapter asks the object's manifest for the extents.
+ */
 #ifndef STORE_H
 #define STORE_H
 
@@ -19,7 +20,7 @@ struct store_request {
 	uint64_t cookie;             /* returned in the completion */
 	enum store_op op;
 	uint32_t chunk;
-	uint8_t *buf;        /* manifest_chunk_len bytes; the adapter's until completion */
+	uint8_t *buf; /* manifest_chunk_len bytes; the adapter's until completion */
 	uint32_t slice_size; /* reads: length of a slice, bytes; 0 for no slice CRCs */
 	uint32_t *slice_crc; /* reads: receives CRC32C of each slice */
 };

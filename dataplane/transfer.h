@@ -60,9 +60,9 @@ struct transfer_session {
 	uint32_t peer_session_id;
 	uint8_t peer_ip[4];
 	uint16_t peer_port;
-	uint32_t slice_size;               /* bytes, a multiple of 64 */
-	uint8_t tx_key[TRANSFER_KEY_LEN];  /* for packets we send */
-	uint8_t rx_key[TRANSFER_KEY_LEN];  /* for packets we receive */
+	uint32_t slice_size;              /* bytes, a multiple of 64 */
+	uint8_t tx_key[TRANSFER_KEY_LEN]; /* for packets we send */
+	uint8_t rx_key[TRANSFER_KEY_LEN]; /* for packets we receive */
 	const struct manifest *manifest;
 	struct store_object *object;
 	const uint64_t *have; /* receive: bitmap of chunks already there; NULL: none */
@@ -77,35 +77,36 @@ enum transfer_event {
 struct transfer_report {
 	enum transfer_event event;
 	uint32_t session_id;
-	int code;       /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
-	                   a store_completion error */
-	bool by_peer;   /* the peer said so in a CLOSE */
+	int code;     /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
+			 a store_completion error */
+	bool by_peer; /* the peer said so in a CLOSE */
 	uint32_t chunk; /* the chunk it happened on; UINT32_MAX: none */
 };
 
-/* A snapshot of single-writer counters; each is exact, together they may be a packet apart. */
+/* A snapshot of single-writer counters; each is exact, together they may be a packet
+ * apart. */
 struct transfer_stats {
-	uint64_t bytes_done;    /* receive: written; send: acknowledged */
-	uint64_t bytes_resent;  /* send: payload sent more than once; receive: payload dropped
-	                           as duplicate */
-	uint64_t bytes_reused;  /* receive: already there or known to be zero */
-	uint64_t wire_bytes;    /* frames sent and received, with Ethernet overhead */
-	uint64_t packets_lost;  /* send: declared lost */
-	uint64_t packets_bad;   /* dropped: MAC, CRC, bounds */
+	uint64_t bytes_done;   /* receive: written; send: acknowledged */
+	uint64_t bytes_resent; /* send: payload sent more than once; receive: payload
+				  dropped as duplicate */
+	uint64_t bytes_reused; /* receive: already there or known to be zero */
+	uint64_t wire_bytes;   /* frames sent and received, with Ethernet overhead */
+	uint64_t packets_lost; /* send: declared lost */
+	uint64_t packets_bad;  /* dropped: MAC, CRC, bounds */
 };
 
-/* Starts the EAL, the ports and one worker thread a device. Once a process: DPDK cannot be
- * started again. Returns 0, -ENODEV (a device does not exist or won't start), -ENOMEM, or
- * -EINVAL, with the remedy in fault. */
-int transfer_open(
-	struct transfer **transfer, const struct transfer_options *options, struct fault *fault);
+/* Starts the EAL, the ports and one worker thread a device. Once a process: DPDK cannot
+ * be started again. Returns 0, -ENODEV (a device does not exist or won't start), -ENOMEM,
+ * or -EINVAL, with the remedy in fault. */
+int transfer_open(struct transfer **transfer, const struct transfer_options *options,
+	struct fault *fault);
 
 /* Stops the workers and releases everything. Sessions still open end without a report. */
 void transfer_close(struct transfer *transfer);
 
 uint32_t transfer_count_devices(const struct transfer *transfer);
-void transfer_get_endpoint(
-	const struct transfer *transfer, uint32_t device, struct transfer_endpoint *endpoint);
+void transfer_get_endpoint(const struct transfer *transfer, uint32_t device,
+	struct transfer_endpoint *endpoint);
 
 /* Takes a free session slot. Returns 0, or -EBUSY when all are in use. */
 int transfer_reserve(struct transfer *transfer, uint32_t *session_id);

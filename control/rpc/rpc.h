@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* PRPC (baidu_std) calls over libuv sockets: TCP "HOST:PORT" or "unix:PATH".
  *
- * Many calls share a connection and are answered in any order; a call may stay unanswered for
- * hours while others pass it. Everything here runs on the loop's thread, and every callback
- * is made from the loop, never from inside the function that caused it. */
+ * Many calls share a connection and are answered in any order; a call may stay unanswered
+ * for hours while others pass it. Everything here runs on the loop's thread, and every
+ * callback is made from the loop, never from inside the function that caused it. */
 #ifndef RPC_H
 #define RPC_H
 
@@ -37,21 +37,24 @@ enum {
 enum { RPC_NO_TIMEOUT = -1 };
 
 struct rpc_method {
-	const char *service; /* full name: "braft.RaftService"; the short name matches too */
+	const char
+		*service; /* full name: "braft.RaftService"; the short name matches too */
 	const char *method;
 	/* Must lead to exactly one rpc_call_reply or rpc_call_fail, now or later. */
 	void (*handler)(void *ctx, struct rpc_call *call);
 };
 
-/* Listens. methods ends with an all-NULL entry and outlives the server. Unknown services and
- * methods are answered with ENOSERVICE/ENOMETHOD. A stale unix socket file is replaced, a
- * living one is not. Returns 0, -EINVAL (address), -EADDRINUSE, -EACCES …, with the remedy. */
-int rpc_server_open(struct rpc_server **server, struct uv_loop_s *loop, const char *address,
-	const struct rpc_method *methods, void *ctx, struct fault *fault);
+/* Listens. methods ends with an all-NULL entry and outlives the server. Unknown services
+ * and methods are answered with ENOSERVICE/ENOMETHOD. A stale unix socket file is
+ * replaced, a living one is not. Returns 0, -EINVAL (address), -EADDRINUSE, -EACCES …,
+ * with the remedy. */
+int rpc_server_open(struct rpc_server **server, struct uv_loop_s *loop,
+	const char *address, const struct rpc_method *methods, void *ctx,
+	struct fault *fault);
 /* The port bound, for addresses with port 0. */
 uint16_t rpc_server_port(const struct rpc_server *server);
-/* Closes all connections; calls still open may be replied to, without effect. Freed by the
- * loop's next iterations. */
+/* Closes all connections; calls still open may be replied to, without effect. Freed by
+ * the loop's next iterations. */
 void rpc_server_close(struct rpc_server *server);
 
 struct rpc_bytes rpc_call_message(const struct rpc_call *call);
@@ -71,17 +74,18 @@ void rpc_call_fail(struct rpc_call *call, int code, const char *format, ...)
 	PRINTF_LIKE(3, 4);
 
 struct rpc_result {
-	int code;         /* 0, or the wire code; connection trouble: EHOSTDOWN 112 (could not
-	                     connect), RPC_EFAILEDSOCKET (broken while waiting), RPC_ERPCTIMEDOUT */
-	const char *text; /* never NULL; what went wrong, naming the address */
+	int code; /* 0, or the wire code; connection trouble: EHOSTDOWN 112 (could not
+		     connect), RPC_EFAILEDSOCKET (broken while waiting), RPC_ERPCTIMEDOUT
+		   */
+	const char *text;            /* never NULL; what went wrong, naming the address */
 	struct rpc_bytes message;    /* valid during the callback */
 	struct rpc_bytes attachment; /* valid during the callback */
 };
 
-/* Connects at the first call and again at the first call after a break. Returns 0, -EINVAL
- * for an address that does not parse, or -ENOMEM. */
-int rpc_client_open(struct rpc_client **client, struct uv_loop_s *loop, const char *address,
-	struct fault *fault);
+/* Connects at the first call and again at the first call after a break. Returns 0,
+ * -EINVAL for an address that does not parse, or -ENOMEM. */
+int rpc_client_open(struct rpc_client **client, struct uv_loop_s *loop,
+	const char *address, struct fault *fault);
 /* Calls still open end without their callback. Freed by the loop's next iterations. */
 void rpc_client_close(struct rpc_client *client);
 

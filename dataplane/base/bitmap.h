@@ -49,7 +49,8 @@ static inline uint32_t bitmap_count(const uint64_t *map, uint32_t nbits)
 }
 
 /* The first clear bit in [from, nbits), or nbits when there is none. */
-static inline uint32_t bitmap_next_clear(const uint64_t *map, uint32_t from, uint32_t nbits)
+static inline uint32_t bitmap_next_clear(
+	const uint64_t *map, uint32_t from, uint32_t nbits)
 {
 	while (from < nbits) {
 		uint64_t clear = ~map[from / 64] >> (from % 64);

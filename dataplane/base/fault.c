@@ -32,5 +32,6 @@ void fault_prefix(struct fault *fault, const char *format, ...)
 	va_end(args);
 	if (used < 0 || (size_t)used >= sizeof(fault->text))
 		return;
-	(void)snprintf(fault->text + used, sizeof(fault->text) - (size_t)used, ": %s", old);
+	(void)snprintf(
+		fault->text + used, sizeof(fault->text) - (size_t)used, ": %s", old);
 }

@@ -2,8 +2,9 @@
 /* What went wrong, as a code for programs and one line for a person.
  *
  * The function that knows the detail fills it in once, naming the object and the remedy;
- * everyone above passes it on unchanged, to a log line, an RPC's error_text or a terminal.
- * The first fault wins: a later one on the same object is a consequence and is dropped. */
+ * everyone above passes it on unchanged, to a log line, an RPC's error_text or a
+ * terminal. The first fault wins: a later one on the same object is a consequence and is
+ * dropped. */
 #ifndef FAULT_H
 #define FAULT_H
 
@@ -15,7 +16,8 @@ struct fault {
 };
 
 /* Records code and text unless a fault is recorded already. A NULL fault is allowed: the
- * caller wants the code only. Returns code, so that it can be returned on the same line. */
+ * caller wants the code only. Returns code, so that it can be returned on the same line.
+ */
 int fault_set(struct fault *fault, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "text: " before the recorded text. Does nothing when no fault is recorded. */

@@ -33,7 +33,8 @@ bool ring_put(struct ring *ring, const void *element)
 
 	if (head - tail > ring->mask)
 		return false;
-	memcpy(ring->slots + (size_t)(head & ring->mask) * ring->size, element, ring->size);
+	memcpy(ring->slots + (size_t)(head & ring->mask) * ring->size, element,
+		ring->size);
 	/* release: the element is visible before the new head is */
 	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
 	return true;
@@ -47,7 +48,8 @@ bool ring_take(struct ring *ring, void *element)
 
 	if (head == tail)
 		return false;
-	memcpy(element, ring->slots + (size_t)(tail & ring->mask) * ring->size, ring->size);
+	memcpy(element, ring->slots + (size_t)(tail & ring->mask) * ring->size,
+		ring->size);
 	/* release: our copy is done before the writer may reuse the slot */
 	atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
 	return true;
@@ -56,5 +58,5 @@ bool ring_take(struct ring *ring, void *element)
 bool ring_is_empty(const struct ring *ring)
 {
 	return atomic_load_explicit(&ring->head, memory_order_acquire) ==
-		atomic_load_explicit(&ring->tail, memory_order_acquire);
+	       atomic_load_explicit(&ring->tail, memory_order_acquire);
 }

@@ -28,7 +28,8 @@ void ring_fini(struct ring *ring);
 /* Copies *element in. Returns false when the ring is full. Writing thread only. */
 bool ring_put(struct ring *ring, const void *element);
 
-/* Copies the oldest element out. Returns false when the ring is empty. Reading thread only. */
+/* Copies the oldest element out. Returns false when the ring is empty. Reading thread
+ * only. */
 bool ring_take(struct ring *ring, void *element);
 
 /* May be stale by the time it returns; exact for the reading thread when false. */

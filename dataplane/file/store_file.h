@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The store port on ordinary files: one thread does the blocking reads and writes.
  *
- * The worker thread submits and polls; the store's own thread opens files, preads, pwrites.
- * It sleeps when there is nothing to do. */
+ * The worker thread submits and polls; the store's own thread opens files, preads,
+ * pwrites. It sleeps when there is nothing to do. */
 #ifndef STORE_FILE_H
 #define STORE_FILE_H
 
@@ -10,15 +10,16 @@
 #include "dataplane/manifest.h"
 #include "dataplane/store.h"
 
-/* Starts the thread. Fills *store. Returns 0, -ENOMEM or -EAGAIN (no thread to be had). */
+/* Starts the thread. Fills *store. Returns 0, -ENOMEM or -EAGAIN (no thread to be had).
+ */
 int store_file_open(struct store *store, struct fault *fault);
 /* Ends the thread after the requests under way. No request may be submitted after. */
 void store_file_close(struct store *store);
 
 /* Opens a snapshot directory for reading or writing of ranges. Files are opened at first
- * use and a bounded number is kept open. When writing, files already exist with their final
- * size (storage creates them). The manifest belongs to the caller and must outlive the
- * object. Returns 0, or the errno of open(2). */
+ * use and a bounded number is kept open. When writing, files already exist with their
+ * final size (storage creates them). The manifest belongs to the caller and must outlive
+ * the object. Returns 0, or the errno of open(2). */
 int store_object_open(struct store_object **object, const char *path,
 	const struct manifest *manifest, struct fault *fault);
 /* No request may refer to it any more. */
