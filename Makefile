@@ -100,7 +100,7 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
 	$(Q)protoc-c -Iproto --c_out=$(BUILD)/proto $<
 
 # Generated code is compiled without our warnings.
-$(PB_OBJ): %.o: %.c
+$(PB_OBJ): %.o: %.c | $(PB_HDR)
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(SANFLAGS) -I$(BUILD) -I$(BUILD)/proto -c -o $@ $<
 
@@ -154,8 +154,8 @@ check-tests: $(C_TESTS)
 
 # ---- quality -------------------------------------------------------------------------------
 
-C_FILES = $(shell git ls-files '*.c' '*.h')
-SH_FILES = $(shell git ls-files '*.sh' .ci/run)
+C_FILES = $(shell find control dataplane hugepages tests bench -name '*.[ch]' | sort)
+SH_FILES = $(shell find hugepages tests bench -name '*.sh' | sort) .ci/run
 
 lint:
 	$(Q)tests/lib/deps.sh $(PACKAGES) $(LINT_PACKAGES)
@@ -168,7 +168,7 @@ lint:
 		--enable=warning,performance,portability --suppress=missingIncludeSystem \
 		-I. $(filter %.c,$(C_FILES))
 	$(call say,CHECK,shellcheck)
-	$(Q)shellcheck $(SH_FILES)
+	$(Q)shellcheck -x -P SCRIPTDIR $(SH_FILES)
 	$(call say,CHECK,tests/layers.sh)
 	$(Q)tests/layers.sh
 
