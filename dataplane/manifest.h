@@ -75,13 +75,14 @@ struct manifest_cursor {
 int manifest_init(struct manifest *manifest, uint32_t chunk_size, struct fault *fault);
 void manifest_fini(struct manifest *manifest);
 
-/* Adds a file; any order. Returns 0, -EINVAL for a name that name_check refuses, or
- * -ENOMEM. */
+/* Adds a file; any order. Returns 0, -EINVAL for a name that name_check refuses, -EFBIG
+ * when the sizes no longer add up to a file offset, or -ENOMEM. */
 int manifest_add(struct manifest *manifest, const char *name, uint64_t size,
 	uint32_t mode, struct fault *fault);
 
 /* Sorts the files, assigns chunks, allocates zeroed leaves. Returns 0, -EINVAL for two
- * files of one name, -EFBIG for more than 2^31 chunks, or -ENOMEM. */
+ * files of one name or a file that is another's directory, -EFBIG for more than 2^31
+ * chunks, or -ENOMEM. */
 int manifest_layout(struct manifest *manifest, struct fault *fault);
 
 /* Bytes in a chunk: from 1 to chunk_size. */
@@ -93,13 +94,33 @@ void manifest_extents(
 bool manifest_next_extent(const struct manifest *manifest, struct manifest_cursor *cursor,
 	struct manifest_extent *extent);
 
+/* Chunks a file has a part in: 0 for an empty one. */
+uint32_t manifest_file_chunks(
+	const struct manifest *manifest, const struct manifest_file *file);
+
+/* The file of that name, NULL when there is none. */
+const struct manifest_file *manifest_find(
+	const struct manifest *manifest, const char *name);
+
 /* The leaf of a chunk's bytes. */
 struct manifest_leaf manifest_leaf_of(const uint8_t *bytes, uint32_t len);
 
-/* A relative path that stays inside the snapshot: not empty, at most 4095 bytes, no
- * leading or trailing '/', no empty, "." or ".." component, no control character, valid
- * UTF-8, and not one of the reserved names in its first component. Returns 0 or -EINVAL
- * with the reason. */
+enum {
+	NAME_DEPTH_MAX =
+		64,        /* components: bounds every recursion over a snapshot's tree */
+	NAME_QUOTED = 160, /* bytes that suit a fault's text */
+};
+
+/* A relative path that stays inside the snapshot: not empty, at most 4095 bytes and
+ * NAME_DEPTH_MAX components, no leading or trailing '/', no empty, "." or ".." component,
+ * no control character, valid UTF-8, and not reserved in its first component
+ * (__raft_snapshot_meta, its .tmp, __snapline_*; so a table's entry MANIFEST_NAME is not
+ * put to it). Returns 0 or -EINVAL with the reason. */
 int name_check(const char *name, struct fault *fault);
+
+/* Writes a name from outside as it may be shown to a person: control characters and
+ * malformed UTF-8 as \xNN, cut with "..." where it does not fit. size is at least 12.
+ * Returns text. */
+const char *name_quote(char *text, size_t size, const char *name);
 
 #endif
