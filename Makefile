@@ -45,8 +45,8 @@ PB_SRC := $(PROTOS:%=$(BUILD)/proto/%.pb-c.c)
 PB_HDR := $(PROTOS:%=$(BUILD)/proto/%.pb-c.h)
 
 # The layers, from the core outwards. Pure code links without DPDK, libuv and files.
-PURE_SRC := $(wildcard dataplane/base/*.c dataplane/*.c control/*.c)
-DISK_SRC := $(wildcard hugepages/*.c dataplane/file/*.c control/storage/*.c)
+PURE_SRC := $(wildcard dataplane/base/*.c dataplane/*.c control/*.c) hugepages/arena.c hugepages/pool.c
+DISK_SRC := hugepages/arena_mmap.c $(wildcard dataplane/file/*.c control/storage/*.c)
 RPC_SRC := $(wildcard control/rpc/*.c)
 DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
 APP_SRC := $(wildcard control/node/*.c control/cli/*.c)

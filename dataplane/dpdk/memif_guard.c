@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/memif_guard.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_alarm.h>
+
+enum { GUARDS_MAX = 64 };
+
+/* munmap has no context argument, so this is the one place where the data plane keeps
+ * state of the process. */
+static struct {
+	_Atomic pid_t interrupt_tid; /* 0: not known yet, nobody waits */
+	_Atomic(struct memif_guard *) guards[GUARDS_MAX];
+} state;
+
+static void learn_tid(void *unused)
+{
+	(void)unused;
+	/* release: nothing to publish but the number itself, memif_guard_start waits */
+	atomic_store_explicit(
+		&state.interrupt_tid, (pid_t)syscall(SYS_gettid), memory_order_release);
+}
+
+int memif_guard_start(struct fault *fault)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	if (rte_eal_alarm_set(1, learn_tid, NULL) != 0)
+		return fault_set(fault, -ETIMEDOUT, "DPDK's alarm cannot be set");
+	for (int i = 0; i < 5000; i++) {
+		if (atomic_load_explicit(&state.interrupt_tid, memory_order_acquire) != 0)
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return fault_set(
+		fault, -ETIMEDOUT, "DPDK's interrupt thread did not answer in 5 s");
+}
+
+int memif_guard_add(struct memif_guard *guard)
+{
+	atomic_store_explicit(&guard->seq, 0, memory_order_relaxed);
+	for (int i = 0; i < GUARDS_MAX; i++) {
+		struct memif_guard *none = NULL;
+
+		/* seq_cst: the guard counts before its worker's first burst */
+		if (atomic_compare_exchange_strong(&state.guards[i], &none, guard))
+			return 0;
+	}
+	return -ENOSPC;
+}
+
+void memif_guard_remove(struct memif_guard *guard)
+{
+	for (int i = 0; i < GUARDS_MAX; i++) {
+		struct memif_guard *found = guard;
+
+		if (atomic_compare_exchange_strong(&state.guards[i], &found, NULL))
+			return;
+	}
+}
+
+static void wait_for_bursts(void)
+{
+	/* full fence: the flag cleared by the driver is visible before we look whether
+	 * a worker is inside a burst */
+	atomic_thread_fence(memory_order_seq_cst);
+	for (int i = 0; i < GUARDS_MAX; i++) {
+		struct memif_guard *guard = atomic_load(&state.guards[i]);
+		uint32_t seq;
+
+		if (guard == NULL)
+			continue;
+		seq = atomic_load(&guard->seq);
+		if (seq % 2 == 0)
+			continue;
+		/* acquire: pairs with the release in memif_guard_leave. The burst may
+		 * have been preempted, so give way to it. */
+		while (atomic_load_explicit(&guard->seq, memory_order_acquire) == seq)
+			(void)sched_yield();
+	}
+}
+
+/* Takes the place of libc's for every library of the process. */
+__attribute__((visibility("default"))) int munmap(void *addr, size_t len)
+{
+	pid_t tid = atomic_load_explicit(&state.interrupt_tid, memory_order_acquire);
+
+	if (tid != 0 && (pid_t)syscall(SYS_gettid) == tid)
+		wait_for_bursts();
+	return (int)syscall(SYS_munmap, addr, len);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/nic_port.h"
+
+#include <string.h>
+
+static_assert(offsetof(struct nic_dpdk, guard) == 0, "the guard is alone on its line");
+static_assert(offsetof(struct nic_dpdk, state) % 64 == 0, "and so is what is written");
+
+static inline bool may_burst(const struct nic_dpdk *self)
+{
+	/* acquire: pairs with the release of the thread that restarted the port */
+	return atomic_load_explicit(&self->state, memory_order_acquire) == PORT_UP;
+}
+
+/* Offers what the device did not take last time. Returns whether nothing is left. */
+static bool flush(struct nic_dpdk *self)
+{
+	uint16_t sent;
+
+	if (likely(self->npending == 0))
+		return true;
+	memif_guard_enter(&self->guard);
+	sent = rte_eth_tx_burst(self->port, 0, self->pending, (uint16_t)self->npending);
+	memif_guard_leave(&self->guard);
+	self->npending -= sent;
+	memmove(self->pending, self->pending + sent,
+		self->npending * sizeof(self->pending[0]));
+	return self->npending == 0;
+}
+
+static int take_frames(struct nic_dpdk *self, struct rte_mbuf *mbufs[], int count,
+	struct nic_rx frames[])
+{
+	int taken = 0;
+
+	for (int i = 0; i < count; i++) {
+		struct rte_mbuf *mbuf = mbufs[i];
+
+		/* A buffer holds any frame of our MTU, so more segments than fit are
+		 * somebody else's frame. */
+		if (unlikely(mbuf->nb_segs > 1 && rte_pktmbuf_linearize(mbuf) != 0)) {
+			rte_pktmbuf_free(mbuf);
+			self->dropped++;
+			continue;
+		}
+		frames[taken++] = (struct nic_rx){
+			.data = rte_pktmbuf_mtod(mbuf, const uint8_t *),
+			.len = rte_pktmbuf_data_len(mbuf),
+			.handle = mbuf,
+		};
+	}
+	return taken;
+}
+
+static int burst_rx(void *context, struct nic_rx frames[], int max)
+{
+	struct nic_dpdk *self = context;
+	struct rte_mbuf *mbufs[NIC_BURST];
+	uint16_t count;
+
+	if (unlikely(!may_burst(self)))
+		return 0;
+	(void)flush(self);
+	if (max > NIC_BURST)
+		max = NIC_BURST;
+	memif_guard_enter(&self->guard);
+	count = rte_eth_rx_burst(self->port, 0, mbufs, (uint16_t)max);
+	memif_guard_leave(&self->guard);
+	return take_frames(self, mbufs, count, frames);
+}
+
+static void burst_release(void *context, struct nic_rx frames[], int count)
+{
+	struct rte_mbuf *mbufs[NIC_BURST];
+
+	(void)context;
+	while (count > 0) {
+		int some = count < NIC_BURST ? count : NIC_BURST;
+
+		for (int i = 0; i < some; i++)
+			mbufs[i] = frames[i].handle;
+		rte_pktmbuf_free_bulk(mbufs, (unsigned int)some);
+		frames += some;
+		count -= some;
+	}
+}
+
+static void fill(struct rte_mbuf *mbuf, const struct nic_tx *frame)
+{
+	uint8_t *to = rte_pktmbuf_mtod(mbuf, uint8_t *);
+
+	memcpy(to, frame->head, frame->head_len);
+	if (frame->payload_len != 0)
+		memcpy(to + frame->head_len, frame->payload, frame->payload_len);
+	mbuf->data_len = (uint16_t)(frame->head_len + frame->payload_len);
+	mbuf->pkt_len = mbuf->data_len;
+}
+
+static bool fits(const struct nic_dpdk *self, const struct nic_tx *frame)
+{
+	return frame->head_len <= NIC_HEAD_MAX && frame->payload_len <= self->frame_max &&
+	       frame->head_len + frame->payload_len <= self->frame_max;
+}
+
+/* A frame is copied once. What a full device leaves over stays with us as taken, and goes
+ * first next time: copying it again on every attempt would cost more than sending it. */
+static int burst_tx(void *context, const struct nic_tx frames[], int count)
+{
+	struct nic_dpdk *self = context;
+	int filled = 0;
+
+	if (unlikely(!may_burst(self)) || !flush(self))
+		return 0;
+	if (count > NIC_BURST)
+		count = NIC_BURST;
+	if (unlikely(rte_pktmbuf_alloc_bulk(
+			     self->pool, self->pending, (unsigned int)count) != 0))
+		return 0;
+	for (int i = 0; i < count; i++) {
+		/* Our own bug, but an overrun would cost more than a lost frame. */
+		if (unlikely(!fits(self, &frames[i]))) {
+			self->dropped++;
+			continue;
+		}
+		fill(self->pending[filled++], &frames[i]);
+	}
+	if (unlikely(filled < count))
+		rte_pktmbuf_free_bulk(
+			self->pending + filled, (unsigned int)(count - filled));
+	self->npending = (uint32_t)filled;
+	(void)flush(self);
+	return count;
+}
+
+const struct nic_ops nic_burst_ops = {
+	.rx = burst_rx,
+	.release = burst_release,
+	.tx = burst_tx,
+};

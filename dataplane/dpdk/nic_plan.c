@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/nic_plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/base/units.h"
+#include "dataplane/dpdk/eal.h"
+
+enum {
+	MEMIF_BSIZE = 9216, /* bytes; a whole jumbo frame in one memif slot: the driver
+			       chains badly (a stale NEXT flag after the ring wraps) */
+	MEMIF_RSIZE_LOG2 = 10,
+	MEMIF_BUFFERS = 1024, /* memif copies in and out: few buffers are ever held */
+	BUFFERS = 4096,       /* two descriptor rings of 1024, bursts and caches */
+	AF_PACKET_FRAME = 2048,
+	AF_PACKET_OVERHEAD = 64, /* the kernel's header before each frame */
+	MTU_DEFAULT = 1500,
+};
+
+/* The value of key in "name,key=value,...", or NULL. */
+static const char *find_value(const char *args, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = strchr(args, ','); at != NULL; at = strchr(at + 1, ',')) {
+		if (strncmp(at + 1, key, len) == 0 && at[1 + len] == '=')
+			return at + 1 + len + 1;
+	}
+	return NULL;
+}
+
+static uint32_t find_number(const char *args, const char *key, uint32_t otherwise)
+{
+	const char *value = find_value(args, key);
+	unsigned long number;
+
+	if (value == NULL)
+		return otherwise;
+	number = strtoul(value, NULL, 10);
+	return number > UINT16_MAX ? UINT16_MAX : (uint32_t)number;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+static enum nic_kind find_kind(const char *name)
+{
+	static const char *const soft[] = {
+		"net_ring", "net_null", "net_af_packet", "net_tap", "net_pcap", "eth_"};
+
+	if (starts_with(name, "net_memif"))
+		return NIC_MEMIF;
+	for (size_t i = 0; i < ARRAY_LEN(soft); i++) {
+		if (starts_with(name, soft[i]))
+			return NIC_SOFT;
+	}
+	return NIC_HARDWARE;
+}
+
+static int append(struct nic_plan *plan, const char *key, int value)
+{
+	size_t used = strlen(plan->args);
+	int added;
+
+	if (find_value(plan->args, key) != NULL)
+		return 0;
+	added = snprintf(
+		plan->args + used, sizeof(plan->args) - used, ",%s=%d", key, value);
+	return (size_t)added < sizeof(plan->args) - used ? 0 : -EINVAL;
+}
+
+static int plan_memif(struct nic_plan *plan, struct fault *fault)
+{
+	const char *role = find_value(plan->args, "role");
+	uint32_t bsize;
+
+	if (append(plan, "bsize", MEMIF_BSIZE) != 0 ||
+		append(plan, "rsize", MEMIF_RSIZE_LOG2) != 0)
+		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
+			plan->name);
+	bsize = find_number(plan->args, "bsize", MEMIF_BSIZE);
+	if (bsize < NIC_PLAN_MTU_MIN + NIC_PLAN_L2_MAX)
+		return fault_set(fault, -EINVAL,
+			"device '%s': bsize=%u is smaller than one frame; use at least "
+			"2048, or leave it out for %d",
+			plan->name, bsize, MEMIF_BSIZE);
+	plan->client = role == NULL || !starts_with(role, "server");
+	plan->mtu = u32_min(bsize - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
+	plan->room_min = bsize;
+	plan->nbuffers = MEMIF_BUFFERS;
+	return 0;
+}
+
+/* The driver copies a whole kernel frame into one buffer without looking at its size. */
+static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
+{
+	uint32_t framesz = find_number(plan->args, "framesz", AF_PACKET_FRAME);
+	uint32_t mtu = plan->mtu == 0 ? MTU_DEFAULT : plan->mtu;
+
+	if (mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD > framesz)
+		return fault_set(fault, -EINVAL,
+			"device '%s': framesz=%u cannot hold frames of MTU %u; add "
+			"framesz=16384,blocksz=65536 to the device",
+			plan->name, framesz, mtu);
+	plan->room_min = framesz;
+	return 0;
+}
+
+int nic_plan_make(
+	struct nic_plan *plan, const char *dev, uint32_t mtu, struct fault *fault)
+{
+	size_t name = strcspn(dev, ",");
+
+	memset(plan, 0, sizeof(*plan));
+	if (name == 0 || name >= sizeof(plan->name) || strlen(dev) >= sizeof(plan->args))
+		return fault_set(fault, -EINVAL,
+			"device '%.40s': empty or too long; give a PCI address or a DPDK "
+			"vdev such as net_memif0,role=server",
+			dev);
+	if (mtu != 0 && (mtu < NIC_PLAN_MTU_MIN || mtu > NIC_PLAN_MTU_MAX))
+		return fault_set(fault, -EINVAL, "device '%s': MTU %u is not in %d..%d",
+			dev, mtu, NIC_PLAN_MTU_MIN, NIC_PLAN_MTU_MAX);
+	(void)snprintf(plan->args, sizeof(plan->args), "%s", dev);
+	(void)snprintf(plan->name, sizeof(plan->name), "%.*s", (int)name, dev);
+	plan->kind = eal_is_pci(dev) ? NIC_HARDWARE : find_kind(plan->name);
+	plan->mtu = mtu;
+	plan->nbuffers = BUFFERS;
+	if (plan->kind == NIC_MEMIF)
+		return plan_memif(plan, fault);
+	if (starts_with(plan->name, "net_af_packet") ||
+		starts_with(plan->name, "eth_af_packet"))
+		return plan_af_packet(plan, fault);
+	return 0;
+}
+
+uint32_t nic_plan_room(const struct nic_plan *plan, uint32_t mtu)
+{
+	uint32_t room = (mtu == 0 ? MTU_DEFAULT : mtu) + NIC_PLAN_L2_MAX;
+
+	if (room < 2048)
+		room = 2048; /* NICs take buffers in steps of 1 KiB, 2 KiB at least */
+	if (room < plan->room_min)
+		room = plan->room_min;
+	return (room + 63) / 64 * 64;
+}

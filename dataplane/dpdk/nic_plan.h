@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a --dev argument means for buffers and MTU, before the device exists. */
+#ifndef NIC_PLAN_H
+#define NIC_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/base/fault.h"
+
+enum {
+	NIC_PLAN_ARGS_MAX = 512,
+	NIC_PLAN_NAME_MAX = 64,
+	NIC_PLAN_MTU_MIN = 576,
+	NIC_PLAN_MTU_MAX = 16000,
+	NIC_PLAN_L2_MAX = 18, /* Ethernet header and one VLAN tag, bytes */
+};
+
+enum nic_kind {
+	NIC_HARDWARE, /* the driver's word on MTU counts */
+	NIC_SOFT, /* ring, null, af_packet, tap, ...: reports 1518 whatever it carries */
+	NIC_MEMIF,
+};
+
+struct nic_plan {
+	char args[NIC_PLAN_ARGS_MAX]; /* for the driver, our defaults appended */
+	char name[NIC_PLAN_NAME_MAX]; /* of the device, up to the first comma */
+	enum nic_kind kind;
+	bool client;       /* memif: dials */
+	uint32_t mtu;      /* bytes; 0: ask the device */
+	uint32_t room_min; /* bytes a frame buffer must have for the driver's sake */
+	uint32_t nbuffers; /* frame buffers */
+};
+
+/* Returns 0 or -EINVAL: argument too long, MTU out of range, or larger than a frame of
+ * the given bsize or framesz. */
+int nic_plan_make(
+	struct nic_plan *plan, const char *dev, uint32_t mtu, struct fault *fault);
+
+/* Bytes a frame buffer needs for frames of this MTU, without DPDK's own headroom. */
+uint32_t nic_plan_room(const struct nic_plan *plan, uint32_t mtu);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A memif peer is killed in the middle of heavy traffic, again and again: the other side
+ * lives, and goes on as soon as the peer is back. Both sides are this program again, run
+ * as a child, because DPDK can be started once a process only. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/memif_guard.h"
+#include "dataplane/dpdk/nic_dpdk.h"
+
+enum {
+	FRAME = 8274, /* bytes: an 8 KiB slice with its headers */
+	HEAD = 64,
+	KILLS = 6,
+	PATIENCE_MS = 15000,
+};
+
+/* What a child tells the test, in a file mapped by both. */
+struct progress {
+	_Atomic uint64_t received;
+	_Atomic uint64_t bad;
+};
+
+extern char **environ;
+
+static nsec clock_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SEC + now.tv_nsec;
+}
+
+/* ---- the child ----------------------------------------------------------------------
+ */
+
+static uint8_t payload[FRAME - HEAD];
+
+static void count_frames(struct progress *progress, struct nic_rx frames[], int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (frames[i].len != FRAME ||
+			memcmp(frames[i].data + HEAD, payload, sizeof(payload)) != 0)
+			atomic_fetch_add(&progress->bad, 1);
+	}
+	atomic_fetch_add(&progress->received, (uint64_t)count);
+}
+
+static void exchange(struct nic_dpdk *port, struct nic *nic, struct progress *progress)
+{
+	static struct nic_tx frames[NIC_BURST];
+	struct nic_rx received[NIC_BURST];
+
+	for (int i = 0; i < NIC_BURST; i++) {
+		frames[i].head_len = HEAD;
+		frames[i].payload = payload;
+		frames[i].payload_len = sizeof(payload);
+	}
+	for (;;) {
+		int taken = nic->ops->tx(nic->self, frames, NIC_BURST);
+		int count = nic->ops->rx(nic->self, received, NIC_BURST);
+
+		count_frames(progress, received, count);
+		nic->ops->release(nic->self, received, count);
+		nic_dpdk_maintain(port, clock_now());
+		if (taken == 0 && count == 0)
+			(void)sched_yield();
+	}
+}
+
+static int child_main(const char *dev, const char *file)
+{
+	struct nic_dpdk_options options = {.dev = dev};
+	struct eal_options eal_options = {.devices = &dev, .ndevices = 1};
+	struct progress *progress;
+	struct fault fault = {0};
+	struct nic_dpdk *port;
+	struct eal *eal;
+	struct nic nic;
+	int fd = open(file, O_RDWR);
+
+	if (fd < 0)
+		return 1;
+	progress =
+		mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	(void)close(fd);
+	memset(payload, 0xa5, sizeof(payload));
+	eal_options.memory = nic_dpdk_memory(&options);
+	if (eal_start(&eal, &eal_options, &fault) != 0 ||
+		memif_guard_start(&fault) != 0 ||
+		nic_dpdk_open(&port, &nic, eal, &options, &fault) != 0) {
+		(void)fprintf(stderr, "child: %s\n", fault.text);
+		return 1;
+	}
+	exchange(port, &nic, progress);
+	return 0;
+}
+
+/* ---- the test -----------------------------------------------------------------------
+ */
+
+struct child {
+	pid_t pid;
+	struct progress *progress;
+};
+
+struct scene {
+	char folder[64];
+	struct child survivor;
+	struct child victim;
+};
+
+static void start_child(struct scene *scene, struct child *child, const char *role)
+{
+	char dev[160], file[96];
+	char *argv[] = {(char *)"memif_survivor", dev, file, NULL};
+	int fd;
+
+	(void)snprintf(file, sizeof(file), "%s/%s", scene->folder, role);
+	(void)snprintf(dev, sizeof(dev), "net_memif0,role=%s,socket=%s/sock", role,
+		scene->folder);
+	if (child->progress == NULL) {
+		fd = open(file, O_RDWR | O_CREAT, 0600);
+		assert_true(fd >= 0);
+		assert_int_equal(ftruncate(fd, sizeof(struct progress)), 0);
+		child->progress = mmap(NULL, sizeof(struct progress),
+			PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		assert_true(child->progress != MAP_FAILED);
+		(void)close(fd);
+	}
+	assert_int_equal(
+		posix_spawn(&child->pid, "/proc/self/exe", NULL, NULL, argv, environ), 0);
+}
+
+static void kill_child(struct child *child)
+{
+	if (child->pid == 0)
+		return;
+	(void)kill(child->pid, SIGKILL);
+	(void)waitpid(child->pid, NULL, 0);
+	child->pid = 0;
+}
+
+static void assert_alive(const struct child *child)
+{
+	int status = 0;
+	pid_t ended = waitpid(child->pid, &status, WNOHANG);
+
+	if (ended != 0 && WIFSIGNALED(status))
+		fail_msg("died of signal %d", WTERMSIG(status));
+	assert_int_equal(ended, 0);
+}
+
+/* Waits until the child has received `more` frames beyond what it had. */
+static void await_traffic(const struct child *child, uint64_t more)
+{
+	uint64_t start = atomic_load(&child->progress->received);
+
+	for (int ms = 0; ms < PATIENCE_MS; ms++) {
+		if (atomic_load(&child->progress->received) - start >= more)
+			return;
+		assert_alive(child);
+		(void)usleep(1000);
+	}
+	fail_msg("no traffic for %d ms", PATIENCE_MS);
+}
+
+static int set_up(void **state)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	(void)snprintf(
+		scene->folder, sizeof(scene->folder), "/tmp/memif-survivor-XXXXXX");
+	*state = scene;
+	return mkdtemp(scene->folder) == NULL;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = {"client", "server", "sock"};
+	struct scene *scene = *state;
+	char file[96];
+
+	kill_child(&scene->survivor);
+	kill_child(&scene->victim);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(file, sizeof(file), "%s/%s", scene->folder, names[i]);
+		(void)unlink(file);
+	}
+	(void)rmdir(scene->folder);
+	free(scene);
+	return 0;
+}
+
+static void survive(struct scene *scene, const char *survivor, const char *victim)
+{
+	start_child(scene, &scene->survivor, survivor);
+	for (int i = 0; i < KILLS; i++) {
+		start_child(scene, &scene->victim, victim);
+		await_traffic(&scene->survivor, 2000);
+		await_traffic(&scene->victim, 100);
+		kill_child(&scene->victim);
+		assert_alive(&scene->survivor);
+	}
+	assert_int_equal(atomic_load(&scene->survivor.progress->bad), 0);
+}
+
+static void server_survives_killed_client(void **state)
+{
+	survive(*state, "server", "client");
+}
+
+static void client_survives_killed_server_and_dials_again(void **state)
+{
+	survive(*state, "client", "server");
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			server_survives_killed_client, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			client_survives_killed_server_and_dials_again, set_up, tear_down),
+	};
+
+	if (argc == 3)
+		return child_main(argv[1], argv[2]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
