@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/transfer_codec.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "control/pb_codec.h"
+#include "dataplane/base/units.h"
+#include "proto/snapline.pb-c.h"
+
+enum { IPV4_LEN = 4, IPV6_LEN = 16 };
+
+static void endpoint_to_message(
+	const struct transfer_endpoint *endpoint, Snapline__Endpoint *message)
+{
+	snapline__endpoint__init(message);
+	message->ip.data = (uint8_t *)endpoint->ip;
+	message->ip.len = sizeof(endpoint->ip);
+	message->prefix_len = endpoint->prefix_len;
+	message->port = endpoint->port;
+	message->slice_size = endpoint->slice_size;
+}
+
+static int endpoint_from_message(
+	struct transfer_endpoint *endpoint, const Snapline__Endpoint *message)
+{
+	*endpoint = (struct transfer_endpoint){.slice_size = 0};
+	if (message->ip.len == IPV6_LEN)
+		return 0;
+	if (message->ip.len != IPV4_LEN || message->prefix_len > 32 ||
+		message->port == 0 || message->port > UINT16_MAX)
+		return -EBADMSG;
+	memcpy(endpoint->ip, message->ip.data, IPV4_LEN);
+	endpoint->prefix_len = (uint8_t)message->prefix_len;
+	endpoint->port = (uint16_t)message->port;
+	endpoint->slice_size = message->slice_size;
+	return 0;
+}
+
+static int copy_nonce(
+	uint8_t nonce[static TRANSFER_NONCE_LEN], const ProtobufCBinaryData *bytes)
+{
+	if (bytes->len != TRANSFER_NONCE_LEN)
+		return -EBADMSG;
+	memcpy(nonce, bytes->data, TRANSFER_NONCE_LEN);
+	return 0;
+}
+
+int open_request_encode(const struct open_request *request, uint8_t **bytes, size_t *len)
+{
+	Snapline__OpenRequest message = SNAPLINE__OPEN_REQUEST__INIT;
+	Snapline__Endpoint endpoints[TRANSFER_DEVICES_MAX];
+	Snapline__Endpoint *pointers[TRANSFER_DEVICES_MAX];
+
+	for (uint32_t i = 0; i < request->nendpoints; i++) {
+		endpoint_to_message(&request->endpoints[i], &endpoints[i]);
+		pointers[i] = &endpoints[i];
+	}
+	message.version = request->version;
+	message.group_id = (char *)request->group_id;
+	message.has_reader_id = request->has_reader_id;
+	message.reader_id = request->reader_id;
+	if (request->peer_id[0] != '\0')
+		message.peer_id = (char *)request->peer_id;
+	message.n_endpoints = request->nendpoints;
+	message.endpoints = pointers;
+	message.nonce.data = (uint8_t *)request->nonce;
+	message.nonce.len = sizeof(request->nonce);
+	message.session_id = request->session_id;
+	return pb_pack(&message.base, bytes, len);
+}
+
+static int copy_open_request(
+	struct open_request *request, const Snapline__OpenRequest *message)
+{
+	*request = (struct open_request){
+		.version = message->version,
+		.has_reader_id = message->has_reader_id != 0,
+		.reader_id = message->reader_id,
+		.session_id = message->session_id,
+	};
+	if (pb_copy_string(request->group_id, sizeof(request->group_id),
+		    message->group_id) != 0 ||
+		pb_copy_string(request->peer_id, sizeof(request->peer_id),
+			message->peer_id) != 0 ||
+		copy_nonce(request->nonce, &message->nonce) != 0 ||
+		message->n_endpoints > ARRAY_LEN(request->endpoints))
+		return -EBADMSG;
+	for (size_t i = 0; i < message->n_endpoints; i++) {
+		int err = endpoint_from_message(
+			&request->endpoints[i], message->endpoints[i]);
+
+		if (err != 0)
+			return err;
+	}
+	request->nendpoints = (uint32_t)message->n_endpoints;
+	return 0;
+}
+
+int open_request_decode(struct open_request *request, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	int err = pb_unpack(
+		&snapline__open_request__descriptor, bytes, len, PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	err = copy_open_request(request, (const Snapline__OpenRequest *)unpacked);
+	pb_free(unpacked);
+	return err;
+}
+
+int open_response_encode(
+	const struct open_response *response, uint8_t **bytes, size_t *len)
+{
+	Snapline__OpenResponse message = SNAPLINE__OPEN_RESPONSE__INIT;
+	Snapline__Endpoint endpoint;
+
+	endpoint_to_message(&response->endpoint, &endpoint);
+	message.transfer_id = response->transfer_id;
+	message.index = response->index;
+	message.term = response->term;
+	message.table_size = response->table_size;
+	message.manifest_size = response->manifest_size;
+	message.endpoint = &endpoint;
+	message.peer_endpoint = response->peer_endpoint;
+	message.slice_size = response->slice_size;
+	message.nonce.data = (uint8_t *)response->nonce;
+	message.nonce.len = sizeof(response->nonce);
+	message.session_id = response->session_id;
+	return pb_pack(&message.base, bytes, len);
+}
+
+static int copy_open_response(
+	struct open_response *response, const Snapline__OpenResponse *message)
+{
+	*response = (struct open_response){
+		.transfer_id = message->transfer_id,
+		.index = message->index,
+		.term = message->term,
+		.table_size = message->table_size,
+		.manifest_size = message->manifest_size,
+		.peer_endpoint = message->peer_endpoint,
+		.slice_size = message->slice_size,
+		.session_id = message->session_id,
+	};
+	if (endpoint_from_message(&response->endpoint, message->endpoint) != 0)
+		return -EBADMSG;
+	return copy_nonce(response->nonce, &message->nonce);
+}
+
+int open_response_decode(struct open_response *response, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	int err = pb_unpack(&snapline__open_response__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	err = copy_open_response(response, (const Snapline__OpenResponse *)unpacked);
+	pb_free(unpacked);
+	return err;
+}
+
+int progress_request_encode(
+	const struct progress_request *request, uint8_t **bytes, size_t *len)
+{
+	Snapline__ProgressRequest message = SNAPLINE__PROGRESS_REQUEST__INIT;
+
+	message.transfer_id = request->transfer_id;
+	message.stage = (Snapline__Stage)request->stage;
+	message.bytes_done = request->bytes_done;
+	message.bytes_reused = request->bytes_reused;
+	return pb_pack(&message.base, bytes, len);
+}
+
+int progress_request_decode(
+	struct progress_request *request, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	const Snapline__ProgressRequest *message;
+	int err = pb_unpack(&snapline__progress_request__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	message = (const Snapline__ProgressRequest *)unpacked;
+	if ((uint32_t)message->stage > STAGE_FAILED) {
+		err = -EBADMSG;
+		goto free_unpacked;
+	}
+	request->transfer_id = message->transfer_id;
+	request->stage = (enum transfer_stage)message->stage;
+	request->bytes_done = message->bytes_done;
+	request->bytes_reused = message->bytes_reused;
+
+free_unpacked:
+	pb_free(unpacked);
+	return err;
+}
+
+int close_request_encode(
+	const struct close_request *request, uint8_t **bytes, size_t *len)
+{
+	Snapline__CloseRequest message = SNAPLINE__CLOSE_REQUEST__INIT;
+
+	message.transfer_id = request->transfer_id;
+	message.error_code = request->error_code;
+	if (request->error_text[0] != '\0')
+		message.error_text = (char *)request->error_text;
+	return pb_pack(&message.base, bytes, len);
+}
+
+int close_request_decode(struct close_request *request, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	const Snapline__CloseRequest *message;
+	int err = pb_unpack(&snapline__close_request__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	message = (const Snapline__CloseRequest *)unpacked;
+	request->transfer_id = message->transfer_id;
+	request->error_code = message->error_code;
+	pb_copy_text(
+		request->error_text, sizeof(request->error_text), message->error_text);
+	pb_free(unpacked);
+	return 0;
+}
