@@ -133,10 +133,13 @@ static int add_cpus(struct eal_args *args)
 static void add_memory(struct eal_args *args, const struct eal *eal, size_t bytes)
 {
 	/* No files anywhere: an ordinary user may own no runtime directory, and a killed
-	 * process leaves nothing behind. */
-	args_add(args, "--in-memory");
-	if (eal->hugepages)
+	 * process leaves nothing behind. DPDK calls that --in-memory with hugepages and
+	 * --no-shconf without. */
+	if (eal->hugepages) {
+		args_add(args, "--in-memory");
 		return;
+	}
+	args_add(args, "--no-shconf");
 	args_add(args, "--no-huge");
 	args_add(args, "-m");
 	args_add(args, "%zu", bytes / MIB + EAL_OVERHEAD_MIB);

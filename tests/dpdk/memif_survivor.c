@@ -29,7 +29,8 @@
 enum {
 	FRAME = 8274, /* bytes: an 8 KiB slice with its headers */
 	HEAD = 64,
-	KILLS = 6,
+	KILLS_OF_CLIENT = 12,
+	KILLS_OF_SERVER = 4, /* each costs the second until the client dials */
 	PATIENCE_MS = 15000,
 };
 
@@ -210,10 +211,11 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void survive(struct scene *scene, const char *survivor, const char *victim)
+static void survive(
+	struct scene *scene, const char *survivor, const char *victim, int kills)
 {
 	start_child(scene, &scene->survivor, survivor);
-	for (int i = 0; i < KILLS; i++) {
+	for (int i = 0; i < kills; i++) {
 		start_child(scene, &scene->victim, victim);
 		await_traffic(&scene->survivor, 2000);
 		await_traffic(&scene->victim, 100);
@@ -225,12 +227,12 @@ static void survive(struct scene *scene, const char *survivor, const char *victi
 
 static void server_survives_killed_client(void **state)
 {
-	survive(*state, "server", "client");
+	survive(*state, "server", "client", KILLS_OF_CLIENT);
 }
 
 static void client_survives_killed_server_and_dials_again(void **state)
 {
-	survive(*state, "client", "server");
+	survive(*state, "client", "server", KILLS_OF_SERVER);
 }
 
 int main(int argc, char **argv)
