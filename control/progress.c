@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dataplane/base/format.h"
+#include "dataplane/base/json.h"
+
+#define BAR_PERIOD (100 * MSEC)
+#define LINE_PERIOD (5 * SEC)
+
+enum {
+	BAR_WIDTH_MAX = 400,
+	BAR_CELLS_MAX = 40,
+	BAR_CELLS_MIN = 8,
+	STAGE_WIDTH = 7, /* the longest stage name and a blank */
+	TAIL_WIDTH = 55, /* the longest numbers: fixed, so that the bar does not jump */
+};
+
+static const char *const stage_names[] = {
+	[PROGRESS_OPEN] = "open",
+	[PROGRESS_READ] = "read",
+	[PROGRESS_WIRE] = "wire",
+	[PROGRESS_VERIFY] = "verify",
+	[PROGRESS_WRITE] = "write",
+	[PROGRESS_FSYNC] = "fsync",
+	[PROGRESS_LOAD] = "load",
+};
+
+const char *progress_stage_name(enum progress_stage stage)
+{
+	return stage_names[stage];
+}
+
+void progress_init(struct progress *progress, enum progress_mode mode, nsec now)
+{
+	progress->mode = mode;
+	/* A bar is drawn at once; work that ends within five seconds needs no line. */
+	progress->next = mode == PROGRESS_LINES ? now + LINE_PERIOD : now;
+}
+
+bool progress_poll(struct progress *progress, const struct progress_view *view,
+	unsigned width, nsec now, char line[static PROGRESS_LINE_MAX])
+{
+	if (progress->mode == PROGRESS_QUIET || now < progress->next)
+		return false;
+	if (progress->mode == PROGRESS_BAR)
+		progress_bar(view, width, line);
+	else
+		progress_line(view, line);
+	progress->next =
+		now + (progress->mode == PROGRESS_BAR ? BAR_PERIOD : LINE_PERIOD);
+	return true;
+}
+
+/* 0 to 100; a sender's counters may run ahead of what is needed. */
+static unsigned percent_of(const struct progress_view *view)
+{
+	if (view->bytes_total == 0)
+		return 0;
+	if (view->bytes_done >= view->bytes_total)
+		return 100;
+	return (unsigned)(100.0 * (double)view->bytes_done / (double)view->bytes_total);
+}
+
+/* Time left at the rate of late, or empty when it cannot be told. */
+static void format_eta(const struct progress_view *view, char text[static FORMAT_MAX])
+{
+	double left;
+
+	text[0] = '\0';
+	if (view->rate_bps == 0 || view->bytes_done >= view->bytes_total)
+		return;
+	left = 8.0 * (double)(view->bytes_total - view->bytes_done) /
+	       (double)view->rate_bps;
+	if (left < 100 * 3600.0)
+		format_duration((nsec)(left + 0.5) * SEC, text);
+}
+
+static char *format_amount(const struct progress_view *view, char *text, size_t size)
+{
+	char done[FORMAT_MAX], total[FORMAT_MAX];
+
+	if (view->bytes_total == 0)
+		(void)snprintf(text, size, "%s", format_bytes(view->bytes_done, done));
+	else
+		(void)snprintf(text, size, "%s / %s",
+			format_bytes(view->bytes_done, done),
+			format_bytes(view->bytes_total, total));
+	return text;
+}
+
+/* "[####    ] " */
+static void draw_cells(char *bar, size_t cells, unsigned percent)
+{
+	bar[0] = '[';
+	memset(bar + 1, ' ', cells);
+	memset(bar + 1, '#', cells * percent / 100);
+	memcpy(bar + 1 + cells, "] ", 3);
+}
+
+char *progress_bar(const struct progress_view *view, unsigned width,
+	char line[static PROGRESS_LINE_MAX])
+{
+	char tail[160], amount[2 * FORMAT_MAX + 4], rate[FORMAT_MAX], eta[FORMAT_MAX];
+	char bar[BAR_CELLS_MAX + 4] = "";
+	unsigned percent = percent_of(view);
+	unsigned columns = width < 2 ? 1 : u32_min(width - 1, BAR_WIDTH_MAX);
+	int cells;
+
+	format_eta(view, eta);
+	(void)snprintf(tail, sizeof(tail), "%3u%%  %s  %s%s%s", percent,
+		format_amount(view, amount, sizeof(amount)),
+		format_rate(view->rate_bps, rate), eta[0] != '\0' ? "  ETA " : "", eta);
+	cells = (int)columns - STAGE_WIDTH - TAIL_WIDTH - 3;
+	if (cells > BAR_CELLS_MAX)
+		cells = BAR_CELLS_MAX;
+	if (cells >= BAR_CELLS_MIN)
+		draw_cells(bar, (size_t)cells, percent);
+	(void)snprintf(line, columns + 1, "%-*s%s%-*s", STAGE_WIDTH,
+		stage_names[view->stage], bar, (int)columns, tail);
+	return line;
+}
+
+char *progress_line(const struct progress_view *view, char line[static PROGRESS_LINE_MAX])
+{
+	char amount[2 * FORMAT_MAX + 4], rate[FORMAT_MAX], eta[FORMAT_MAX];
+	char elapsed[FORMAT_MAX], files[FORMAT_MAX] = "";
+
+	format_eta(view, eta);
+	if (view->files != 0)
+		(void)snprintf(
+			files, sizeof(files), " in %" PRIu64 " files", view->files);
+	(void)snprintf(line, PROGRESS_LINE_MAX, "%s: %u%%, %s%s, %s, after %s%s%s",
+		stage_names[view->stage], percent_of(view),
+		format_amount(view, amount, sizeof(amount)), files,
+		format_rate(view->rate_bps, rate),
+		format_duration(view->elapsed, elapsed), eta[0] != '\0' ? ", ETA " : "",
+		eta);
+	return line;
+}
+
+char *progress_summary_text(
+	const struct progress_summary *summary, char line[static PROGRESS_LINE_MAX])
+{
+	char bytes[FORMAT_MAX], elapsed[FORMAT_MAX], rate[FORMAT_MAX];
+	char resent[FORMAT_MAX], reused[FORMAT_MAX];
+
+	(void)snprintf(line, PROGRESS_LINE_MAX,
+		"index %" PRId64 ", term %" PRId64 ": %" PRIu64
+		" files, %s in %s, %s over %s, %s re-sent, %s reused",
+		summary->index, summary->term, summary->files,
+		format_bytes(summary->bytes, bytes),
+		format_duration(summary->elapsed, elapsed),
+		format_rate(rate_of(summary->bytes, summary->elapsed), rate),
+		summary->path, format_bytes(summary->bytes_resent, resent),
+		format_bytes(summary->bytes_reused, reused));
+	return line;
+}
+
+void progress_summary_json(const struct progress_summary *summary, struct json *json)
+{
+	nsec elapsed = summary->elapsed > 0 ? summary->elapsed : 0;
+
+	json_i64(json, "index", summary->index);
+	json_i64(json, "term", summary->term);
+	json_u64(json, "files", summary->files);
+	json_u64(json, "bytes", summary->bytes);
+	json_thousandths(json, "seconds", (uint64_t)(elapsed / MSEC));
+	json_thousandths(json, "gbit_per_s", rate_of(summary->bytes, elapsed) / 1000000);
+	json_string(json, "path", summary->path);
+	json_u64(json, "bytes_resent", summary->bytes_resent);
+	json_u64(json, "bytes_reused", summary->bytes_reused);
+}
