@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the subcommands share: a function each, exit codes from sysexits.h, results on
+ * standard output, everything else on standard error. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+
+#include "dataplane/base/fault.h"
+#include "dataplane/base/options.h"
+
+/* argv is what follows noun and verb. Each returns the exit code. */
+int snapshot_create(int argc, char *const argv[]);
+int snapshot_list(int argc, char *const argv[]);
+int snapshot_show(int argc, char *const argv[]);
+int snapshot_verify(int argc, char *const argv[]);
+
+/* Parses the command line into target and operands. Returns false when the command ends
+ * here, with help or an error printed: *exit_code is then what to return. */
+bool cli_parse(const struct option_command *command, int argc, char *const argv[],
+	void *target, struct option_list *operands, int *exit_code);
+
+/* The exit code for an errno or a wire code, of either sign: EX_OK for 0. */
+int cli_exit_code(int error);
+
+/* Prints "snapline: TEXT" and returns the exit code of the fault. */
+int cli_fail(const struct fault *fault);
+
+#endif

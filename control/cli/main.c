@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapline NOUN VERB: finds the subcommand in a table and runs it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "control/cli/cli.h"
+#include "dataplane/base/parse.h"
+
+struct command {
+	const char *noun;
+	const char *verb; /* NULL: the noun is the command */
+	const char *summary;
+	int (*run)(int argc, char *const argv[]);
+};
+
+static const struct command commands[] = {
+	{"snapshot", "create", "make a snapshot out of a directory", snapshot_create},
+	{"snapshot", "list", "the snapshots of a store", snapshot_list},
+	{"snapshot", "show", "one snapshot: members, files, checksums", snapshot_show},
+	{"snapshot", "verify", "read every byte and compare checksums", snapshot_verify},
+};
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+	       strcmp(word, "help") == 0;
+}
+
+/* All commands, or those of one noun. */
+static void help(const char *noun, FILE *out)
+{
+	(void)fprintf(
+		out, "usage: snapline %s [options]\n\n", noun != NULL ? noun : "COMMAND");
+	if (noun == NULL)
+		(void)fputs("Brings far-behind Raft followers up to date: moves "
+			    "snapshots between nodes\nover DPDK, or TCP where there is "
+			    "no device.\n\n",
+			out);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const struct command *command = &commands[i];
+		char name[40];
+
+		if (noun != NULL && strcmp(noun, command->noun) != 0)
+			continue;
+		(void)snprintf(name, sizeof(name), "%s %s", command->noun,
+			command->verb != NULL ? command->verb : "");
+		(void)fprintf(out, "  snapline %-17s %s\n", name, command->summary);
+	}
+	(void)fputs("\nsnapline COMMAND --help explains a command; snapline --version.\n",
+		out);
+}
+
+/* Complains about a word that is no noun, or no verb of noun. */
+static int refuse(const char *noun, const char *word)
+{
+	const char *candidates[ARRAY_LEN(commands)];
+	const char *space = noun != NULL ? " " : "", *near;
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (noun == NULL)
+			candidates[count++] = commands[i].noun;
+		else if (strcmp(noun, commands[i].noun) == 0)
+			candidates[count++] = commands[i].verb;
+	}
+	noun = noun != NULL ? noun : "";
+	near = nearest_word(word, candidates, count);
+	if (near != NULL)
+		(void)fprintf(stderr,
+			"snapline: there is no command '%s%s%.60s'; did you mean "
+			"snapline %s%s%s?\n",
+			noun, space, word, noun, space, near);
+	else
+		(void)fprintf(stderr,
+			"snapline: there is no command '%s%s%.60s'; see snapline "
+			"--help\n",
+			noun, space, word);
+	return EX_USAGE;
+}
+
+static int dispatch(int argc, char *const argv[])
+{
+	const char *noun = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const struct command *command = &commands[i];
+
+		if (strcmp(argv[1], command->noun) != 0)
+			continue;
+		noun = command->noun;
+		if (command->verb == NULL)
+			return command->run(argc - 2, argv + 2);
+		if (argc > 2 && strcmp(argv[2], command->verb) == 0)
+			return command->run(argc - 3, argv + 3);
+	}
+	if (noun == NULL)
+		return refuse(NULL, argv[1]);
+	if (argc > 2 && is_help(argv[2])) {
+		help(noun, stdout);
+		return EX_OK;
+	}
+	if (argc > 2)
+		return refuse(noun, argv[2]);
+	help(noun, stderr);
+	return EX_USAGE;
+}
+
+int main(int argc, char *argv[])
+{
+	int exit_code = EX_OK;
+
+	/* A reader that went away is an error of write(2), told like any other. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		help(NULL, stderr);
+		return EX_USAGE;
+	}
+	if (is_help(argv[1]))
+		help(NULL, stdout);
+	else if (strcmp(argv[1], "--version") == 0)
+		(void)puts("snapline " SNAPLINE_VERSION);
+	else
+		exit_code = dispatch(argc, argv);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EX_OK) {
+		(void)fprintf(stderr, "snapline: standard output: %s\n", strerror(errno));
+		exit_code = EX_IOERR;
+	}
+	return exit_code;
+}
