@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The files of one snapshot directory, opened at first use; at most OBJECT_FDS of them
+ * are kept open. Any thread: a store's thread reads or writes an extent while another
+ * one's does the same elsewhere in the object. */
+#ifndef OBJECT_H
+#define OBJECT_H
+
+#include <stdint.h>
+
+#include "dataplane/manifest.h"
+#include "dataplane/store.h"
+
+enum { OBJECT_FDS = 64 };
+
+const struct manifest *object_manifest(const struct store_object *object);
+
+/* Both return 0, or the errors of struct store_completion; the first one on an object is
+ * kept with its remedy for store_object_get_fault. */
+int object_read(struct store_object *object, const struct manifest_extent *extent,
+	uint8_t *bytes);
+int object_write(struct store_object *object, const struct manifest_extent *extent,
+	const uint8_t *bytes);
+
+#endif

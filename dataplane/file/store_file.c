@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/file/store_file.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/base/ring.h"
+#include "dataplane/base/units.h"
+#include "dataplane/crc.h"
+#include "dataplane/file/object.h"
+
+enum { QUEUE = 256 }; /* requests not yet answered */
+
+struct store_file {
+	struct ring requests;    /* worker to thread */
+	struct ring completions; /* thread to worker; as long, so it never overflows */
+	uint32_t outstanding;    /* written by the worker */
+	sem_t wake;
+	_Atomic bool asleep; /* set by the thread, cleared by who wakes it */
+	_Atomic bool stop;
+	pthread_t thread;
+};
+
+/* ---- one request, on the store's thread ------------------------------------------- */
+
+static void sum_slices(const struct store_request *request)
+{
+	const struct manifest *manifest = object_manifest(request->object);
+	uint32_t len = manifest_chunk_len(manifest, request->chunk);
+	uint32_t slice = 0;
+
+	if (request->slice_size == 0 || request->slice_crc == NULL)
+		return;
+	for (uint32_t at = 0; at < len; at += request->slice_size)
+		request->slice_crc[slice++] =
+			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
+}
+
+static int serve(const struct store_request *request)
+{
+	const struct manifest *manifest = object_manifest(request->object);
+	struct manifest_cursor cursor;
+	struct manifest_extent extent;
+
+	manifest_extents(manifest, request->chunk, &cursor);
+	while (manifest_next_extent(manifest, &cursor, &extent)) {
+		uint8_t *bytes = request->buf + extent.chunk_offset;
+		int rc;
+
+		if (request->op == STORE_READ)
+			rc = object_read(request->object, &extent, bytes);
+		else
+			rc = object_write(request->object, &extent, bytes);
+		if (rc != 0)
+			return rc;
+	}
+	if (request->op == STORE_READ)
+		sum_slices(request);
+	return 0;
+}
+
+static void doze(struct store_file *self)
+{
+	atomic_store(&self->asleep, true);
+	/* seq_cst store above, and in submit between put and look: either we see the new
+	 * request here, or the worker sees us asleep and posts. */
+	if (ring_is_empty(&self->requests) && !atomic_load(&self->stop)) {
+		while (sem_wait(&self->wake) != 0 && errno == EINTR)
+			;
+	}
+	atomic_store(&self->asleep, false);
+}
+
+static void *serve_all(void *context)
+{
+	struct store_file *self = context;
+	struct store_request request;
+	struct store_completion completion;
+
+	(void)pthread_setname_np(pthread_self(), "snapline-disk");
+	while (!atomic_load(&self->stop)) {
+		if (!ring_take(&self->requests, &request)) {
+			doze(self);
+			continue;
+		}
+		completion.cookie = request.cookie;
+		completion.error = serve(&request);
+		(void)ring_put(&self->completions, &completion);
+	}
+	return NULL;
+}
+
+/* ---- the port, on the worker's thread --------------------------------------------- */
+
+static void wake(struct store_file *self)
+{
+	if (atomic_load(&self->asleep) && atomic_exchange(&self->asleep, false))
+		(void)sem_post(&self->wake);
+}
+
+static bool submit(void *context, const struct store_request *request)
+{
+	struct store_file *self = context;
+
+	if (self->outstanding == QUEUE || !ring_put(&self->requests, request))
+		return false;
+	self->outstanding++;
+	/* full fence: the request is visible before we look whether the thread sleeps */
+	atomic_thread_fence(memory_order_seq_cst);
+	wake(self);
+	return true;
+}
+
+static int poll_completions(void *context, struct store_completion completions[], int max)
+{
+	struct store_file *self = context;
+	int count = 0;
+
+	while (count < max && ring_take(&self->completions, &completions[count]))
+		count++;
+	self->outstanding -= (uint32_t)count;
+	return count;
+}
+
+/* ---- open and close --------------------------------------------------------------- */
+
+/* Signals belong to the control thread. */
+static int start_thread(struct store_file *self)
+{
+	sigset_t all, old;
+	int rc;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&self->thread, NULL, serve_all, self);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -rc;
+}
+
+int store_file_open(struct store *store, struct fault *fault)
+{
+	static const struct store_ops ops = {.submit = submit, .poll = poll_completions};
+	/* aligned as ring.h wants: head and tail on cache lines of their own */
+	struct store_file *self = aligned_alloc(64, (sizeof(*self) + 63) / 64 * 64);
+	int rc = -ENOMEM;
+
+	if (self == NULL)
+		return fault_set(fault, rc, "no memory for the disk thread");
+	memset(self, 0, sizeof(*self));
+	if (ring_init(&self->requests, QUEUE, sizeof(struct store_request)) != 0)
+		goto free_self;
+	if (ring_init(&self->completions, QUEUE, sizeof(struct store_completion)) != 0)
+		goto free_requests;
+	(void)sem_init(&self->wake, 0, 0);
+	rc = start_thread(self);
+	if (rc != 0)
+		goto free_completions;
+	store->ops = &ops;
+	store->self = self;
+	return 0;
+free_completions:
+	(void)sem_destroy(&self->wake);
+	ring_fini(&self->completions);
+free_requests:
+	ring_fini(&self->requests);
+free_self:
+	free(self);
+	return fault_set(fault, rc,
+		"the disk thread does not start: %s; raise `ulimit -u` or free memory",
+		strerror(-rc));
+}
+
+void store_file_close(struct store *store)
+{
+	struct store_file *self = store->self;
+
+	atomic_store(&self->stop, true);
+	wake(self);
+	(void)pthread_join(self->thread, NULL);
+	(void)sem_destroy(&self->wake);
+	ring_fini(&self->completions);
+	ring_fini(&self->requests);
+	free(self);
+	store->self = NULL;
+}
