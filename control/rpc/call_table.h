@@ -32,10 +32,11 @@ struct client_call {
 };
 
 TAILQ_HEAD(call_list, client_call);
+LIST_HEAD(call_bucket, client_call);
 
 struct call_table {
 	struct call_list calls;
-	LIST_HEAD(, client_call) buckets[CALL_BUCKETS];
+	struct call_bucket buckets[CALL_BUCKETS];
 	int64_t last_id;
 };
 

@@ -16,6 +16,8 @@
 #include "dataplane/base/log.h"
 #include "dataplane/base/units.h"
 
+enum { TEXT_MAX = 1024 }; /* bytes of an explanation; no part of it is cut */
+
 enum client_state {
 	CLIENT_IDLE,       /* no connection; the next call makes one */
 	CLIENT_RESOLVING,  /* the host's name is being looked up */
@@ -76,25 +78,24 @@ static void finish(struct client_call *call, const struct rpc_result *result)
 }
 
 static void explain(const struct rpc_client *client, const struct client_call *call,
-	const char *why, char text[static FRAME_TEXT_MAX])
+	const char *why, char text[static TEXT_MAX])
 {
 	const char *address = client->address.text;
 
 	if (call->code == RPC_ERPCTIMEDOUT)
-		(void)snprintf(text, FRAME_TEXT_MAX, "%s did not answer %s within %d ms",
+		(void)snprintf(text, TEXT_MAX, "%s did not answer %s within %d ms",
 			address, call->name, call->timeout_ms);
 	else if (call->code == RPC_EFAILEDSOCKET)
-		(void)snprintf(text, FRAME_TEXT_MAX,
-			"the connection to %s broke during %s: %s", address, call->name,
-			why);
+		(void)snprintf(text, TEXT_MAX, "the connection to %s broke during %s: %s",
+			address, call->name, why);
 	else if (call->code == EHOSTDOWN)
-		(void)snprintf(text, FRAME_TEXT_MAX,
+		(void)snprintf(text, TEXT_MAX,
 			"cannot connect to %s: %s: is the node running and the address "
 			"right?",
 			address, why);
 	else
-		(void)snprintf(text, FRAME_TEXT_MAX, "%s was not sent to %s: %s",
-			call->name, address,
+		(void)snprintf(text, TEXT_MAX, "%s was not sent to %s: %s", call->name,
+			address,
 			call->code == RPC_EREQUEST ? "larger than a frame can be"
 						   : strerror(call->code));
 }
@@ -105,7 +106,7 @@ static void finish_all(
 	struct rpc_client *client, struct call_list *ended, const char *why)
 {
 	struct client_call *call;
-	char text[FRAME_TEXT_MAX];
+	char text[TEXT_MAX];
 
 	while ((call = TAILQ_FIRST(ended)) != NULL) {
 		struct rpc_result result = {.code = call->code, .text = text};
@@ -184,7 +185,7 @@ static void on_frame(struct conn *conn, const struct frame *frame)
 {
 	struct rpc_client *client = conn->owner;
 	struct client_call *call;
-	char text[FRAME_TEXT_MAX + ADDRESS_TEXT_MAX + 2];
+	char text[TEXT_MAX];
 	struct rpc_result result = {
 		.code = frame->error_code,
 		.text = "",

@@ -18,12 +18,15 @@
 #include "control/rpc/listener.h"
 #include "dataplane/base/log.h"
 
+LIST_HEAD(open_calls, rpc_call);
+LIST_HEAD(open_conns, server_conn);
+
 struct server_conn {
 	LIST_ENTRY(server_conn) entry;
 	struct rpc_server *server;
 	struct conn *conn;
 	uint64_t id;
-	LIST_HEAD(, rpc_call) calls; /* unanswered */
+	struct open_calls calls; /* unanswered */
 };
 
 struct rpc_server {
@@ -39,7 +42,7 @@ struct rpc_server {
 	const struct rpc_method *methods;
 	void *ctx;
 	void (*gone)(void *ctx, uint64_t connection);
-	LIST_HEAD(, server_conn) conns;
+	struct open_conns conns;
 	unsigned int nhandles; /* the listener and connections not yet closed */
 	uint64_t last_id;
 	uint64_t malformed; /* connections ended for bytes that are no frame */
