@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Chunks read from disk, shared by all the sessions of a worker that want them.
+ *
+ *   cache_get ─► QUEUED ─(worker submits)─► LOADING ─(store completes)─► READY or FAILED
+ *                                                                           │
+ *   least recently used block without a reference ◄──────────── cache_put ◄─┘
+ *
+ * Buffers come from the worker's pool and go back when a receiver needs them more. */
+#ifndef CACHE_H
+#define CACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/store.h"
+
+struct pool;
+
+enum {
+	CACHE_SLICE_MIN = 1024,                         /* bytes */
+	CACHE_SLICES_MAX = (4 << 20) / CACHE_SLICE_MIN, /* of the largest chunk */
+};
+
+enum block_state { BLOCK_FREE, BLOCK_QUEUED, BLOCK_LOADING, BLOCK_READY, BLOCK_FAILED };
+
+struct block {
+	enum block_state state;
+	bool is_stale; /* a refresh replaced it: no new reference */
+	uint32_t refs;
+	int error; /* FAILED: negative errno of the store */
+	struct store_object *object;
+	uint32_t chunk;
+	uint32_t slice_size; /* bytes; what slice_crc was computed for */
+	uint64_t used;       /* tick of the last reference */
+	uint8_t *buf;
+	uint32_t *slice_crc; /* CACHE_SLICES_MAX entries */
+};
+
+struct cache {
+	struct pool *pool;
+	struct block *blocks;
+	uint32_t *slice_crcs;
+	uint32_t nblocks;
+	uint32_t nqueued;
+	uint64_t tick;
+	uint64_t reads; /* chunks read from disk */
+};
+
+/* Allocates the bookkeeping for up to nblocks blocks. Returns 0 or -ENOMEM. */
+int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks);
+void cache_fini(struct cache *cache);
+
+/* A reference to the block of a chunk, which may still be on its way from the disk.
+ * refresh ignores what is cached. Returns NULL when every buffer is in use. */
+struct block *cache_get(struct cache *cache, struct store_object *object, uint32_t chunk,
+	uint32_t slice_size, bool refresh);
+void cache_put(struct cache *cache, struct block *block);
+
+/* Fills a read for the next queued block. Returns false when none is queued. Follow with
+ * cache_mark_loading once the store took it. */
+bool cache_next_load(struct cache *cache, struct store_request *request);
+void cache_mark_loading(struct cache *cache, const struct store_request *request);
+void cache_on_loaded(struct cache *cache, const struct store_completion *completion);
+
+/* Gives one unreferenced block's buffer back to the pool. Returns false when there is
+ * none. */
+bool cache_reclaim(struct cache *cache);
+
+/* Drops what is cached of an object that is about to be closed. Returns false while a
+ * read of it is still under way. No session refers to the object any more. */
+bool cache_forget(struct cache *cache, const struct store_object *object);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/inflight.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "dataplane/base/bitmap.h"
+
+#define RTT_INITIAL (10 * MSEC)
+#define PTO_MIN (2 * MSEC)
+#define PTO_MAX (100 * MSEC)
+#define ACK_DELAY_MAX (1 * MSEC)
+#define LOSS_DELAY_MIN (500 * USEC)
+
+enum { PROBES_SHIFT_MAX = 6 };
+
+static struct inflight_packet *slot(struct inflight *inflight, uint64_t pn)
+{
+	return &inflight->ring[pn % INFLIGHT_RING];
+}
+
+void inflight_init(struct inflight *inflight)
+{
+	memset(inflight, 0, sizeof(*inflight));
+	inflight->reorder = INFLIGHT_REORDER_MIN;
+	inflight->loss_deadline = NEVER;
+}
+
+bool inflight_has_room(const struct inflight *inflight)
+{
+	return inflight->next_pn - inflight->oldest < INFLIGHT_RING;
+}
+
+uint64_t inflight_send(
+	struct inflight *inflight, const struct inflight_slice *what, nsec now)
+{
+	uint64_t pn = inflight->next_pn++;
+	struct inflight_packet *packet = slot(inflight, pn);
+
+	packet->pn = pn;
+	packet->sent_at = now;
+	packet->what = *what;
+	packet->state = INFLIGHT_NONE;
+	if (what->units != 0) {
+		packet->state = INFLIGHT_SENT;
+		inflight->count++;
+		inflight->last_sent = now;
+	}
+	return pn;
+}
+
+/* RFC 6298, with the peer's delay taken out. */
+static void measure(struct inflight *inflight, const struct wire_ack *ack, nsec now)
+{
+	nsec rtt = wire_time_to_nsec(wire_time(now) - ack->echo_time);
+	nsec deviation;
+
+	rtt = nsec_max(rtt - (nsec)ack->delay_us * USEC, 1 * USEC);
+	inflight->latest_rtt = rtt;
+	if (inflight->srtt == 0) {
+		inflight->srtt = rtt;
+		inflight->rttvar = rtt / 2;
+		return;
+	}
+	deviation = inflight->srtt > rtt ? inflight->srtt - rtt : rtt - inflight->srtt;
+	inflight->rttvar += (deviation - inflight->rttvar) / 4;
+	inflight->srtt += (rtt - inflight->srtt) / 8;
+}
+
+static void advance(struct inflight *inflight)
+{
+	while (inflight->oldest < inflight->next_pn &&
+		slot(inflight, inflight->oldest)->state != INFLIGHT_SENT)
+		inflight->oldest++;
+}
+
+static void lose(struct inflight *inflight, struct inflight_packet *packet,
+	struct inflight_outcome *outcome)
+{
+	packet->state = INFLIGHT_LOST;
+	inflight->count--;
+	inflight->lost++;
+	outcome->lost[outcome->nlost++] = packet->what;
+}
+
+/* RFC 9002 6.1: lost when a later packet was acknowledged and either `reorder` packets or
+ * 9/8 of a round trip lie between them. */
+static void detect(struct inflight *inflight, struct inflight_outcome *outcome, nsec now)
+{
+	nsec delay = nsec_max(
+		nsec_max(inflight->srtt, inflight->latest_rtt) * 9 / 8, LOSS_DELAY_MIN);
+
+	inflight->loss_deadline = NEVER;
+	for (uint64_t pn = inflight->oldest; pn < inflight->ack_next; pn++) {
+		struct inflight_packet *packet = slot(inflight, pn);
+
+		if (packet->state != INFLIGHT_SENT)
+			continue;
+		if (pn + inflight->reorder < inflight->ack_next ||
+			packet->sent_at + delay <= now) {
+			lose(inflight, packet, outcome);
+		} else {
+			inflight->loss_deadline = packet->sent_at + delay;
+			break; /* those behind it were sent later */
+		}
+	}
+	advance(inflight);
+}
+
+static void acknowledge(
+	struct inflight *inflight, uint64_t pn, struct inflight_outcome *outcome)
+{
+	struct inflight_packet *packet = slot(inflight, pn);
+
+	if (packet->pn != pn)
+		return;
+	if (packet->state == INFLIGHT_SENT) {
+		inflight->count--;
+	} else if (packet->state == INFLIGHT_LOST) {
+		inflight->spurious++;
+		inflight->reorder = u32_min(inflight->reorder * 2, INFLIGHT_REORDER_MAX);
+	} else {
+		return;
+	}
+	packet->state = INFLIGHT_ACKED;
+	outcome->acked[outcome->nacked++] = packet->what;
+}
+
+bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
+	struct inflight_outcome *outcome, nsec now)
+{
+	uint64_t base = inflight->next_pn -
+			(uint32_t)((uint32_t)inflight->next_pn - ack->base_pn);
+	uint64_t largest = base + (ack->largest_pn - ack->base_pn);
+
+	outcome->nacked = 0;
+	outcome->nlost = 0;
+	if (base >= inflight->next_pn || largest >= inflight->next_pn ||
+		largest - base >= WIRE_ACK_BITS || base + ack->nbits > inflight->next_pn)
+		return false;
+	for (uint32_t word = 0; word < BITMAP_WORDS(ack->nbits); word++) {
+		uint64_t bits = ack->bits[word];
+
+		for (; bits != 0; bits &= bits - 1) {
+			uint32_t bit = word * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (bit < ack->nbits)
+				acknowledge(inflight, base + bit, outcome);
+		}
+	}
+	if (largest >= inflight->ack_next) {
+		inflight->ack_next = largest + 1;
+		measure(inflight, ack, now);
+	}
+	inflight->probes = 0;
+	detect(inflight, outcome, now);
+	return true;
+}
+
+static nsec probe_timeout(const struct inflight *inflight)
+{
+	nsec srtt = inflight->srtt != 0 ? inflight->srtt : RTT_INITIAL;
+	nsec var = inflight->srtt != 0 ? inflight->rttvar : RTT_INITIAL / 2;
+	nsec pto = nsec_max(srtt + 4 * var + ACK_DELAY_MAX, PTO_MIN);
+
+	return nsec_min(pto << u32_min(inflight->probes, PROBES_SHIFT_MAX),
+		nsec_max(PTO_MAX, 2 * pto));
+}
+
+bool inflight_on_timer(
+	struct inflight *inflight, struct inflight_outcome *outcome, nsec now)
+{
+	outcome->nacked = 0;
+	outcome->nlost = 0;
+	if (now >= inflight->loss_deadline) {
+		detect(inflight, outcome, now);
+		return false;
+	}
+	if (inflight->count == 0 || now < inflight->last_sent + probe_timeout(inflight))
+		return false;
+	inflight->probes++;
+	inflight->last_sent = now;
+	lose(inflight, slot(inflight, inflight->oldest), outcome);
+	advance(inflight);
+	return true;
+}
+
+nsec inflight_deadline(const struct inflight *inflight)
+{
+	nsec probe = NEVER;
+
+	if (inflight->count > 0)
+		probe = inflight->last_sent + probe_timeout(inflight);
+	return nsec_min(inflight->loss_deadline, probe);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What was sent and not yet resolved: SACK bookkeeping, round-trip time, loss detection.
+ *
+ *   inflight_send ─► SENT ──ack──► ACKED
+ *                      └─later packets acked (RFC 9002 6.1), or probe timeout─► LOST
+ *                                     └─ acked after all: spurious, the reorder
+ *                                        threshold doubles (3 to 256)
+ *
+ * Lost slices go out again under a new packet number; a number is never reused. */
+#ifndef INFLIGHT_H
+#define INFLIGHT_H
+
+#include "dataplane/wire.h"
+
+enum {
+	INFLIGHT_RING = 4096,
+	INFLIGHT_REORDER_MIN = 3,
+	INFLIGHT_REORDER_MAX = 256,
+};
+
+struct inflight_slice {
+	uint32_t request;
+	uint16_t slice;
+	uint16_t units; /* WIRE_UNIT bytes; 0: not acknowledged by the peer (control) */
+};
+
+struct inflight_packet {
+	uint64_t pn;
+	nsec sent_at;
+	struct inflight_slice what;
+	enum { INFLIGHT_NONE, INFLIGHT_SENT, INFLIGHT_ACKED, INFLIGHT_LOST } state;
+};
+
+/* What an ACK or a timer resolved. */
+struct inflight_outcome {
+	uint32_t nacked;
+	uint32_t nlost;
+	struct inflight_slice acked[WIRE_ACK_BITS];
+	struct inflight_slice lost[INFLIGHT_RING];
+};
+
+struct inflight {
+	uint64_t next_pn;
+	uint64_t oldest;   /* no number below it is SENT */
+	uint64_t ack_next; /* one above the largest acknowledged */
+	uint32_t count;    /* packets SENT */
+	uint32_t reorder;  /* packets */
+	uint64_t lost;     /* packets declared lost, in all */
+	uint64_t spurious; /* of those, acknowledged later */
+	nsec srtt;         /* 0: not measured yet */
+	nsec rttvar;
+	nsec latest_rtt;
+	nsec last_sent;
+	nsec loss_deadline; /* when the next packet is lost by age */
+	uint32_t probes;    /* probe timeouts since the last ACK */
+	struct inflight_packet ring[INFLIGHT_RING];
+};
+
+void inflight_init(struct inflight *inflight);
+
+/* Whether another packet number can be tracked. */
+bool inflight_has_room(const struct inflight *inflight);
+
+/* Records a packet that goes out now. Returns its number. */
+uint64_t inflight_send(
+	struct inflight *inflight, const struct inflight_slice *what, nsec now);
+
+/* Resolves packets. Returns false when the ACK names numbers never sent. */
+bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
+	struct inflight_outcome *outcome, nsec now);
+
+/* Call when the deadline has passed. Returns true when a probe should go out regardless
+ * of window and credit: outcome->lost then holds the oldest packet. */
+bool inflight_on_timer(
+	struct inflight *inflight, struct inflight_outcome *outcome, nsec now);
+
+nsec inflight_deadline(const struct inflight *inflight);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A packet that a sender or receiver wants to send, before it is sealed and framed. */
+#ifndef PACKET_H
+#define PACKET_H
+
+#include "dataplane/wire.h"
+
+struct packet {
+	struct wire_header header; /* without session id and pn, which the session adds */
+	uint64_t pn;
+	uint32_t payload_len;
+	const uint8_t *payload; /* a slice in a chunk buffer, or body */
+	uint8_t body[WIRE_BODY_MAX];
+};
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/receiver.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "dataplane/crc.h"
+#include "dataplane/receiver_internal.h"
+#include "hugepages/pool.h"
+
+static const bool moves[RECEIVER_FAILED + 1][RECEIVER_FAILED + 1] = {
+	[RECEIVER_RUNNING] = {[RECEIVER_DONE] = true, [RECEIVER_FAILED] = true},
+};
+
+static void receiver_move(struct receiver *receiver, enum receiver_state to)
+{
+	assert(moves[receiver->state][to]);
+	receiver->state = to;
+	receiver->owes_close = true;
+}
+
+static bool is_there(const struct receiver *receiver, uint32_t chunk)
+{
+	const struct receiver_config *config = &receiver->config;
+
+	return (config->manifest->leaves[chunk].flags & LEAF_ZERO) != 0 ||
+	       (config->have != NULL && bitmap_test(config->have, chunk));
+}
+
+void receiver_init(
+	struct receiver *receiver, const struct receiver_config *config, nsec now)
+{
+	const struct manifest *manifest = config->manifest;
+	uint32_t slice_power = crc32c_power(config->slice_size);
+
+	memset(receiver, 0, sizeof(*receiver));
+	receiver->config = *config;
+	receiver->fail_chunk = UINT32_MAX;
+	receiver->last_heard = now;
+	receiver->last_data = now;
+	receiver->pull_interval = PULL_INTERVAL_MIN;
+	receiver->powers[0] = crc32c_power(0);
+	for (uint32_t i = 1; i <= manifest->chunk_size / config->slice_size; i++)
+		receiver->powers[i] =
+			crc32c_multiply(receiver->powers[i - 1], slice_power);
+	for (uint32_t chunk = 0; chunk < manifest->nchunks; chunk++) {
+		if (is_there(receiver, chunk))
+			receiver->bytes_reused += manifest_chunk_len(manifest, chunk);
+		else
+			receiver->nleft++;
+	}
+	if (receiver->nleft == 0)
+		receiver_move(receiver, RECEIVER_DONE);
+}
+
+static void drop(struct receiver *receiver, struct receiver_chunk *chunk)
+{
+	pool_give(receiver->config.pool, chunk->buf);
+	chunk->buf = NULL;
+	chunk->state = CHUNK_FREE;
+}
+
+void receiver_fini(struct receiver *receiver)
+{
+	for (size_t i = 0; i < RECEIVER_CHUNKS; i++) {
+		assert(receiver->chunks[i].state != CHUNK_WRITING);
+		if (receiver->chunks[i].state != CHUNK_FREE)
+			drop(receiver, &receiver->chunks[i]);
+	}
+	receiver->nopen = 0;
+	receiver->nwriting = 0;
+}
+
+static COLD void fail(struct receiver *receiver, int code, uint32_t chunk)
+{
+	if (receiver->state != RECEIVER_RUNNING)
+		return;
+	receiver->code = code;
+	receiver->fail_chunk = chunk;
+	receiver_move(receiver, RECEIVER_FAILED);
+}
+
+void receiver_on_stall(struct receiver *receiver)
+{
+	fail(receiver, -ETIMEDOUT, UINT32_MAX);
+}
+
+/* ---- asking -------------------------------------------------------------------------
+ */
+
+uint32_t receiver_oldest_request(const struct receiver *receiver)
+{
+	uint32_t oldest = receiver->next_request;
+
+	for (size_t i = 0; i < RECEIVER_CHUNKS; i++) {
+		const struct receiver_chunk *chunk = &receiver->chunks[i];
+
+		if (chunk->state == CHUNK_OPEN && (int32_t)(chunk->request - oldest) < 0)
+			oldest = chunk->request;
+	}
+	return oldest;
+}
+
+static void ask(struct receiver *receiver, struct receiver_chunk *chunk, uint8_t flags)
+{
+	uint32_t number = receiver->next_request++;
+
+	chunk->state = CHUNK_OPEN;
+	chunk->request = number;
+	chunk->ngot = 0;
+	chunk->fold = 0;
+	bitmap_zero(chunk->got, chunk->nslices);
+	receiver->asked[number % RECEIVER_SPAN] = chunk->chunk;
+	receiver->asked_flags[number % RECEIVER_SPAN] = flags;
+	receiver->missing_units +=
+		chunk->nslices * wire_units(receiver->config.slice_size);
+	receiver->owes_pull = true;
+}
+
+static struct receiver_chunk *find_free(struct receiver *receiver)
+{
+	for (size_t i = 0; i < receiver->config.max_chunks; i++) {
+		if (receiver->chunks[i].state == CHUNK_FREE)
+			return &receiver->chunks[i];
+	}
+	return NULL;
+}
+
+static uint8_t *take_buffer(struct receiver *receiver)
+{
+	uint8_t *buf = pool_take(receiver->config.pool);
+
+	if (buf == NULL && cache_reclaim(receiver->config.cache))
+		buf = pool_take(receiver->config.pool);
+	return buf;
+}
+
+void receiver_ask_more(struct receiver *receiver)
+{
+	const struct manifest *manifest = receiver->config.manifest;
+	uint32_t oldest = receiver_oldest_request(receiver);
+
+	while (receiver->next_request - oldest < RECEIVER_SPAN) {
+		struct receiver_chunk *chunk;
+
+		while (receiver->next_chunk < manifest->nchunks &&
+			is_there(receiver, receiver->next_chunk))
+			receiver->next_chunk++;
+		if (receiver->next_chunk == manifest->nchunks)
+			return;
+		chunk = find_free(receiver);
+		if (chunk == NULL)
+			return;
+		chunk->buf = take_buffer(receiver);
+		if (chunk->buf == NULL)
+			return;
+		chunk->chunk = receiver->next_chunk++;
+		chunk->len = manifest_chunk_len(manifest, chunk->chunk);
+		chunk->nslices = (chunk->len + receiver->config.slice_size - 1) /
+				 receiver->config.slice_size;
+		chunk->attempts = 0;
+		receiver->nopen++;
+		ask(receiver, chunk, 0);
+	}
+}
+
+/* ---- taking -------------------------------------------------------------------------
+ */
+
+static struct receiver_chunk *find_open(struct receiver *receiver, uint32_t number)
+{
+	for (size_t i = 0; i < RECEIVER_CHUNKS; i++) {
+		struct receiver_chunk *chunk = &receiver->chunks[i];
+
+		if (chunk->state == CHUNK_OPEN && chunk->chunk == number)
+			return chunk;
+	}
+	return NULL;
+}
+
+static uint32_t slice_len(const struct receiver *receiver,
+	const struct receiver_chunk *chunk, uint32_t slice)
+{
+	uint32_t size = receiver->config.slice_size;
+
+	return slice + 1 < chunk->nslices ? size : chunk->len - slice * size;
+}
+
+static uint32_t chunk_crc(
+	const struct receiver *receiver, const struct receiver_chunk *chunk)
+{
+	uint32_t tail = slice_len(receiver, chunk, chunk->nslices - 1);
+
+	return crc32c_multiply(chunk->fold, crc32c_power(tail)) ^ chunk->last_crc;
+}
+
+/* Every slice was right and yet the whole is wrong: the sender's copy differs from its
+ * manifest. Ask for a fresh read; give up when that does not help. */
+static COLD void retry(struct receiver *receiver, struct receiver_chunk *chunk)
+{
+	if (++chunk->attempts == RECEIVER_ATTEMPTS) {
+		fail(receiver, -EBADMSG, chunk->chunk);
+		return;
+	}
+	ask(receiver, chunk, PULL_REFRESH);
+}
+
+static void complete(struct receiver *receiver, struct receiver_chunk *chunk)
+{
+	const struct manifest *manifest = receiver->config.manifest;
+
+	if (chunk_crc(receiver, chunk) != manifest->leaves[chunk->chunk].crc32c) {
+		retry(receiver, chunk);
+		return;
+	}
+	chunk->state = CHUNK_QUEUED;
+	receiver->nopen--;
+	receiver->nwriting++;
+}
+
+static void place(struct receiver *receiver, struct receiver_chunk *chunk,
+	const struct wire_header *header, const uint8_t *payload)
+{
+	uint32_t slice = header->slice;
+
+	memcpy(chunk->buf + (size_t)slice * receiver->config.slice_size, payload,
+		header->payload_len);
+	if (slice + 1 < chunk->nslices)
+		chunk->fold ^= crc32c_multiply(header->payload_crc,
+			receiver->powers[chunk->nslices - 2 - slice]);
+	else
+		chunk->last_crc = header->payload_crc;
+	receiver->missing_units -= wire_units(receiver->config.slice_size);
+	if (++chunk->ngot == chunk->nslices)
+		complete(receiver, chunk);
+}
+
+/* The sender counts in units of 64 bytes, modulo 2^32; reordering may show an older
+ * count. */
+static void on_sent_units(struct receiver *receiver, uint32_t low)
+{
+	int32_t ahead = (int32_t)(low - (uint32_t)receiver->seen_units);
+
+	if (ahead > 0)
+		receiver->seen_units += (uint32_t)ahead;
+}
+
+enum verdict receiver_on_data(struct receiver *receiver, const struct wire_header *header,
+	const uint8_t *payload, nsec now)
+{
+	struct receiver_chunk *chunk;
+
+	if (header->chunk >= receiver->config.manifest->nchunks)
+		return CORRUPT;
+	receiver->last_heard = now;
+	on_sent_units(receiver, header->sent_units);
+	chunk = find_open(receiver, header->chunk);
+	if (receiver->state != RECEIVER_RUNNING || chunk == NULL ||
+		(header->slice < chunk->nslices &&
+			bitmap_test(chunk->got, header->slice))) {
+		receiver->bytes_duplicate += header->payload_len;
+		return DUPLICATE;
+	}
+	if (header->slice >= chunk->nslices ||
+		header->payload_len != slice_len(receiver, chunk, header->slice) ||
+		crc32c(payload, header->payload_len) != header->payload_crc)
+		return CORRUPT;
+	receiver->last_data = now;
+	receiver->pull_interval = PULL_INTERVAL_MIN;
+	bitmap_set(
+		chunk->got, header->slice); /* before folding: a duplicate would cancel */
+	place(receiver, chunk, header, payload);
+	return ACCEPTED;
+}
+
+void receiver_on_number(struct receiver *receiver, const struct wire_header *header,
+	bool is_next, nsec now)
+{
+	if (receiver->unacked++ == 0)
+		receiver->first_unacked_at = now;
+	receiver->echo_time = header->tx_time;
+	receiver->newest_at = now;
+	if (!is_next || (header->flags & WIRE_ACK_NOW))
+		receiver->ack_now = true;
+}
+
+enum verdict receiver_on_sign(
+	struct receiver *receiver, const struct wire_header *header, nsec now)
+{
+	receiver->last_heard = now;
+	on_sent_units(receiver, header->sent_units);
+	return ACCEPTED;
+}
+
+enum verdict receiver_on_close(
+	struct receiver *receiver, const struct wire_close *close, nsec now)
+{
+	receiver->last_heard = now;
+	if (receiver->state != RECEIVER_RUNNING)
+		return STALE;
+	receiver->by_peer = true;
+	fail(receiver, close->code == 0 ? -ECANCELED : -(int)(close->code & 0xffff),
+		close->chunk < receiver->config.manifest->nchunks ? close->chunk
+								  : UINT32_MAX);
+	return ACCEPTED;
+}
+
+/* ---- writing ------------------------------------------------------------------------
+ */
+
+bool receiver_next_write(
+	struct receiver *receiver, struct store_request *request, uint32_t *slot)
+{
+	if (receiver->nwriting == 0)
+		return false;
+	for (uint32_t i = 0; i < RECEIVER_CHUNKS; i++) {
+		const struct receiver_chunk *chunk = &receiver->chunks[i];
+
+		if (chunk->state != CHUNK_QUEUED)
+			continue;
+		*slot = i;
+		*request = (struct store_request){
+			.object = receiver->config.object,
+			.op = STORE_WRITE,
+			.chunk = chunk->chunk,
+			.buf = chunk->buf,
+		};
+		return true;
+	}
+	return false;
+}
+
+void receiver_mark_writing(struct receiver *receiver, uint32_t slot)
+{
+	assert(receiver->chunks[slot].state == CHUNK_QUEUED);
+	receiver->chunks[slot].state = CHUNK_WRITING;
+}
+
+void receiver_on_written(struct receiver *receiver, uint32_t slot, int error, nsec now)
+{
+	struct receiver_chunk *chunk = &receiver->chunks[slot];
+
+	assert(chunk->state == CHUNK_WRITING);
+	receiver->last_data = now;
+	receiver->nwriting--;
+	drop(receiver, chunk);
+	if (error != 0) {
+		fail(receiver, error, chunk->chunk);
+		return;
+	}
+	receiver->bytes_written += chunk->len;
+	if (--receiver->nleft == 0 && receiver->state == RECEIVER_RUNNING)
+		receiver_move(receiver, RECEIVER_DONE);
+}

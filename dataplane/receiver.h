@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The receiving end of a session: pulls the chunks it lacks, places every slice by its
+ * own address, verifies each chunk against the manifest and hands it to the store.
+ *
+ *   FREE ─pull─► OPEN ─last slice, CRC right─► WRITING ─written─► FREE, chunk done
+ *                 └─CRC wrong─► OPEN again under a new request, PULL_REFRESH (3 times)
+ *
+ * Memory bounds everything: a chunk is pulled only when there is a buffer for it.
+ * All-zero chunks and those in `have` are never pulled. */
+#ifndef RECEIVER_H
+#define RECEIVER_H
+
+#include "dataplane/base/bitmap.h"
+#include "dataplane/cache.h"
+#include "dataplane/manifest.h"
+#include "dataplane/packet.h"
+#include "dataplane/pn_window.h"
+#include "dataplane/store.h"
+
+struct pool;
+
+enum {
+	RECEIVER_CHUNKS = 32, /* open or being written */
+	RECEIVER_SPAN = 64, /* request numbers between the oldest open one and the next */
+	RECEIVER_ATTEMPTS = 3, /* at one chunk before it is given up */
+};
+
+enum receiver_state {
+	RECEIVER_RUNNING,
+	RECEIVER_DONE,   /* every chunk is written */
+	RECEIVER_FAILED, /* tells the sender with CLOSE */
+};
+
+struct receiver_config {
+	const struct manifest *manifest;
+	struct store_object *object;
+	struct pool *pool;
+	struct cache *cache; /* gives buffers back to the pool when it is empty */
+	const uint64_t *have;
+	uint32_t slice_size; /* bytes */
+	uint32_t max_chunks; /* open or being written, at most RECEIVER_CHUNKS */
+	nsec stall_timeout;
+};
+
+struct receiver_chunk {
+	enum { CHUNK_FREE, CHUNK_OPEN, CHUNK_QUEUED, CHUNK_WRITING } state;
+	uint32_t chunk;
+	uint32_t len; /* bytes */
+	uint32_t request;
+	uint32_t attempts;
+	uint32_t nslices;
+	uint32_t ngot;
+	uint32_t fold;     /* CRC-32C of all slices but the last, see crc.h */
+	uint32_t last_crc; /* CRC-32C of the last slice */
+	uint8_t *buf;
+	uint64_t got[BITMAP_WORDS(CACHE_SLICES_MAX)];
+};
+
+struct receiver {
+	struct receiver_config config;
+	enum receiver_state state;
+	int code;
+	bool by_peer;
+	uint32_t fail_chunk; /* UINT32_MAX: none */
+	uint32_t next_chunk; /* lowest never pulled */
+	uint32_t nleft;      /* chunks not written yet */
+	uint32_t nopen;
+	uint32_t nwriting; /* QUEUED or WRITING */
+	uint32_t next_request;
+	bool owes_pull;
+	bool owes_close;
+	uint32_t nclose;  /* CLOSEs sent */
+	uint32_t unacked; /* data packets since the last ACK */
+	bool ack_now;
+	bool has_gap;       /* the last packet was not the next in order */
+	uint32_t echo_time; /* tx_time of the newest packet */
+	nsec newest_at;     /* when it came */
+	nsec first_unacked_at;
+	uint64_t next_pn;       /* of packets we send */
+	uint64_t seen_units;    /* what the sender says it has sent */
+	uint64_t missing_units; /* slices of open chunks not here yet */
+	uint64_t credit;        /* the most we ever granted */
+	uint64_t bytes_written;
+	uint64_t bytes_reused;
+	uint64_t bytes_duplicate;
+	nsec last_heard;
+	nsec last_data;
+	nsec last_pull;
+	nsec pull_interval; /* backs off while nothing comes */
+	nsec last_close;
+	uint32_t asked[RECEIVER_SPAN]; /* chunk of request n, at n % RECEIVER_SPAN */
+	uint8_t asked_flags[RECEIVER_SPAN];
+	uint32_t powers[CACHE_SLICES_MAX]; /* crc32c_power(k whole slices) */
+	struct receiver_chunk chunks[RECEIVER_CHUNKS];
+};
+
+void receiver_init(
+	struct receiver *receiver, const struct receiver_config *config, nsec now);
+/* Gives all buffers back. No write may be under way. */
+void receiver_fini(struct receiver *receiver);
+
+/* An authenticated, new packet. Returns ACCEPTED or DUPLICATE when its number should be
+ * acknowledged, CORRUPT when not: it will be sent again. */
+enum verdict receiver_on_data(struct receiver *receiver, const struct wire_header *header,
+	const uint8_t *payload, nsec now);
+/* Remembers an acknowledgeable packet; is_next: its number followed the largest before.
+ */
+void receiver_on_number(struct receiver *receiver, const struct wire_header *header,
+	bool is_next, nsec now);
+enum verdict receiver_on_sign(
+	struct receiver *receiver, const struct wire_header *header, nsec now);
+enum verdict receiver_on_close(
+	struct receiver *receiver, const struct wire_close *close, nsec now);
+
+/* The next write to submit; slot identifies it. Returns false when there is none. */
+bool receiver_next_write(
+	struct receiver *receiver, struct store_request *request, uint32_t *slot);
+void receiver_mark_writing(struct receiver *receiver, uint32_t slot);
+void receiver_on_written(struct receiver *receiver, uint32_t slot, int error, nsec now);
+
+/* What shall be sent now. window holds the numbers received. Returns false when nothing.
+ */
+bool receiver_poll(struct receiver *receiver, const struct pn_window *window,
+	struct packet *packet, nsec now);
+nsec receiver_deadline(const struct receiver *receiver);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sending end of a session: serves the chunks its receiver pulls, slice by slice.
+ *
+ *   PULL ─► WANTED ─cache_get─► LOADING ─► SENDING ─every slice acknowledged─► FREE
+ *
+ * Requests are numbered by the receiver; request n lives in slot n % SENDER_REQUESTS, and
+ * is served once however often its PULL arrives. On an error the sender is FAILED and
+ * answers every PULL with CLOSE, so losing a CLOSE is harmless. */
+#ifndef SENDER_H
+#define SENDER_H
+
+#include "dataplane/base/bitmap.h"
+#include "dataplane/cache.h"
+#include "dataplane/inflight.h"
+#include "dataplane/manifest.h"
+#include "dataplane/packet.h"
+
+enum {
+	SENDER_REQUESTS = 64,
+	SENDER_READAHEAD = 16, /* blocks a session may hold */
+};
+
+enum sender_state {
+	SENDER_RUNNING,
+	SENDER_FAILED, /* told the control plane; waits to be stopped */
+	SENDER_CLOSED, /* the receiver said it needs nothing more */
+};
+
+struct sender_config {
+	const struct manifest *manifest;
+	struct store_object *object;
+	struct cache *cache;
+	uint32_t slice_size; /* bytes */
+	uint32_t window;     /* packets in flight, at most WIRE_ACK_BITS */
+	nsec stall_timeout;
+};
+
+struct sender_request {
+	enum { REQUEST_FREE, REQUEST_WANTED, REQUEST_LOADING, REQUEST_SENDING } state;
+	uint32_t number;
+	uint32_t chunk;
+	uint8_t flags; /* PULL_REFRESH */
+	uint32_t nslices;
+	uint32_t next_slice; /* never sent yet */
+	uint32_t nacked;
+	struct block *block;
+	uint64_t acked[BITMAP_WORDS(CACHE_SLICES_MAX)];
+};
+
+struct sender {
+	struct sender_config config;
+	enum sender_state state;
+	int code;            /* FAILED, CLOSED: negative errno or 0 */
+	bool by_peer;        /* the peer closed */
+	uint32_t fail_chunk; /* UINT32_MAX: none */
+	bool owes_close;
+	bool owes_sign; /* a PULL asked for an answer and there is nothing to send */
+	bool may_probe; /* one packet may pass window and credit */
+	uint32_t next_request;   /* lowest number not seen yet */
+	uint32_t oldest_request; /* no lower number is unfinished */
+	uint32_t nblocks;        /* blocks held */
+	uint64_t credit;         /* units, absolute */
+	uint64_t sent_units;
+	uint64_t bytes_acked;
+	uint64_t bytes_resent;
+	nsec last_heard;
+	nsec last_sent;
+	uint32_t nresend; /* entries in resend */
+	uint32_t resend_head;
+	struct inflight_slice resend[INFLIGHT_RING];
+	struct inflight inflight;
+	struct inflight_outcome outcome; /* scratch */
+	struct sender_request requests[SENDER_REQUESTS];
+};
+
+void sender_init(struct sender *sender, const struct sender_config *config, nsec now);
+/* Gives all blocks back. */
+void sender_fini(struct sender *sender);
+
+/* Authenticated packets of the receiver. Return ACCEPTED, STALE for what no longer
+ * matters, or CORRUPT for values out of range: nothing is changed then. */
+enum verdict sender_on_pull(
+	struct sender *sender, const struct wire_pull *pull, uint8_t flags, nsec now);
+enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now);
+enum verdict sender_on_close(
+	struct sender *sender, const struct wire_close *close, nsec now);
+
+/* What shall be sent now. Returns false when nothing. The payload stays valid until the
+ * next call of any function on this sender. */
+bool sender_poll(struct sender *sender, struct packet *packet, nsec now);
+
+nsec sender_deadline(const struct sender *sender);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane/crc.h"
+
+int session_create(struct session **session, const struct transfer_session *params,
+	uint32_t window, nsec stall_timeout)
+{
+	struct session *made = calloc(1, sizeof(*made));
+
+	if (made == NULL)
+		return -ENOMEM;
+	made->params = *params;
+	made->window = u32_min(window, WIRE_ACK_BITS);
+	made->stall_timeout = stall_timeout;
+	ether_map_ip(made->peer.ip, params->peer_ip);
+	made->peer.port = params->peer_port;
+	pn_window_init(&made->received);
+	*session = made;
+	return 0;
+}
+
+void session_destroy(struct session *session)
+{
+	free(session);
+}
+
+static void add(_Atomic uint64_t *counter, uint64_t amount)
+{
+	/* single writer: a load and a store, no locked instruction */
+	atomic_store_explicit(counter,
+		atomic_load_explicit(counter, memory_order_relaxed) + amount,
+		memory_order_relaxed);
+}
+
+static enum verdict to_receiver(struct session *session, const struct wire_header *header,
+	const uint8_t *payload, nsec now)
+{
+	struct receiver *receiver = &session->machine.receiver;
+	struct wire_close close;
+
+	switch (header->type) {
+	case WIRE_DATA:
+		return receiver_on_data(receiver, header, payload, now);
+	case WIRE_PROBE_ACK:
+		return receiver_on_sign(receiver, header, now);
+	case WIRE_CLOSE:
+		if (!wire_get_close(payload, header->payload_len, &close))
+			return CORRUPT;
+		return receiver_on_close(receiver, &close, now);
+	default:
+		return CORRUPT;
+	}
+}
+
+static enum verdict to_sender(struct session *session, const struct wire_header *header,
+	const uint8_t *payload, nsec now)
+{
+	struct sender *sender = &session->machine.sender;
+	union {
+		struct wire_pull pull;
+		struct wire_ack ack;
+		struct wire_close close;
+	} body;
+
+	switch (header->type) {
+	case WIRE_PULL:
+		if (!wire_get_pull(payload, header->payload_len, &body.pull))
+			return CORRUPT;
+		return sender_on_pull(sender, &body.pull, header->flags, now);
+	case WIRE_ACK:
+		if (!wire_get_ack(payload, header->payload_len, &body.ack))
+			return CORRUPT;
+		return sender_on_ack(sender, &body.ack, now);
+	case WIRE_CLOSE:
+		if (!wire_get_close(payload, header->payload_len, &body.close))
+			return CORRUPT;
+		return sender_on_close(sender, &body.close, now);
+	default:
+		return CORRUPT;
+	}
+}
+
+static enum verdict dispatch(struct session *session, const struct wire_header *header,
+	const uint8_t *payload, nsec now)
+{
+	/* the slices of a chunk are checked where they are placed: a chunk that is
+	 * complete already need not be read again */
+	if (header->type != WIRE_DATA &&
+		crc32c(payload, header->payload_len) != header->payload_crc)
+		return CORRUPT;
+	if (session->params.role == TRANSFER_SEND)
+		return to_sender(session, header, payload, now);
+	return to_receiver(session, header, payload, now);
+}
+
+static enum verdict take(
+	struct session *session, const struct ether_frame *frame, nsec now)
+{
+	struct pn_window *received = &session->received;
+	struct wire_header header;
+	enum verdict verdict;
+	bool is_next;
+	uint64_t pn;
+
+	verdict = wire_get_header(frame->payload, frame->payload_len, &header);
+	if (verdict != ACCEPTED)
+		return verdict;
+	if (header.session_id != session->params.session_id)
+		return STALE;
+	pn = pn_expand(received, header.pn);
+	if (!wire_is_authentic(
+		    frame->payload, session->params.rx_key, &session->self, pn))
+		return CORRUPT;
+	verdict = pn_window_check(received, pn);
+	if (verdict != ACCEPTED)
+		return verdict;
+	verdict = dispatch(session, &header, frame->payload + WIRE_HEADER_LEN, now);
+	if (verdict == CORRUPT)
+		return verdict;
+	is_next = pn == received->next;
+	pn_window_add(received, pn);
+	if (header.type == WIRE_DATA)
+		receiver_on_number(&session->machine.receiver, &header, is_next, now);
+	return verdict == STALE ? ACCEPTED
+				: verdict; /* authentic, only too late to matter */
+}
+
+enum verdict session_on_packet(
+	struct session *session, const struct ether_frame *frame, nsec now)
+{
+	enum verdict verdict = take(session, frame, now);
+
+	if (verdict == CORRUPT || verdict == STALE) {
+		add(&session->counters.packets_bad, 1);
+		return verdict;
+	}
+	/* only the holder of the key could have sent it: this is where the peer is now */
+	if (verdict == ACCEPTED) {
+		memcpy(session->path.dst_mac, frame->src_mac, ETHER_MAC_LEN);
+		session->is_path_known = true;
+	}
+	add(&session->counters.wire_bytes,
+		ETHER_UDP_HEADERS + frame->payload_len + ETHER_WIRE_OVERHEAD);
+	return verdict;
+}
+
+bool session_poll(struct session *session, struct packet *packet, nsec now)
+{
+	bool sends;
+
+	if (session->params.role == TRANSFER_SEND)
+		sends = sender_poll(&session->machine.sender, packet, now);
+	else
+		sends = receiver_poll(
+			&session->machine.receiver, &session->received, packet, now);
+	if (sends)
+		add(&session->counters.wire_bytes, ETHER_UDP_HEADERS + WIRE_HEADER_LEN +
+							   packet->payload_len +
+							   ETHER_WIRE_OVERHEAD);
+	return sends;
+}
+
+void session_seal(
+	const struct session *session, const struct packet *packet, uint8_t *out)
+{
+	struct wire_header header = packet->header;
+
+	header.session_id = session->params.peer_session_id;
+	header.payload_len = (uint16_t)packet->payload_len;
+	wire_put_header(out, &header, session->params.tx_key, &session->peer, packet->pn);
+}
+
+nsec session_deadline(const struct session *session)
+{
+	if (session->params.role == TRANSFER_SEND)
+		return sender_deadline(&session->machine.sender);
+	return receiver_deadline(&session->machine.receiver);
+}
+
+static void publish(_Atomic uint64_t *counter, uint64_t value)
+{
+	atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
+void session_count(struct session *session)
+{
+	struct session_counters *counters = &session->counters;
+
+	if (session->params.role == TRANSFER_SEND) {
+		const struct sender *sender = &session->machine.sender;
+
+		publish(&counters->bytes_done, sender->bytes_acked);
+		publish(&counters->bytes_resent, sender->bytes_resent);
+		publish(&counters->packets_lost,
+			sender->inflight.lost - sender->inflight.spurious);
+	} else {
+		const struct receiver *receiver = &session->machine.receiver;
+
+		publish(&counters->bytes_done, receiver->bytes_written);
+		publish(&counters->bytes_resent, receiver->bytes_duplicate);
+		publish(&counters->bytes_reused, receiver->bytes_reused);
+	}
+}
+
+bool session_has_ended(const struct session *session, struct transfer_report *report)
+{
+	if (session->is_reported)
+		return false;
+	*report = (struct transfer_report){.session_id = session->params.session_id};
+	if (session->params.role == TRANSFER_SEND) {
+		const struct sender *sender = &session->machine.sender;
+
+		report->event = sender->code == 0 ? REPORT_DONE : REPORT_FAILED;
+		report->code = sender->code;
+		report->by_peer = sender->by_peer;
+		report->chunk = sender->fail_chunk;
+		return sender->state != SENDER_RUNNING;
+	}
+	report->event = session->machine.receiver.code == 0 ? REPORT_DONE : REPORT_FAILED;
+	report->code = session->machine.receiver.code;
+	report->by_peer = session->machine.receiver.by_peer;
+	report->chunk = session->machine.receiver.fail_chunk;
+	return session->machine.receiver.state != RECEIVER_RUNNING;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One snapshot moving between one sender and one receiver, as one end sees it: identity,
+ * keys, packet numbers, and the sender or receiver machine.
+ *
+ * Made and destroyed by the control thread; everything in between belongs to the worker.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <stdatomic.h>
+
+#include "dataplane/ether.h"
+#include "dataplane/pn_window.h"
+#include "dataplane/receiver.h"
+#include "dataplane/sender.h"
+#include "dataplane/transfer.h"
+
+/* session_id = slot:20 | generation:12. The slot finds the session, the generation tells
+ * a dead session's packets from those of the next one in its slot. */
+static inline uint32_t session_slot(uint32_t session_id)
+{
+	return session_id >> 12;
+}
+
+static inline uint32_t session_make_id(uint32_t slot, uint32_t generation)
+{
+	return slot << 12 | (generation & 0xfff);
+}
+
+/* Written by the worker, read by the control thread: relaxed, each is a plain count. */
+struct session_counters {
+	_Atomic uint64_t bytes_done;
+	_Atomic uint64_t bytes_resent;
+	_Atomic uint64_t bytes_reused;
+	_Atomic uint64_t wire_bytes;
+	_Atomic uint64_t packets_lost;
+	_Atomic uint64_t packets_bad;
+};
+
+struct session {
+	struct transfer_session params;
+	struct wire_address self;
+	struct wire_address peer;
+	struct ether_path path;
+	bool is_path_known;
+	bool is_reported; /* DONE or FAILED went up */
+	bool is_stopping; /* waits for the store to let go */
+	uint32_t writes;  /* under way in the store */
+	nsec stall_timeout;
+	uint32_t window;
+	struct pn_window received;
+	struct session_counters counters;
+	union {
+		struct sender sender;
+		struct receiver receiver;
+	} machine; /* by params.role */
+};
+
+/* Copies params. window in packets, at most WIRE_ACK_BITS. Returns 0 or -ENOMEM. */
+int session_create(struct session **session, const struct transfer_session *params,
+	uint32_t window, nsec stall_timeout);
+void session_destroy(struct session *session);
+
+/* An incoming packet with this session's id. frame is the UDP datagram. Returns what
+ * became of it; anything but ACCEPTED changed nothing but a counter, except that a
+ * DUPLICATE is acknowledged again when its number was new. */
+enum verdict session_on_packet(
+	struct session *session, const struct ether_frame *frame, nsec now);
+
+/* The next packet to send, unsealed. */
+bool session_poll(struct session *session, struct packet *packet, nsec now);
+
+/* Seals a packet into out, which holds WIRE_HEADER_LEN bytes. */
+void session_seal(
+	const struct session *session, const struct packet *packet, uint8_t *out);
+
+nsec session_deadline(const struct session *session);
+
+/* Copies the machine's numbers to the counters. */
+void session_count(struct session *session);
+
+/* Whether the machine has come to an end that was not reported yet; fills the report. */
+bool session_has_ended(const struct session *session, struct transfer_report *report);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/wire.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <sodium/crypto_shorthash.h>
+
+#include "dataplane/base/bytes.h"
+
+enum {
+	OFF_VERSION_TYPE = 0,
+	OFF_FLAGS = 1,
+	OFF_SLICE = 2,
+	OFF_SESSION = 4,
+	OFF_PN = 8,
+	OFF_CHUNK = 12,
+	OFF_TX_TIME = 16,
+	OFF_PAYLOAD_LEN = 20,
+	OFF_PATH = 22,
+	OFF_HINT = 23,
+	OFF_PAYLOAD_CRC = 24,
+	OFF_SENT_UNITS = 28,
+	OFF_MAC = 32,
+
+	PULL_LEN = 24,
+	RUN_LEN = 8,
+	ACK_LEN = 32,
+	CLOSE_LEN = 8,
+	UDP_LEN = 8,
+};
+
+static_assert(crypto_shorthash_KEYBYTES == WIRE_KEY_LEN, "SipHash-2-4 key");
+static_assert(crypto_shorthash_BYTES == WIRE_HEADER_LEN - OFF_MAC, "SipHash-2-4 tag");
+static_assert(PULL_LEN + WIRE_RUNS_MAX * RUN_LEN <= WIRE_BODY_MAX, "a full PULL fits");
+static_assert(ACK_LEN + WIRE_ACK_BITS / 8 <= WIRE_BODY_MAX, "a full ACK fits");
+
+uint32_t wire_slice_size(uint32_t mtu, uint32_t ip_header_len)
+{
+	uint32_t headers = ip_header_len + UDP_LEN + WIRE_HEADER_LEN;
+
+	if (mtu < headers + WIRE_UNIT)
+		return 0;
+	return u32_min((mtu - headers) / WIRE_UNIT * WIRE_UNIT, WIRE_SLICE_MAX);
+}
+
+static void seal(uint8_t tag[static 8], const uint8_t *header,
+	const uint8_t key[static WIRE_KEY_LEN], const struct wire_address *destination,
+	uint64_t pn64)
+{
+	uint8_t message[OFF_MAC + WIRE_IP_LEN + 2 + 8];
+
+	memcpy(message, header, OFF_MAC);
+	memcpy(message + OFF_MAC, destination->ip, WIRE_IP_LEN);
+	put_be16(message + OFF_MAC + WIRE_IP_LEN, destination->port);
+	put_be64(message + OFF_MAC + WIRE_IP_LEN + 2, pn64);
+	(void)crypto_shorthash(tag, message, sizeof(message), key);
+}
+
+void wire_put_header(uint8_t out[static WIRE_HEADER_LEN],
+	const struct wire_header *header, const uint8_t key[static WIRE_KEY_LEN],
+	const struct wire_address *destination, uint64_t pn64)
+{
+	out[OFF_VERSION_TYPE] = (uint8_t)(WIRE_VERSION << 4 | header->type);
+	out[OFF_FLAGS] = header->flags;
+	put_be16(out + OFF_SLICE, header->slice);
+	put_be32(out + OFF_SESSION, header->session_id);
+	put_be32(out + OFF_PN, (uint32_t)pn64);
+	put_be32(out + OFF_CHUNK, header->chunk);
+	put_be32(out + OFF_TX_TIME, header->tx_time);
+	put_be16(out + OFF_PAYLOAD_LEN, header->payload_len);
+	out[OFF_PATH] = header->path;
+	out[OFF_HINT] = header->hint;
+	put_be32(out + OFF_PAYLOAD_CRC, header->payload_crc);
+	put_be32(out + OFF_SENT_UNITS, header->sent_units);
+	seal(out + OFF_MAC, out, key, destination, pn64);
+}
+
+static bool is_known(unsigned int type)
+{
+	return type == WIRE_DATA || type == WIRE_PULL || type == WIRE_ACK ||
+	       type == WIRE_PROBE_ACK || type == WIRE_CLOSE;
+}
+
+enum verdict wire_get_header(
+	const uint8_t *bytes, uint32_t len, struct wire_header *header)
+{
+	unsigned int type;
+
+	if (len < WIRE_HEADER_LEN)
+		return CORRUPT;
+	type = bytes[OFF_VERSION_TYPE] & 15;
+	if (bytes[OFF_VERSION_TYPE] >> 4 != WIRE_VERSION || !is_known(type))
+		return STALE;
+	header->type = (enum wire_type)type;
+	header->flags = bytes[OFF_FLAGS];
+	header->slice = get_be16(bytes + OFF_SLICE);
+	header->session_id = get_be32(bytes + OFF_SESSION);
+	header->pn = get_be32(bytes + OFF_PN);
+	header->chunk = get_be32(bytes + OFF_CHUNK);
+	header->tx_time = get_be32(bytes + OFF_TX_TIME);
+	header->payload_len = get_be16(bytes + OFF_PAYLOAD_LEN);
+	header->path = bytes[OFF_PATH];
+	header->hint = bytes[OFF_HINT];
+	header->payload_crc = get_be32(bytes + OFF_PAYLOAD_CRC);
+	header->sent_units = get_be32(bytes + OFF_SENT_UNITS);
+	return header->payload_len == len - WIRE_HEADER_LEN ? ACCEPTED : CORRUPT;
+}
+
+bool wire_is_authentic(const uint8_t *bytes, const uint8_t key[static WIRE_KEY_LEN],
+	const struct wire_address *destination, uint64_t pn64)
+{
+	uint8_t tag[8];
+
+	seal(tag, bytes, key, destination, pn64);
+	return get_be64(tag) == get_be64(bytes + OFF_MAC);
+}
+
+uint32_t wire_put_pull(uint8_t *out, const struct wire_pull *pull)
+{
+	uint8_t *run = out + PULL_LEN;
+
+	put_be64(out, pull->credit);
+	put_be32(out + 8, pull->max_rate_mbps);
+	put_be32(out + 12, pull->first_request);
+	put_be16(out + 16, (uint16_t)pull->nruns);
+	memset(out + 18, 0, 6);
+	for (uint32_t i = 0; i < pull->nruns; i++, run += RUN_LEN) {
+		put_be32(run, pull->runs[i].first);
+		put_be16(run + 4, pull->runs[i].count);
+		run[6] = pull->runs[i].flags;
+		run[7] = 0;
+	}
+	return (uint32_t)(run - out);
+}
+
+bool wire_get_pull(const uint8_t *bytes, uint32_t len, struct wire_pull *pull)
+{
+	const uint8_t *run = bytes + PULL_LEN;
+
+	if (len < PULL_LEN)
+		return false;
+	pull->credit = get_be64(bytes);
+	pull->max_rate_mbps = get_be32(bytes + 8);
+	pull->first_request = get_be32(bytes + 12);
+	pull->nruns = get_be16(bytes + 16);
+	if (pull->nruns > WIRE_RUNS_MAX || len != PULL_LEN + pull->nruns * RUN_LEN)
+		return false;
+	for (uint32_t i = 0; i < pull->nruns; i++, run += RUN_LEN) {
+		pull->runs[i].first = get_be32(run);
+		pull->runs[i].count = get_be16(run + 4);
+		pull->runs[i].flags = run[6];
+	}
+	return true;
+}
+
+uint32_t wire_put_ack(uint8_t *out, const struct wire_ack *ack)
+{
+	uint32_t words = (ack->nbits + 63u) / 64;
+
+	put_be32(out, ack->largest_pn);
+	put_be16(out + 4, ack->delay_us);
+	put_be16(out + 6, ack->backlog_us);
+	put_be32(out + 8, ack->echo_time);
+	put_be32(out + 12, ack->ce_count << 8);
+	put_be64(out + 16, ack->credit);
+	put_be32(out + 24, ack->base_pn);
+	put_be16(out + 28, ack->nbits);
+	put_be16(out + 30, 0);
+	for (uint32_t i = 0; i < words; i++)
+		put_be64(out + ACK_LEN + i * 8, ack->bits[i]);
+	return ACK_LEN + words * 8;
+}
+
+bool wire_get_ack(const uint8_t *bytes, uint32_t len, struct wire_ack *ack)
+{
+	uint32_t words;
+
+	if (len < ACK_LEN)
+		return false;
+	ack->largest_pn = get_be32(bytes);
+	ack->delay_us = get_be16(bytes + 4);
+	ack->backlog_us = get_be16(bytes + 6);
+	ack->echo_time = get_be32(bytes + 8);
+	ack->ce_count = get_be32(bytes + 12) >> 8;
+	ack->credit = get_be64(bytes + 16);
+	ack->base_pn = get_be32(bytes + 24);
+	ack->nbits = get_be16(bytes + 28);
+	words = (ack->nbits + 63u) / 64;
+	if (ack->nbits > WIRE_ACK_BITS || len != ACK_LEN + words * 8)
+		return false;
+	for (uint32_t i = 0; i < words; i++)
+		ack->bits[i] = get_be64(bytes + ACK_LEN + i * 8);
+	return true;
+}
+
+uint32_t wire_put_close(uint8_t *out, const struct wire_close *close)
+{
+	put_be32(out, close->code);
+	put_be32(out + 4, close->chunk);
+	return CLOSE_LEN;
+}
+
+bool wire_get_close(const uint8_t *bytes, uint32_t len, struct wire_close *close)
+{
+	if (len != CLOSE_LEN)
+		return false;
+	close->code = get_be32(bytes);
+	close->chunk = get_be32(bytes + 4);
+	return true;
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/worker.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A store cookie: a cache block, or a receiver's chunk slot. */
+#define COOKIE_WRITE ((uint64_t)1 << 63)
+
+enum {
+	COMPLETIONS = 16,
+	QUANTUM = 8, /* a session's share of a burst when there are several */
+};
+
+static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN + WIRE_BODY_MAX,
+	"a control packet fits");
+
+int worker_init(struct worker *worker, const struct worker_config *config)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->config = *config;
+	neighbors_init(&worker->neighbors);
+	return cache_init(&worker->cache, config->pool, config->nbuffers);
+}
+
+void worker_fini(struct worker *worker)
+{
+	cache_fini(&worker->cache);
+}
+
+/* ---- sending ------------------------------------------------------------------------
+ */
+
+static bool flush(struct worker *worker)
+{
+	struct nic *nic = worker->config.nic;
+	uint32_t left = worker->ntx - worker->tx_taken;
+	int taken;
+
+	if (left == 0)
+		return true;
+	taken = nic->ops->tx(nic->self, &worker->tx[worker->tx_taken], (int)left);
+	worker->tx_taken += (uint32_t)taken;
+	if (worker->tx_taken < worker->ntx)
+		return false;
+	worker->ntx = 0;
+	worker->tx_taken = 0;
+	return true;
+}
+
+/* The next free frame of the burst, or NULL when the nic does not take more now. */
+static struct nic_tx *next_frame(struct worker *worker)
+{
+	struct nic_tx *frame;
+
+	if (worker->ntx == NIC_BURST && !flush(worker))
+		return NULL;
+	frame = &worker->tx[worker->ntx];
+	frame->payload = NULL;
+	frame->payload_len = 0;
+	return frame;
+}
+
+static struct ether_path own_path(const struct worker *worker)
+{
+	struct ether_path path = {0};
+
+	memcpy(path.src_mac, worker->config.nic->mac, ETHER_MAC_LEN);
+	memcpy(path.src_ip, worker->config.ip, ETHER_IP_LEN);
+	return path;
+}
+
+static void send_arp(struct worker *worker, const uint8_t *ip, const uint8_t *target_mac)
+{
+	struct nic_tx *frame = next_frame(worker);
+	struct ether_path path = own_path(worker);
+
+	if (frame == NULL)
+		return;
+	memcpy(path.dst_ip, ip, ETHER_IP_LEN);
+	ether_put_arp(frame->head, &path, target_mac);
+	frame->head_len = ETHER_ARP_FRAME;
+	worker->ntx++;
+}
+
+static void send_echo(struct worker *worker, const struct ether_frame *request)
+{
+	struct nic_tx *frame = next_frame(worker);
+	struct ether_path path = own_path(worker);
+
+	if (frame == NULL)
+		return;
+	memcpy(path.dst_mac, request->src_mac, ETHER_MAC_LEN);
+	memcpy(path.dst_ip, request->src_ip, ETHER_IP_LEN);
+	frame->head_len = ether_put_echo(frame->head, NIC_HEAD_MAX, &path, request);
+	worker->ntx += frame->head_len != 0;
+}
+
+static bool is_on_link(const struct worker *worker, const uint8_t ip[static ETHER_IP_LEN])
+{
+	uint32_t bits = worker->config.prefix_len;
+
+	for (uint32_t i = 0; i < ETHER_IP_LEN; i++) {
+		uint32_t n = bits >= 8 ? 8 : bits;
+		uint32_t mask = 0xff00u >> n & 0xff;
+
+		if ((ip[i] & mask) != (worker->config.ip[i] & mask))
+			return false;
+		bits -= n;
+	}
+	return true;
+}
+
+static const uint8_t *next_hop(const struct worker *worker, const struct session *session)
+{
+	static const uint8_t none[ETHER_IP_LEN];
+
+	if (is_on_link(worker, session->params.peer_ip) ||
+		memcmp(worker->config.gateway, none, ETHER_IP_LEN) == 0)
+		return session->params.peer_ip;
+	return worker->config.gateway;
+}
+
+static bool has_path(struct worker *worker, struct session *session, nsec now)
+{
+	if (!session->is_path_known)
+		session->is_path_known = neighbors_resolve(&worker->neighbors,
+			next_hop(worker, session), session->path.dst_mac, now);
+	return session->is_path_known;
+}
+
+static void frame_packet(
+	struct session *session, const struct packet *packet, struct nic_tx *frame)
+{
+	uint8_t *wire = frame->head + ETHER_UDP_HEADERS;
+
+	ether_put_udp(frame->head, &session->path, WIRE_HEADER_LEN + packet->payload_len);
+	session_seal(session, packet, wire);
+	frame->head_len = ETHER_UDP_HEADERS + WIRE_HEADER_LEN;
+	if (packet->payload == packet->body) {
+		memcpy(wire + WIRE_HEADER_LEN, packet->body, packet->payload_len);
+		frame->head_len += packet->payload_len;
+	} else {
+		frame->payload = packet->payload;
+		frame->payload_len = packet->payload_len;
+	}
+}
+
+/* Returns how many packets the session made; *full when the nic takes no more now.
+ * Without a MAC for the peer they are dropped: its timers must run all the same, and all
+ * of them repeat what was lost. */
+static int poll_session(
+	struct worker *worker, struct session *session, bool *full, nsec now)
+{
+	int quantum = worker->nsessions == 1 ? NIC_BURST : QUANTUM;
+	bool reachable = has_path(worker, session, now);
+	struct packet packet;
+	int made = 0;
+
+	for (; made < quantum; made++) {
+		struct nic_tx *frame = next_frame(worker);
+
+		*full = frame == NULL;
+		if (*full || !session_poll(session, &packet, now))
+			break;
+		if (!reachable)
+			continue;
+		frame_packet(session, &packet, frame);
+		worker->ntx++;
+	}
+	return made;
+}
+
+static bool poll_sessions(struct worker *worker, nsec now)
+{
+	bool busy = false;
+	bool full = false;
+	uint32_t found = 0;
+	uint32_t start = worker->first;
+
+	for (uint32_t i = 0; found < worker->nsessions && !full; i++) {
+		uint32_t at = (start + i) % WORKER_SESSIONS;
+		struct session *session = worker->sessions[at];
+
+		if (session == NULL)
+			continue;
+		found++;
+		if (!session->is_stopping &&
+			poll_session(worker, session, &full, now) > 0)
+			busy = true;
+		worker->first = (at + 1) % WORKER_SESSIONS;
+	}
+	return busy;
+}
+
+/* ---- receiving ----------------------------------------------------------------------
+ */
+
+static void on_datagram(struct worker *worker, const struct ether_frame *frame, nsec now)
+{
+	struct session *session = NULL;
+	struct wire_header header;
+
+	if (frame->dst_port == worker->config.port &&
+		wire_get_header(frame->payload, frame->payload_len, &header) ==
+			ACCEPTED &&
+		session_slot(header.session_id) < WORKER_SESSIONS)
+		session = worker->sessions[session_slot(header.session_id)];
+	if (session == NULL || session->is_stopping) {
+		worker->frames_bad++;
+		return;
+	}
+	(void)session_on_packet(session, frame, now);
+}
+
+static void on_frame(struct worker *worker, const struct nic_rx *rx, nsec now)
+{
+	struct ether_frame frame;
+
+	ether_parse(rx->data, rx->len, &frame);
+	if (frame.kind == ETHER_OTHER ||
+		memcmp(frame.dst_ip, worker->config.ip, ETHER_IP_LEN) != 0) {
+		worker->frames_bad += frame.kind != ETHER_OTHER;
+		return;
+	}
+	switch (frame.kind) {
+	case ETHER_ARP_REQUEST:
+		neighbors_on_arp(&worker->neighbors, &frame, now);
+		send_arp(worker, frame.src_ip, frame.src_mac);
+		break;
+	case ETHER_ARP_REPLY:
+		neighbors_on_arp(&worker->neighbors, &frame, now);
+		break;
+	case ETHER_ECHO:
+		send_echo(worker, &frame);
+		break;
+	default:
+		on_datagram(worker, &frame, now);
+		break;
+	}
+}
+
+static bool poll_nic(struct worker *worker, nsec now)
+{
+	struct nic *nic = worker->config.nic;
+	struct nic_rx frames[NIC_BURST];
+	int count = nic->ops->rx(nic->self, frames, NIC_BURST);
+
+	for (int i = 0; i < count; i++)
+		on_frame(worker, &frames[i], now);
+	if (count > 0)
+		nic->ops->release(nic->self, frames, count);
+	return count > 0;
+}
+
+/* ---- disk ---------------------------------------------------------------------------
+ */
+
+static void on_written(
+	struct worker *worker, const struct store_completion *completion, nsec now)
+{
+	uint32_t session_at =
+		(uint32_t)(completion->cookie >> 32) & (WORKER_SESSIONS - 1);
+	struct session *session = worker->sessions[session_at];
+
+	assert(session != NULL && session->writes > 0);
+	session->writes--;
+	receiver_on_written(&session->machine.receiver, (uint32_t)completion->cookie,
+		completion->error, now);
+}
+
+static bool poll_store(struct worker *worker, nsec now)
+{
+	struct store *store = worker->config.store;
+	struct store_completion done[COMPLETIONS];
+	int count = store->ops->poll(store->self, done, COMPLETIONS);
+
+	for (int i = 0; i < count; i++) {
+		if (done[i].cookie & COOKIE_WRITE)
+			on_written(worker, &done[i], now);
+		else
+			cache_on_loaded(&worker->cache, &done[i]);
+	}
+	return count > 0;
+}
+
+static void submit_reads(struct worker *worker)
+{
+	struct store *store = worker->config.store;
+	struct store_request request;
+
+	while (cache_next_load(&worker->cache, &request) &&
+		store->ops->submit(store->self, &request))
+		cache_mark_loading(&worker->cache, &request);
+}
+
+static void submit_writes(struct worker *worker, struct session *session)
+{
+	struct store *store = worker->config.store;
+	struct store_request request;
+	uint32_t slot;
+
+	if (session->params.role != TRANSFER_RECEIVE || session->is_stopping)
+		return;
+	while (receiver_next_write(&session->machine.receiver, &request, &slot)) {
+		request.cookie =
+			COOKIE_WRITE |
+			(uint64_t)session_slot(session->params.session_id) << 32 | slot;
+		if (!store->ops->submit(store->self, &request))
+			return;
+		receiver_mark_writing(&session->machine.receiver, slot);
+		session->writes++;
+	}
+}
+
+/* ---- sessions -----------------------------------------------------------------------
+ */
+
+void worker_add(struct worker *worker, struct session *session, nsec now)
+{
+	const struct transfer_session *params = &session->params;
+	uint32_t at = session_slot(params->session_id);
+
+	assert(at < WORKER_SESSIONS && worker->sessions[at] == NULL);
+	session->path = own_path(worker);
+	memcpy(session->path.dst_ip, params->peer_ip, ETHER_IP_LEN);
+	session->path.src_port = worker->config.port;
+	session->path.dst_port = params->peer_port;
+	session->path.dscp = worker->config.dscp;
+	ether_map_ip(session->self.ip, worker->config.ip);
+	session->self.port = worker->config.port;
+	neighbors_refresh(&worker->neighbors, next_hop(worker, session), now);
+	if (params->role == TRANSFER_SEND) {
+		const struct sender_config config = {
+			.manifest = params->manifest,
+			.object = params->object,
+			.cache = &worker->cache,
+			.slice_size = params->slice_size,
+			.window = session->window,
+			.stall_timeout = session->stall_timeout,
+		};
+
+		sender_init(&session->machine.sender, &config, now);
+	} else {
+		const struct receiver_config config = {
+			.manifest = params->manifest,
+			.object = params->object,
+			.pool = worker->config.pool,
+			.cache = &worker->cache,
+			.have = params->have,
+			.slice_size = params->slice_size,
+			.max_chunks = RECEIVER_CHUNKS,
+			.stall_timeout = session->stall_timeout,
+		};
+
+		receiver_init(&session->machine.receiver, &config, now);
+	}
+	worker->sessions[at] = session;
+	worker->nsessions++;
+}
+
+void worker_stop(struct worker *worker, uint32_t session_id)
+{
+	uint32_t at = session_slot(session_id);
+	struct session *session = at < WORKER_SESSIONS ? worker->sessions[at] : NULL;
+
+	if (session != NULL && session->params.session_id == session_id)
+		session->is_stopping = true;
+}
+
+static bool is_shared(const struct worker *worker, const struct session *session)
+{
+	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
+		const struct session *other = worker->sessions[i];
+
+		if (other != NULL && other != session &&
+			other->params.object == session->params.object &&
+			other->params.role == TRANSFER_SEND)
+			return true;
+	}
+	return false;
+}
+
+/* Whether nothing refers to the session's objects any more. */
+static bool let_go(struct worker *worker, struct session *session)
+{
+	if (session->params.role == TRANSFER_RECEIVE) {
+		if (session->writes > 0)
+			return false;
+		receiver_fini(&session->machine.receiver);
+		return true;
+	}
+	sender_fini(&session->machine.sender);
+	return is_shared(worker, session) ||
+	       cache_forget(&worker->cache, session->params.object);
+}
+
+static void tell(struct worker *worker, const struct transfer_report *report)
+{
+	worker->config.report(worker->config.report_ctx, report);
+}
+
+static void look_after(struct worker *worker, struct session *session)
+{
+	uint32_t id = session->params.session_id;
+	struct transfer_report report;
+
+	submit_writes(worker, session);
+	session_count(session);
+	if (!session->is_stopping && session_has_ended(session, &report)) {
+		session->is_reported = true;
+		tell(worker, &report);
+	}
+	if (!session->is_stopping || worker->tx_taken < worker->ntx ||
+		!let_go(worker, session))
+		return;
+	worker->sessions[session_slot(id)] = NULL;
+	worker->nsessions--;
+	report = (struct transfer_report){
+		.event = REPORT_STOPPED, .session_id = id, .chunk = UINT32_MAX};
+	tell(worker, &report);
+}
+
+static bool poll_neighbors(struct worker *worker, nsec now)
+{
+	uint8_t ip[ETHER_IP_LEN];
+	bool busy = false;
+
+	while (neighbors_poll(&worker->neighbors, ip, now)) {
+		send_arp(worker, ip, NULL);
+		busy = true;
+	}
+	return busy;
+}
+
+bool worker_run(struct worker *worker, nsec now)
+{
+	bool busy = false;
+
+	(void)flush(worker);
+	busy |= poll_nic(worker, now);
+	busy |= poll_store(worker, now);
+	busy |= poll_neighbors(worker, now);
+	busy |= poll_sessions(worker, now);
+	submit_reads(worker);
+	(void)flush(worker);
+	for (size_t i = 0; i < WORKER_SESSIONS && worker->nsessions > 0; i++) {
+		if (worker->sessions[i] != NULL)
+			look_after(worker, worker->sessions[i]);
+	}
+	return busy;
+}
+
+nsec worker_deadline(const struct worker *worker)
+{
+	nsec deadline = neighbors_deadline(&worker->neighbors);
+
+	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
+		const struct session *session = worker->sessions[i];
+
+		if (session != NULL && !session->is_stopping)
+			deadline = nsec_min(deadline, session_deadline(session));
+	}
+	return deadline;
+}

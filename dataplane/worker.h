@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One worker: one nic, one store, the sessions that run over them, and the chunk cache
+ * they share. Pure: ports do the I/O and time is an argument; a DPDK thread or a
+ * simulated world calls worker_run in a loop.
+ *
+ *              ┌── frames ──► ARP, echo ─────────────┐
+ *   nic.rx ────┤                                     ├──► nic.tx
+ *              └── UDP ──► session by slot ──────────┤
+ *   store.poll ──────────► cache, receivers ─────────┘ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "dataplane/cache.h"
+#include "dataplane/neighbor.h"
+#include "dataplane/nic.h"
+#include "dataplane/session.h"
+#include "dataplane/store.h"
+
+struct pool;
+
+enum { WORKER_SESSIONS = 64 };
+
+struct worker_config {
+	struct nic *nic;     /* outlives the worker */
+	struct store *store; /* outlives the worker */
+	struct pool *pool;   /* outlives the worker; buffers of at least the chunk size */
+	uint32_t nbuffers;   /* in the pool */
+	uint8_t ip[ETHER_IP_LEN];
+	uint8_t prefix_len;
+	uint8_t gateway[ETHER_IP_LEN]; /* all zero: none */
+	uint16_t port;                 /* UDP, ours */
+	uint8_t dscp;
+	/* Told what became of sessions; from worker_run only. */
+	void (*report)(void *ctx, const struct transfer_report *report);
+	void *report_ctx;
+};
+
+struct worker {
+	struct worker_config config;
+	struct neighbors neighbors;
+	struct cache cache;
+	uint32_t nsessions;
+	uint32_t first; /* which session is polled first: rotates */
+	struct session *sessions[WORKER_SESSIONS]; /* by slot */
+	uint64_t frames_bad; /* for nobody: no session, not for us, malformed */
+	uint32_t ntx;        /* frames not yet taken by the nic */
+	uint32_t tx_taken;   /* of these, how many were */
+	struct nic_tx tx[NIC_BURST];
+};
+
+/* Returns 0 or -ENOMEM. */
+int worker_init(struct worker *worker, const struct worker_config *config);
+/* Sessions still there are dropped; no store request may be under way. */
+void worker_fini(struct worker *worker);
+
+/* Starts a session in the slot of its id. Ownership stays with the caller, who may
+ * destroy it after REPORT_STOPPED. */
+void worker_add(struct worker *worker, struct session *session, nsec now);
+/* Ends a session: REPORT_STOPPED follows when the store has let go of its buffers. */
+void worker_stop(struct worker *worker, uint32_t session_id);
+
+/* One turn of the loop. Returns whether there was anything to do. */
+bool worker_run(struct worker *worker, nsec now);
+
+/* When to call worker_run again if nothing happens before: NEVER when there is no
+ * session. */
+nsec worker_deadline(const struct worker *worker);
+
+#endif
