@@ -27,8 +27,8 @@ struct client_call *call_table_find(struct call_table *table, int64_t id)
 {
 	struct client_call *call;
 
-	LIST_FOREACH(call, &table->buckets[bucket_of(id)], bucket)
-	{
+	for (call = LIST_FIRST(&table->buckets[bucket_of(id)]); call != NULL;
+		call = LIST_NEXT(call, bucket)) {
 		if (call->id == id)
 			return call;
 	}
@@ -46,8 +46,8 @@ uint64_t call_table_next_due(const struct call_table *table)
 	const struct client_call *call;
 	uint64_t due = CALL_NEVER;
 
-	TAILQ_FOREACH(call, &table->calls, order)
-	{
+	for (call = TAILQ_FIRST(&table->calls); call != NULL;
+		call = TAILQ_NEXT(call, order)) {
 		if (call->due_ms < due)
 			due = call->due_ms;
 	}

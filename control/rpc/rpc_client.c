@@ -267,8 +267,8 @@ static void on_connected(uv_connect_t *request, int status)
 	client_move(client, CLIENT_CONNECTED);
 	client->next = NULL;
 	conn_start(conn);
-	TAILQ_FOREACH(call, &client->calls.calls, order)
-	{
+	for (call = TAILQ_FIRST(&client->calls.calls); call != NULL;
+		call = TAILQ_NEXT(call, order)) {
 		if (call->bytes != NULL)
 			send_call(client, call);
 	}

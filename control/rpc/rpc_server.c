@@ -408,7 +408,8 @@ void rpc_server_close(struct rpc_server *server)
 	server->closing = true;
 	if (server->address.is_unix)
 		(void)unlink(server->address.host);
-	LIST_FOREACH(from, &server->conns, entry)
-	conn_close(from->conn, 0);
+	for (from = LIST_FIRST(&server->conns); from != NULL;
+		from = LIST_NEXT(from, entry))
+		conn_close(from->conn, 0);
 	uv_close(&server->listener.handle, on_listener_closed);
 }
