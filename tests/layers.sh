@@ -44,6 +44,7 @@ but() { # INCLUDED: drops the includes that match
 pure='(dataplane|control)/[^/]*\.[ch]'
 libc='<(assert|ctype|errno|inttypes|limits|math|stdalign|stdarg|stdatomic|stdbool'
 libc+='|stddef|stdint|stdio|stdlib|string|strings)\.h>'
+libc+='|<arpa/inet\.h>' # for inet_pton and inet_ntop, which are arithmetic
 byte_kernels='<(isa-l|sodium|openssl|protobuf-c)(/.*)?(\.h)?>'
 dpdk='<(rte_.*|ethdev_.*)\.h>'
 
@@ -79,8 +80,13 @@ from '.*' '<uv\.h>' | grep -vE '^(control/(rpc|node|raft|cli)|tests/(os|lib))/' 
 	rule 'libuv belongs to the control loop: control/rpc, node, raft, cli'
 from '.*' '<liburing' | grep -vE '^(dataplane/file|tests/os)/' |
 	rule 'liburing belongs to dataplane/file/'
-from '(dataplane|control)/.*' '.*\.pb-c\.h' | grep -vE '^[^:]*codec\.c:' |
+from '(dataplane|control)/.*' '.*\.pb-c\.h' | grep -vE '^[^:]*codec\.[ch]:' |
 	rule 'generated protobuf code is included by codecs alone (*codec.c)'
+# A codec's header may show generated types only to other codecs.
+from '(dataplane|control)/.*codec\.h' '.*\.pb-c\.h' | cut -d: -f1 | sort -u |
+	while IFS= read -r header; do
+		from '(dataplane|control)/.*' "$header" | grep -vE '^[^:]*codec\.[ch]:' || true
+	done | rule 'this header shows generated types: only codecs may include it'
 from 'tests/(unit|sim)/.*' "($dpdk|<uv\.h>|<liburing)" |
 	rule 'unit and simulation tests need no DPDK, libuv or liburing'
 

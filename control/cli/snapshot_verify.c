@@ -80,10 +80,7 @@ static void on_problem(void *ctx, const char *file, int64_t chunk, const char *w
 	}
 	terminal_clear(&report->terminal);
 	name_quote(name, sizeof(name), file);
-	if (chunk >= 0)
-		(void)printf("%s: chunk %" PRId64 ": %s\n", name, chunk, what);
-	else
-		(void)printf("%s: %s\n", name, what);
+	(void)printf("%s %s\n", name, what);
 }
 
 static void on_progress(void *ctx, uint64_t done, uint64_t total)

@@ -281,8 +281,8 @@ static void help_row(const struct option_spec *spec, FILE *out)
 		spec->arg != NULL ? " " : "", spec->arg != NULL ? spec->arg : "");
 	(void)fprintf(out, "  %-26s %s", left, spec->help);
 	if (spec->kind != OPTION_FLAG && spec->kind != OPTION_STRING &&
-		spec->kind != OPTION_LIST)
-		format_range(spec, range);
+		spec->kind != OPTION_LIST && spec->max != INT64_MAX)
+		format_range(spec, range); /* the largest int64 would tell nobody */
 	if (range[0] != '\0')
 		(void)fprintf(out, ",%s", range);
 	if (spec->required)

@@ -52,6 +52,12 @@ refused hugepages/arena.c '<rte_memzone.h>'
 refused tests/unit/table.c '<rte_mbuf.h>'
 
 reset_tree
+plant control/meta_codec.h '"proto/braft.pb-c.h"'
+plant control/table.c '"control/meta_codec.h"'
+"$here/../layers.sh" "$tree" >"$dir/out" && fail "generated types reach table.c"
+grep -q '^control/table.c:1' "$dir/out"
+
+reset_tree
 yes '' | head -n 501 >"$tree/control/table.c"
 "$here/../layers.sh" "$tree" >"$dir/out" && fail "a file of 501 lines is accepted"
 grep -q '^control/table.c:501 lines' "$dir/out"
