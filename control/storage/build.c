@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/storage/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/storage/checksum.h"
+#include "control/storage/copy.h"
+#include "control/storage/file_io.h"
+#include "control/storage/tree.h"
+#include "control/storage/writer.h"
+#include "dataplane/base/units.h"
+#include "dataplane/crc.h"
+#include "dataplane/manifest_codec.h"
+
+/* What the steps of one build share. */
+struct build {
+	struct storage *storage;
+	const struct build_options *options;
+	int from;        /* descriptor of FROM */
+	int to;          /* descriptor of temp */
+	struct stat own; /* of the store: it must not be inside FROM */
+	struct manifest manifest;
+	uint32_t *file_crc;
+	struct table table;
+	uint8_t *manifest_bytes;
+	size_t manifest_len;
+	uint64_t copied; /* bytes */
+};
+
+/* ---- what there is to take -----------------------------------------------------------
+ */
+
+static const char *type_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFLNK:
+		return "a symbolic link";
+	case S_IFIFO:
+		return "a fifo";
+	case S_IFSOCK:
+		return "a socket";
+	case S_IFBLK:
+	case S_IFCHR:
+		return "a device";
+	default:
+		return "no regular file";
+	}
+}
+
+static int visit_file(void *ctx, const struct tree_entry *entry, struct fault *fault)
+{
+	struct build *build = ctx;
+	char quoted[NAME_QUOTED];
+
+	if (!S_ISREG(entry->stat.st_mode))
+		return fault_set(fault, -EINVAL,
+			"\"%s\" is %s; a snapshot holds regular files only, remove it",
+			name_quote(quoted, sizeof(quoted), entry->name),
+			type_name(entry->stat.st_mode));
+	return manifest_add(&build->manifest, entry->name, (uint64_t)entry->stat.st_size,
+		entry->stat.st_mode & 0777, fault);
+}
+
+static int visit_dir(void *ctx, const struct tree_entry *entry, struct fault *fault)
+{
+	const struct build *build = ctx;
+	char quoted[NAME_QUOTED];
+
+	if (entry->stat.st_dev == build->own.st_dev &&
+		entry->stat.st_ino == build->own.st_ino)
+		return fault_set(fault, -EINVAL,
+			"\"%s\" is the store itself; keep the store outside",
+			name_quote(quoted, sizeof(quoted), entry->name));
+	return 0;
+}
+
+static int survey(struct build *build, struct fault *fault)
+{
+	struct tree_visitor visitor = {
+		.visit = visit_file, .visit_dir = visit_dir, .ctx = build};
+	int error;
+
+	if (stat(storage_path(build->storage), &build->own) != 0)
+		return file_fault(fault, -errno, "look at", storage_path(build->storage));
+	error = tree_walk(build->from, &visitor, fault);
+	if (error == 0)
+		error = manifest_layout(&build->manifest, fault);
+	return error;
+}
+
+/* ---- taking it -----------------------------------------------------------------------
+ */
+
+static void report(const struct build *build, const char *stage, uint64_t done)
+{
+	const struct build_options *options = build->options;
+
+	if (options->progress != NULL)
+		options->progress(options->ctx, stage, done, build->manifest.bytes);
+}
+
+static void on_checksum(void *ctx, uint64_t done, uint64_t total)
+{
+	(void)total;
+	report(ctx, "checksum", done);
+}
+
+static void on_copied(void *ctx, uint64_t bytes)
+{
+	struct build *build = ctx;
+
+	build->copied += bytes;
+	report(build, "copy", build->copied);
+}
+
+static int take_files(struct build *build, struct fault *fault)
+{
+	struct copy copy = {
+		.from = build->from,
+		.to = build->to,
+		.link = build->options->link,
+		.copied = on_copied,
+		.ctx = build,
+	};
+	int error;
+
+	error = copy_init(&copy, fault);
+	for (uint32_t i = 0; i < build->manifest.nfiles && error == 0; i++)
+		error = copy_file(&copy, &build->manifest.files[i], fault);
+	copy_fini(&copy);
+	return error;
+}
+
+static int sum_files(struct build *build, struct fault *fault)
+{
+	struct checksum_request request = {
+		.dirfd = build->to,
+		.manifest = &build->manifest,
+		.progress = on_checksum,
+		.ctx = build,
+	};
+	int error;
+
+	build->file_crc = calloc((size_t)build->manifest.nfiles + 1, sizeof(uint32_t));
+	if (build->file_crc == NULL)
+		return fault_set(fault, -ENOMEM, "no memory for checksums");
+	request.file_crc = build->file_crc;
+	error = checksum_directory(&request, fault);
+	if (error != 0)
+		return error;
+	if (manifest_encode(
+		    &build->manifest, &build->manifest_bytes, &build->manifest_len) != 0)
+		return fault_set(fault, -ENOMEM, "no memory for the manifest");
+	return 0;
+}
+
+static int fill_table(struct build *build)
+{
+	const struct build_options *options = build->options;
+	struct table *table = &build->table;
+	char text[CHECKSUM_TEXT];
+	uint32_t crc;
+	int error = 0;
+
+	table->has_meta = true;
+	table->meta.index = options->index;
+	table->meta.term = options->term;
+	for (size_t i = 0; i < options->npeers && error == 0; i++)
+		error = table_add_peer(table, options->peers[i]);
+	for (uint32_t i = 0; i < build->manifest.nfiles && error == 0; i++)
+		error = table_add_file(table, build->manifest.files[i].name,
+			checksum_text(text, build->file_crc[i]));
+	crc = crc32c(build->manifest_bytes, build->manifest_len);
+	if (error == 0)
+		error = table_add_file(table, MANIFEST_NAME, checksum_text(text, crc));
+	return error;
+}
+
+/* ---- the whole -----------------------------------------------------------------------
+ */
+
+static int fill_temp(
+	struct build *build, const struct storage_writer *writer, struct fault *fault)
+{
+	int error;
+
+	error = writer_open_temp(writer, &build->to, fault);
+	if (error != 0)
+		return error;
+	error = take_files(build, fault);
+	if (error == 0)
+		error = sum_files(build, fault);
+	close(build->to);
+	if (error == 0 && fill_table(build) != 0)
+		error = fault_set(fault, -ENOMEM, "no memory for the table");
+	return error;
+}
+
+static int make(struct build *build, struct fault *fault)
+{
+	struct storage_writer *writer;
+	int error;
+
+	error = survey(build, fault);
+	if (error != 0) {
+		fault_prefix(fault, "%s", build->options->from);
+		return error;
+	}
+	error = storage_create(build->storage, &writer, fault);
+	if (error != 0)
+		return error;
+	error = fill_temp(build, writer, fault);
+	if (error != 0) {
+		storage_abort(writer);
+		return error;
+	}
+	return storage_commit(
+		writer, &build->table, build->manifest_bytes, build->manifest_len, fault);
+}
+
+static int check_options(
+	struct storage *storage, const struct build_options *options, struct fault *fault)
+{
+	int64_t newest = storage_newest_index(storage);
+
+	if (options->index < 1)
+		return fault_set(fault, -EINVAL, "index %lld is below 1",
+			(long long)options->index);
+	if (options->term < 1)
+		return fault_set(
+			fault, -EINVAL, "term %lld is below 1", (long long)options->term);
+	if (options->index == newest)
+		return fault_set(fault, -EEXIST,
+			"store %s has a snapshot of index %lld already; give a higher "
+			"index",
+			storage_path(storage), (long long)newest);
+	if (options->index < newest)
+		return fault_set(fault, -ESTALE,
+			"index %lld is below the newest snapshot's, %lld; give a higher "
+			"index",
+			(long long)options->index, (long long)newest);
+	return 0;
+}
+
+int build_snapshot(struct storage *storage, const struct build_options *options,
+	struct build_result *result, struct fault *fault)
+{
+	struct build build = {.storage = storage, .options = options};
+	uint32_t chunk_size = options->chunk_size;
+	int error;
+
+	error = check_options(storage, options, fault);
+	if (error != 0)
+		return error;
+	error = manifest_init(&build.manifest,
+		chunk_size != 0 ? chunk_size : MANIFEST_CHUNK_DEFAULT, fault);
+	if (error != 0)
+		return error;
+	build.from = open(options->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (build.from < 0) {
+		error = file_fault(fault, -errno, "open the directory", options->from);
+		goto fini_manifest;
+	}
+	table_init(&build.table);
+	error = make(&build, fault);
+	if (error == 0)
+		*result = (struct build_result){
+			.files = build.manifest.nfiles,
+			.bytes = build.manifest.bytes,
+		};
+	table_fini(&build.table);
+	free(build.manifest_bytes);
+	free(build.file_crc);
+	close(build.from);
+fini_manifest:
+	manifest_fini(&build.manifest);
+	return error;
+}

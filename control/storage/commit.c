@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/storage/file_io.h"
+#include "control/storage/layout.h"
+#include "control/storage/pbfile.h"
+#include "control/storage/seal.h"
+#include "control/storage/state.h"
+#include "control/storage/storage.h"
+#include "control/storage/tree.h"
+#include "control/storage/writer.h"
+#include "dataplane/manifest_codec.h"
+
+/* What the steps of one commit share. */
+struct commit {
+	struct storage *storage;
+	const struct table *table;
+	const uint8_t *manifest_bytes; /* NULL: none */
+	size_t manifest_len;
+	struct manifest manifest; /* decoded; empty when there is none */
+	int dirfd;                /* of temp */
+};
+
+static int check_order(
+	struct storage *storage, const struct table *table, struct fault *fault)
+{
+	int64_t newest = storage_newest_index(storage);
+	int64_t index = table->meta.index;
+
+	if (!table->has_meta || index < 1)
+		return fault_set(fault, -EINVAL,
+			"the snapshot's table does not say a valid index");
+	if (index == newest)
+		return fault_set(fault, -EEXIST,
+			"store %s has a snapshot of index %lld already", storage->path,
+			(long long)index);
+	if (index < newest)
+		return fault_set(fault, -ESTALE,
+			"store %s has a newer snapshot, of index %lld; %lld would go "
+			"back",
+			storage->path, (long long)newest, (long long)index);
+	return 0;
+}
+
+/* Into temp when the table lists it; a snapshot that braft made has no room for it, and
+ * keeps it beside. */
+static int write_manifest(struct commit *commit, struct fault *fault)
+{
+	char name[LAYOUT_NAME];
+	bool inside = table_find(commit->table, MANIFEST_NAME) != NULL;
+	int error;
+
+	if (commit->manifest_bytes == NULL)
+		return 0;
+	error = manifest_decode(
+		&commit->manifest, commit->manifest_bytes, commit->manifest_len, fault);
+	if (error == 0)
+		error = layout_compare(commit->table, &commit->manifest, fault);
+	if (error != 0)
+		return error;
+	return file_save(inside ? commit->dirfd : commit->storage->fd,
+		inside ? MANIFEST_NAME : layout_manifest(name, commit->table->meta.index),
+		commit->manifest_bytes, commit->manifest_len, fault);
+}
+
+/* Asks the kernel to begin writing all files at once. The fsyncs that follow then find
+ * most of the work done, instead of waiting for the disk once a file. Only a hint: its
+ * errors come back from fsync. */
+static int start_file(struct commit *commit, const char *name, struct fault *fault)
+{
+	int error;
+	int fd;
+
+	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
+	if (error != 0)
+		return error;
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	close(fd);
+	return 0;
+}
+
+/* The owner keeps the right to read, or the snapshot could never be served. */
+static int set_mode(struct commit *commit, int fd, const char *name)
+{
+	const struct manifest_file *file = manifest_find(&commit->manifest, name);
+	struct stat st;
+	mode_t mode;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (file == NULL)
+		return 0;
+	mode = (file->mode & 0777) | S_IRUSR;
+	/* A hard link is left alone when it is right already. */
+	if ((st.st_mode & 0777) != mode && fchmod(fd, mode) != 0)
+		return -errno;
+	return 0;
+}
+
+static int sync_file(struct commit *commit, const char *name, struct fault *fault)
+{
+	int error;
+	int fd;
+
+	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
+	if (error != 0)
+		return error;
+	error = set_mode(commit, fd, name);
+	if (error == 0 && fsync(fd) != 0)
+		error = -errno;
+	if (close(fd) != 0 && error == 0)
+		error = -errno;
+	return error != 0 ? file_fault(fault, error, "make durable", name) : 0;
+}
+
+static int sync_files(struct commit *commit, struct fault *fault)
+{
+	const struct table *table = commit->table;
+	int error = 0;
+
+	for (size_t i = 0; i < table->nfiles && error == 0; i++)
+		error = start_file(commit, table->files[i].name, fault);
+	for (size_t i = 0; i < table->nfiles && error == 0; i++)
+		error = sync_file(commit, table->files[i].name, fault);
+	return error;
+}
+
+static int write_table(struct commit *commit, struct fault *fault)
+{
+	uint8_t *bytes;
+	size_t len;
+	int error;
+
+	if (seal_encode(commit->table, &bytes, &len) != 0)
+		return fault_set(fault, -ENOMEM, "no memory for the table");
+	error = pbfile_save(commit->dirfd, TABLE_NAME, bytes, len, fault);
+	free(bytes);
+	return error;
+}
+
+/* The moment of truth. When the last fsync fails nobody can say whether the new name
+ * would survive, so the snapshot is taken back. */
+static int publish(struct commit *commit, struct fault *fault)
+{
+	char name[LAYOUT_NAME];
+	int fd = commit->storage->fd;
+	int error;
+
+	layout_dir(name, commit->table->meta.index);
+	if (renameat(fd, TEMP_NAME, fd, name) != 0)
+		return file_fault(fault, -errno, "rename temp to", name);
+	if (fsync(fd) == 0)
+		return 0;
+	error = file_fault(fault, -errno, "fsync the store after making", name);
+	(void)renameat(fd, name, fd, TEMP_NAME);
+	return error;
+}
+
+static int run(struct commit *commit, struct fault *fault)
+{
+	int error;
+
+	error = write_manifest(commit, fault);
+	if (error == 0)
+		error = sync_files(commit, fault);
+	if (error == 0)
+		error = write_table(commit, fault);
+	if (error == 0)
+		error = tree_sync_dirs(commit->dirfd, fault);
+	if (error == 0)
+		error = publish(commit, fault);
+	manifest_fini(&commit->manifest);
+	return error;
+}
+
+int storage_commit(struct storage_writer *writer, const struct table *table,
+	const uint8_t *manifest_bytes, size_t manifest_len, struct fault *fault)
+{
+	struct commit commit = {
+		.storage = writer->storage,
+		.table = table,
+		.manifest_bytes = manifest_bytes,
+		.manifest_len = manifest_len,
+	};
+	char name[LAYOUT_NAME];
+	int error;
+
+	error = check_order(commit.storage, table, fault);
+	if (error != 0)
+		goto abort_writer;
+	error = writer_open_temp(writer, &commit.dirfd, fault);
+	if (error != 0)
+		goto abort_writer;
+	error = run(&commit, fault);
+	close(commit.dirfd);
+	if (error != 0) {
+		fault_prefix(fault, "%s", writer->path);
+		(void)tree_remove(commit.storage->fd,
+			layout_manifest(name, table->meta.index), NULL);
+		goto abort_writer;
+	}
+	state_supersede(commit.storage, table->meta.index);
+	writer_free(writer);
+	return 0;
+
+abort_writer:
+	storage_abort(writer);
+	return error;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "control/storage/file_io.h"
+#include "control/storage/storage.h"
+#include "control/storage/tree.h"
+#include "control/storage/writer.h"
+
+static bool is_zero(const struct manifest *manifest, uint32_t chunk)
+{
+	return (manifest->leaves[chunk].flags & LEAF_ZERO) != 0;
+}
+
+/* What the files will take at most: their chunks but the zero ones, and for each file a
+ * block cut short and a block of metadata. */
+static uint64_t space_needed(const struct manifest *manifest, uint64_t block)
+{
+	uint64_t need = 2 * (uint64_t)manifest->nfiles * block;
+
+	for (uint32_t i = 0; i < manifest->nchunks; i++)
+		if (!is_zero(manifest, i))
+			need += manifest_chunk_len(manifest, i);
+	return need;
+}
+
+static int check_space(int dirfd, const struct manifest *manifest, struct fault *fault)
+{
+	struct statvfs fs;
+	uint64_t need, available;
+
+	if (fstatvfs(dirfd, &fs) != 0)
+		return file_fault(fault, -errno, "ask for free space in", "temp");
+	need = space_needed(manifest, fs.f_frsize);
+	if (__builtin_mul_overflow(
+		    (uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &available))
+		available = UINT64_MAX;
+	if (need > available)
+		return fault_set(fault, -ENOSPC,
+			"the snapshot needs %llu bytes, the file system has %llu free; "
+			"free "
+			"space and try again",
+			(unsigned long long)need, (unsigned long long)available);
+	/* File systems without a fixed number of inodes say 0. */
+	if (fs.f_files != 0 && manifest->nfiles > fs.f_favail)
+		return fault_set(fault, -ENOSPC,
+			"the snapshot has %u files, the file system has %llu inodes "
+			"free; "
+			"remove files and try again",
+			manifest->nfiles, (unsigned long long)fs.f_favail);
+	return 0;
+}
+
+/* Allocates the runs of chunks that will be written, so that the file lies in few pieces
+ * and a full disk shows now. Small files are left to delayed allocation. */
+static int allocate(
+	int fd, const struct manifest *manifest, const struct manifest_file *file)
+{
+	uint32_t count = manifest_file_chunks(manifest, file);
+	uint32_t from = 0;
+
+	if (file->size < manifest->chunk_size)
+		return 0;
+	while (from < count) {
+		uint32_t to = from;
+		uint64_t start, end;
+
+		while (to < count && !is_zero(manifest, file->first_chunk + to))
+			to++;
+		start = (uint64_t)from * manifest->chunk_size;
+		end = (uint64_t)to * manifest->chunk_size;
+		if (end > file->size)
+			end = file->size;
+		if (to > from &&
+			fallocate(fd, 0, (off_t)start, (off_t)(end - start)) != 0)
+			return errno == EOPNOTSUPP ? 0 : -errno;
+		from = to + 1;
+	}
+	return 0;
+}
+
+/* The owner may read and write until commit sets the final mode. */
+static int create_file(int dirfd, const struct manifest *manifest,
+	const struct manifest_file *file, struct fault *fault)
+{
+	int error;
+	int fd;
+
+	error = tree_make_parents(dirfd, file->name, fault);
+	if (error != 0)
+		return error;
+	error = tree_open(
+		dirfd, file->name, O_WRONLY | O_CREAT | O_EXCL, 0600, &fd, fault);
+	if (error != 0)
+		return error;
+	if (fchmod(fd, (file->mode & 0777) | 0600) != 0 ||
+		ftruncate(fd, (off_t)file->size) != 0)
+		error = -errno;
+	if (error == 0)
+		error = allocate(fd, manifest, file);
+	if (close(fd) != 0 && error == 0)
+		error = -errno;
+	return error != 0 ? file_fault(fault, error, "create", file->name) : 0;
+}
+
+int storage_prepare(struct storage_writer *writer, const struct manifest *manifest,
+	struct fault *fault)
+{
+	int dirfd;
+	int error;
+
+	error = writer_open_temp(writer, &dirfd, fault);
+	if (error != 0)
+		return error;
+	error = check_space(dirfd, manifest, fault);
+	for (uint32_t i = 0; i < manifest->nfiles && error == 0; i++)
+		error = create_file(dirfd, manifest, &manifest->files[i], fault);
+	close(dirfd);
+	if (error != 0)
+		fault_prefix(fault, "%s", writer->path);
+	return error;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/storage/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/storage/file_io.h"
+#include "control/storage/state.h"
+#include "control/storage/tree.h"
+#include "dataplane/base/log.h"
+
+static bool begin(struct storage *storage)
+{
+	bool begun;
+
+	pthread_mutex_lock(&storage->lock);
+	begun = !storage->writing;
+	storage->writing = true;
+	pthread_mutex_unlock(&storage->lock);
+	return begun;
+}
+
+static void end(struct storage *storage)
+{
+	pthread_mutex_lock(&storage->lock);
+	storage->writing = false;
+	pthread_mutex_unlock(&storage->lock);
+}
+
+int storage_create(
+	struct storage *storage, struct storage_writer **writer, struct fault *fault)
+{
+	struct storage_writer *made;
+	int error;
+
+	if (!begin(storage))
+		return fault_set(fault, -EBUSY,
+			"store %s is receiving or saving another snapshot; wait for its "
+			"end",
+			storage->path);
+	made = calloc(1, sizeof(*made));
+	if (made == NULL ||
+		asprintf(&made->path, "%s/%s", storage->path, TEMP_NAME) < 0) {
+		error = fault_set(fault, -ENOMEM, "no memory for a snapshot");
+		goto end_writing;
+	}
+	made->storage = storage;
+	error = tree_remove(storage->fd, TEMP_NAME, fault);
+	if (error == 0 && mkdirat(storage->fd, TEMP_NAME, 0755) != 0)
+		error = file_fault(fault, -errno, "make", TEMP_NAME);
+	if (error != 0) {
+		fault_prefix(fault, "%s", storage->path);
+		free(made->path);
+		goto end_writing;
+	}
+	*writer = made;
+	return 0;
+
+end_writing:
+	free(made);
+	end(storage);
+	return error;
+}
+
+void writer_free(struct storage_writer *writer)
+{
+	end(writer->storage);
+	free(writer->path);
+	free(writer);
+}
+
+void storage_abort(struct storage_writer *writer)
+{
+	struct fault fault = {0};
+
+	/* What stays is removed by the next storage_create or storage_open. */
+	if (tree_remove(writer->storage->fd, TEMP_NAME, &fault) != 0)
+		log_line(LOG_WARN, "storage", "event=temp_stays path=%s err=\"%s\"",
+			writer->path, fault.text);
+	writer_free(writer);
+}
+
+int writer_open_temp(const struct storage_writer *writer, int *dirfd, struct fault *fault)
+{
+	int fd = openat(writer->storage->fd, TEMP_NAME,
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return file_fault(fault, -errno, "open", writer->path);
+	*dirfd = fd;
+	return 0;
+}
