@@ -144,6 +144,16 @@ static int check_frame(const uint8_t *bytes, size_t len, struct fault *fault)
 	return 0;
 }
 
+/* protobuf-c keeps what it does not know, and would pack it again. */
+static bool has_unknown(const Snapline__ManifestHeader *header)
+{
+	bool unknown = header->base.n_unknown_fields > 0;
+
+	for (size_t i = 0; i < header->n_files && !unknown; i++)
+		unknown = header->files[i]->base.n_unknown_fields > 0;
+	return unknown;
+}
+
 /* One set of values has one encoding. Refuses unknown fields, repeated fields, and a NUL
  * inside a name, which C would not see. */
 static int check_canonical(const Snapline__ManifestHeader *header, const uint8_t *bytes,
@@ -152,7 +162,8 @@ static int check_canonical(const Snapline__ManifestHeader *header, const uint8_t
 	uint8_t *again;
 	bool same = false;
 
-	if (snapline__manifest_header__get_packed_size(header) == len) {
+	if (!has_unknown(header) &&
+		snapline__manifest_header__get_packed_size(header) == len) {
 		again = malloc(len + 1);
 		if (again == NULL)
 			return fault_set(fault, -ENOMEM, "no memory for a manifest");
