@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define RETRY (1 * SEC)
+#define RETRY_MIN (20 * MSEC)
+#define RETRY_MAX (1 * SEC)
 #define REFRESH (30 * SEC)
 
 void neighbors_init(struct neighbors *neighbors)
@@ -51,6 +52,7 @@ bool neighbors_resolve(struct neighbors *neighbors, const uint8_t ip[static ETHE
 		entry->used = true;
 		memcpy(entry->ip, ip, ETHER_IP_LEN);
 		entry->ask_at = now;
+		entry->retry = RETRY_MIN;
 	}
 	entry->is_asking = true;
 	if (entry->is_known)
@@ -67,6 +69,7 @@ void neighbors_refresh(
 		return;
 	entry->is_asking = true;
 	entry->ask_at = now;
+	entry->retry = RETRY_MIN;
 }
 
 void neighbors_on_arp(
@@ -83,6 +86,7 @@ void neighbors_on_arp(
 	entry->was_asked = false;
 	entry->is_asking = false;
 	entry->ask_at = now + REFRESH;
+	entry->retry = RETRY_MIN;
 }
 
 bool neighbors_poll(
@@ -95,7 +99,8 @@ bool neighbors_poll(
 			continue;
 		entry->is_asking = false; /* until somebody wants it again */
 		entry->was_asked = true;
-		entry->ask_at = now + RETRY;
+		entry->ask_at = now + entry->retry;
+		entry->retry = nsec_min(2 * entry->retry, RETRY_MAX);
 		memcpy(ip, entry->ip, ETHER_IP_LEN);
 		return true;
 	}

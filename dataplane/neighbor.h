@@ -19,6 +19,7 @@ struct neighbor {
 	uint8_t ip[ETHER_IP_LEN];
 	uint8_t mac[ETHER_MAC_LEN];
 	nsec ask_at;
+	nsec retry; /* until the next request: 20 ms, doubling to 1 s */
 };
 
 struct neighbors {
@@ -28,8 +29,9 @@ struct neighbors {
 void neighbors_init(struct neighbors *neighbors);
 
 /* The MAC of an on-link address. Returns false while it is not known; the question is
- * asked by the following polls, once a second. A known MAC is asked for again every 30 s,
- * so that a peer that came back on another port is found. */
+ * asked by the following polls, after 20 ms at first, then ever more slowly. A known MAC
+ * is asked for again every 30 s, so that a peer that came back on another port is found.
+ */
 bool neighbors_resolve(struct neighbors *neighbors, const uint8_t ip[static ETHER_IP_LEN],
 	uint8_t mac[static ETHER_MAC_LEN], nsec now);
 

@@ -22,6 +22,13 @@ static bool flush(struct nic_dpdk *self)
 	memif_guard_enter(&self->guard);
 	sent = rte_eth_tx_burst(self->port, 0, self->pending, (uint16_t)self->npending);
 	memif_guard_leave(&self->guard);
+	/* A link that is down takes nothing, ever: a cable would lose it, so do we. */
+	if (unlikely(sent == 0 && self->down_since != NEVER)) {
+		rte_pktmbuf_free_bulk(self->pending, self->npending);
+		self->lost += self->npending;
+		self->npending = 0;
+		return true;
+	}
 	self->npending -= sent;
 	memmove(self->pending, self->pending + sent,
 		self->npending * sizeof(self->pending[0]));
@@ -109,10 +116,14 @@ static int burst_tx(void *context, const struct nic_tx frames[], int count)
 	struct nic_dpdk *self = context;
 	int filled = 0;
 
-	if (unlikely(!may_burst(self)) || !flush(self))
-		return 0;
 	if (count > NIC_BURST)
 		count = NIC_BURST;
+	if (unlikely(!may_burst(self))) { /* down: lost, as above */
+		self->lost += (uint64_t)count;
+		return count;
+	}
+	if (!flush(self))
+		return 0;
 	if (unlikely(rte_pktmbuf_alloc_bulk(
 			     self->pool, self->pending, (unsigned int)count) != 0))
 		return 0;

@@ -267,7 +267,7 @@ void nic_dpdk_maintain(struct nic_dpdk *self, nsec now)
 {
 	int state = atomic_load_explicit(&self->state, memory_order_acquire);
 
-	if (!self->memif_client || state == PORT_RESTARTING)
+	if (state == PORT_RESTARTING)
 		return;
 	if (state == PORT_UP && is_link_up(self)) {
 		self->down_since = NEVER;
@@ -275,7 +275,7 @@ void nic_dpdk_maintain(struct nic_dpdk *self, nsec now)
 	}
 	if (self->down_since == NEVER)
 		self->down_since = now;
-	if (now - self->down_since < REDIAL * SEC)
+	if (!self->memif_client || now - self->down_since < REDIAL * SEC)
 		return;
 	self->down_since = now;
 	self->restarts++;
@@ -290,6 +290,7 @@ void nic_dpdk_maintain(struct nic_dpdk *self, nsec now)
 void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stats)
 {
 	stats->dropped = self->dropped;
+	stats->lost = self->lost;
 	stats->restarts = self->restarts;
 }
 

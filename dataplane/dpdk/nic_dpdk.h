@@ -24,6 +24,7 @@ struct nic_dpdk_options {
 
 struct nic_dpdk_stats {
 	uint64_t dropped;  /* frames in more segments than one buffer can hold */
+	uint64_t lost;     /* frames sent while the link was down */
 	uint64_t restarts; /* memif client: times it dialled again */
 };
 
@@ -35,8 +36,8 @@ int nic_dpdk_open(struct nic_dpdk **self, struct nic *nic, struct eal *eal,
 /* No burst may be under way; all received frames have been released. */
 void nic_dpdk_close(struct nic_dpdk *self);
 
-/* Brings a memif client back to a server that was restarted. The worker calls it once a
- * second or so, outside a burst; it does not block. */
+/* Looks at the link, and brings a memif client back to a server that was restarted. The
+ * worker calls it once a second or so, outside a burst; it does not block. */
 void nic_dpdk_maintain(struct nic_dpdk *self, nsec now);
 
 /* Worker thread. */

@@ -35,8 +35,8 @@ struct nic_dpdk {
 
 	/* written by the worker */
 	nsec down_since; /* NEVER: the link is up */
-	nsec next_restart;
 	uint64_t dropped;
+	uint64_t lost;
 	uint64_t restarts;
 	uint32_t npending;
 	struct rte_mbuf *pending[NIC_BURST]; /* copied, not yet taken by the device */

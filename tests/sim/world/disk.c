@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/sim/world/disk.h"
+
+#include <string.h>
+
+#include "dataplane/crc.h"
+
+void world_disk_fill(
+	const struct world *world, uint32_t chunk, uint8_t *bytes, uint32_t len)
+{
+	uint64_t state = (world->options.seed << 20) + chunk + 1;
+
+	if (chunk % 10 == 9) {
+		memset(bytes, 0, len);
+		return;
+	}
+	for (uint32_t i = 0; i < len; i++) {
+		if (i % 8 == 0)
+			state = state * 6364136223846793005ull + 1442695040888963407ull;
+		bytes[i] = (uint8_t)(state >> (8 * (i % 8)));
+	}
+}
+
+static bool disk_submit(void *self, const struct store_request *request)
+{
+	struct world_end *end = self;
+
+	for (size_t i = 0; i < WORLD_REQUESTS; i++) {
+		struct world_disk_request *slot = &end->disk[i];
+
+		if (slot->used)
+			continue;
+		slot->used = true;
+		slot->request = *request;
+		slot->done_at = end->world->now +
+				world_random(end->world,
+					(uint32_t)end->world->options.disk_delay + 1);
+		return true;
+	}
+	return false;
+}
+
+static void read_chunk(struct world_end *end, const struct store_request *request)
+{
+	struct world *world = end->world;
+	uint32_t len = manifest_chunk_len(&world->manifest, request->chunk);
+
+	world_disk_fill(world, request->chunk, request->buf, len);
+	if (request->chunk == end->rotten_chunk) {
+		request->buf[len / 2] ^= 4;
+		if (end->rot_heals)
+			end->rotten_chunk = UINT32_MAX;
+	}
+	for (uint32_t at = 0, i = 0; at < len; at += request->slice_size, i++)
+		request->slice_crc[i] =
+			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
+}
+
+static void write_chunk(struct world_end *end, const struct store_request *request)
+{
+	struct world *world = end->world;
+
+	memcpy(world->image + (size_t)request->chunk * world->options.chunk_size,
+		request->buf, manifest_chunk_len(&world->manifest, request->chunk));
+	world->writes[request->chunk]++;
+}
+
+static int disk_poll(void *self, struct store_completion completions[], int max)
+{
+	struct world_end *end = self;
+	int count = 0;
+
+	for (size_t i = 0; i < WORLD_REQUESTS && count < max; i++) {
+		struct world_disk_request *slot = &end->disk[i];
+
+		if (!slot->used || slot->done_at > end->world->now)
+			continue;
+		if (end->disk_error == 0 && slot->request.op == STORE_READ)
+			read_chunk(end, &slot->request);
+		else if (end->disk_error == 0)
+			write_chunk(end, &slot->request);
+		completions[count++] =
+			(struct store_completion){slot->request.cookie, end->disk_error};
+		slot->used = false;
+	}
+	return count;
+}
+
+const struct store_ops world_disk_ops = {.submit = disk_submit, .poll = disk_poll};
+
+nsec world_disk_deadline(const struct world_end *end)
+{
+	nsec deadline = NEVER;
+
+	for (size_t i = 0; i < WORLD_REQUESTS; i++) {
+		if (end->disk[i].used)
+			deadline = nsec_min(deadline, end->disk[i].done_at);
+	}
+	return deadline;
+}
