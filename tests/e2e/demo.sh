@@ -24,10 +24,12 @@ fi
 say() {
 	printf '%s\n' "$*"
 }
-run() { # COMMAND...: shows it, then runs it
-	printf '  $ snapline'
-	printf ' %s' "${@//$dir\//}"
-	printf '\n'
+show() { # ARGUMENT...: as the user would type it
+	local words=("${@//$dir\//}")
+	printf '  $ snapline %s\n' "${words[*]}"
+}
+run() { # ARGUMENT...
+	show "$@"
 	"$snapline" "$@"
 }
 
@@ -87,9 +89,11 @@ run snapshot create --store "$dir/leader" --index 4711 --term 3 \
 say
 say "3. Two nodes start: the leader, and a follower with nothing"
 node() { # NAME ADDRESS MEMIF_ROLE IP
-	background "$dir/$1.log" "$snapline" node --store "$dir/$1" --listen "$2" \
-		--group demo --peer-id "$2:0" --ip "$4" --admin "$dir/$1.sock" \
+	local options=(--store "$dir/$1" --listen "$2" --group demo --peer-id "$2:0"
 		--dev "net_memif0,role=$3,id=0,socket=$dir/memif.sock,socket-abstract=no"
+		--ip "$4" --admin "$dir/$1.sock")
+	show node "${options[@]}" '&'
+	background "$dir/$1.log" "$snapline" node "${options[@]}"
 }
 explain() { # NAME TEXT: a node's log, then the end
 	sed "s/^/   $1: /" "$dir/$1.log" >&2
@@ -109,8 +113,7 @@ await leader "$leader_pid"
 node follower "$follower" client 10.77.0.2/24
 follower_pid=$!
 await follower "$follower_pid"
-say "   leader   $leader, data plane 10.77.0.1 on net_memif0"
-say "   follower $follower, data plane 10.77.0.2 on net_memif0"
+say "   both answer on their operator sockets"
 
 # ---- the transfer
 say
