@@ -66,7 +66,9 @@ static ssize_t keep_line(void *cookie, const char *line, size_t len)
 		return (ssize_t)len;
 	if (rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR) {
 		(void)pthread_mutex_lock(&eal->lock);
-		(void)snprintf(eal->error, sizeof(eal->error), "%.*s", (int)text, line);
+		if (eal->error[0] == '\0')
+			(void)snprintf(
+				eal->error, sizeof(eal->error), "%.*s", (int)text, line);
 		(void)pthread_mutex_unlock(&eal->lock);
 	}
 	log_line(LOG_DEBUG, "dpdk", "event=message text=\"%.*s\"", (int)text, line);

@@ -2,8 +2,8 @@
 /* Starts DPDK's environment from our own options, for root and for ordinary users.
  *
  * With hugepages free it uses them; without, it takes plain memory and says so in one
- * log line. DPDK's own messages do not reach the terminal: the last error is kept for
- * the fault of whoever met it. The environment is one a process, and can be started
+ * log line. DPDK's own messages do not reach the terminal: an error is kept for the fault
+ * of whoever met it. The environment is one a process, and can be started
  * once. */
 #ifndef EAL_H
 #define EAL_H
@@ -31,10 +31,10 @@ void eal_stop(struct eal *eal);
 /* Whether memory comes from hugepages. */
 bool eal_has_hugepages(const struct eal *eal);
 
-/* Forgets the last DPDK error, so that a later one belongs to what follows. */
+/* Forgets DPDK's error, so that a later one belongs to what follows. */
 void eal_clear_error(struct eal *eal);
-/* Copies the last line DPDK logged at error level; empty when there was none. Any
- * thread. */
+/* Copies the first line DPDK has logged at error level since (those that follow say ever
+ * less); empty when there was none. Any thread. */
 void eal_get_error(struct eal *eal, char *text, size_t size);
 
 /* A device argument is a PCI address (domain optional) and not a vdev. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_alarm.h>
 #include <rte_dev.h>
@@ -305,12 +306,32 @@ size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 	       PORT_OVERHEAD;
 }
 
+static void halt(void *context)
+{
+	struct nic_dpdk *self = context;
+
+	(void)rte_eth_dev_stop(self->port);
+	atomic_store_explicit(&self->state, PORT_DOWN, memory_order_release);
+}
+
+/* On the interrupt thread for the same reason as restart. */
+static void halt_port(struct nic_dpdk *self)
+{
+	const struct timespec moment = {.tv_nsec = 100 * 1000};
+
+	(void)rte_eal_alarm_cancel(restart, self);
+	atomic_store_explicit(&self->state, PORT_RESTARTING, memory_order_relaxed);
+	if (rte_eal_alarm_set(1, halt, self) != 0)
+		halt(self);
+	while (atomic_load_explicit(&self->state, memory_order_acquire) != PORT_DOWN)
+		(void)nanosleep(&moment, NULL);
+}
+
 void nic_dpdk_close(struct nic_dpdk *self)
 {
-	(void)rte_eal_alarm_cancel(restart, self);
 	if (self->npending != 0)
 		rte_pktmbuf_free_bulk(self->pending, self->npending);
-	(void)rte_eth_dev_stop(self->port);
+	halt_port(self);
 	memif_guard_remove(&self->guard);
 	(void)rte_eth_dev_close(self->port);
 	rte_mempool_free(self->pool);
