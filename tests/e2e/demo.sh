@@ -105,7 +105,7 @@ await() { # NAME PID
 	is_running "$2" || explain "$1" "the $1 ended"
 }
 answers_or_ended() { # NAME PID
-	"$snapline" transfer list --admin "$dir/$1.sock" || ! is_running "$2"
+	"$snapline" transfer list --admin "$dir/$1.sock" || is_gone "$2"
 }
 node leader "$leader" server 10.77.0.1/24
 leader_pid=$!

@@ -11,6 +11,7 @@ cleanup() {
 	local pid
 	for pid in "${pids[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true # or bash tells of the kill
 	done
 	rm -rf "$dir"
 }
@@ -35,8 +36,11 @@ background() { # LOG COMMAND...
 	pids+=($!)
 }
 
-is_running() { # PID
-	kill -0 "$1" 2>/dev/null
+is_running() { # PID: not ended, nor a zombie that its parent has not buried yet
+	grep -q '^State:[^Z]*$' "/proc/$1/status" 2>/dev/null
+}
+is_gone() { # PID
+	! is_running "$1"
 }
 
 # Waits until the command succeeds; fails after that many seconds.

@@ -36,7 +36,7 @@ run 0
 line 'pass  unit/good +[0-9]+\.[0-9]+ s$'
 line 'skip  unit/skipped .* no /dev/kvm$'
 line '2 passed, 0 failed, 1 skipped$'
-wait_for 5 bash -c "! kill -0 $(cat left)" || fail 'a process outlived its test'
+wait_for 5 is_gone "$(cat left)" || fail 'a process outlived its test'
 
 run 0 unit/good
 line '1 passed, 0 failed$'
@@ -55,7 +55,7 @@ line 'FAIL  unit/hung .* still running at its time limit$'
 line 'FAIL  unit/never-built .* exit 127$'
 [ "$(tail -n 1 out)" = '2 passed, 4 failed, 1 skipped' ] ||
 	fail "the last line is: $(tail -n 1 out)"
-wait_for 5 bash -c "! kill -0 $(cat left)" || fail 'a process outlived its hung test'
+wait_for 5 is_gone "$(cat left)" || fail 'a process outlived its hung test'
 
 # Proving nothing is no success.
 run 1 unit/no-such-test
