@@ -114,6 +114,39 @@ list_to_full() {
 }
 expect 74 'standard output' list_to_full
 
+# ---- a store that another process owns, and files one may not read
+expect 75 "$store" flock "$store" "$snapline" snapshot create --store "$store" \
+	--index 4712 --term 3 from
+expect 0 '4711' flock "$store" "$snapline" snapshot list --store "$store"
+install -m 755 "$snapline" mine
+mkdir -m 777 theirs
+cp -r from theirs/from
+echo secret >theirs/from/secret
+chmod -R o+rX theirs/from
+chmod 0 theirs/from/secret
+expect 77 'secret' as_user "$dir/mine" snapshot create --store "$dir/theirs/store" \
+	--index 1 --term 1 "$dir/theirs/from"
+chmod 700 "$store"
+[ "$(id -u)" != 0 ] ||
+	expect 77 "$store" as_user "$dir/mine" snapshot list --store "$store"
+
+# ---- killed at any instant, the store is as it was and the next one succeeds
+mkdir busy
+for ((i = 0; i < 200; i++)); do
+	head -c 20000 from/large >"busy/$i"
+done
+for delay in 0.001 0.003 0.006 0.01 0.015 0.02 0.03; do
+	timeout -s KILL "$delay" "$snapline" snapshot create --store "$store" --index 4712 \
+		--term 3 --quiet busy >out 2>&1 || true
+	if [ -d "$store/snapshot_00000000000000004712" ]; then
+		expect 0 'sound' "$snapline" snapshot verify --store "$store" --index 4712
+		break
+	fi
+	expect 0 'sound' "$snapline" snapshot verify --store "$store" --index 4711
+done
+rm -rf "$store"
+create from >out 2>&1
+
 # ---- verify finds one flipped bit, wherever it is
 flip() { # FILE OFFSET
 	local byte
