@@ -20,7 +20,7 @@ int fault_set(struct fault *fault, int code, const char *format, ...)
 
 void fault_prefix(struct fault *fault, const char *format, ...)
 {
-	char old[sizeof(fault->text)];
+	char old[sizeof((struct fault){0}.text)];
 	va_list args;
 	int used;
 
