@@ -264,6 +264,15 @@ static int init_fault(struct eal *eal, int error, struct fault *fault)
 		text[0] != '\0' ? text : rte_strerror(error));
 }
 
+/* DPDK makes itself a directory even when it has nothing to put there. */
+static void remove_runtime_dir(void)
+{
+	const char *folder = rte_eal_get_runtime_dir();
+
+	if (folder != NULL && folder[0] != '\0')
+		(void)rmdir(folder);
+}
+
 int eal_start(struct eal **eal, const struct eal_options *options, struct fault *fault)
 {
 	struct eal_args *args = calloc(1, sizeof(*args));
@@ -281,8 +290,10 @@ int eal_start(struct eal **eal, const struct eal_options *options, struct fault 
 	rc = build_args(args, self, options, fault);
 	if (rc != 0)
 		goto close_log;
-	if (rte_eal_init(args->count, args->argv) < 0) {
-		rc = init_fault(self, rte_errno, fault);
+	rc = rte_eal_init(args->count, args->argv) < 0 ? rte_errno : 0;
+	remove_runtime_dir();
+	if (rc != 0) {
+		rc = init_fault(self, rc, fault);
 		goto close_log;
 	}
 	free(args);

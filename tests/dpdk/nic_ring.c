@@ -252,6 +252,17 @@ static void dpdk_starts_once_a_process(void **state)
 	assert_non_null(strstr(fault.text, "once only"));
 }
 
+static void more_memory_than_there_is_is_refused_before_dpdk_tries(void **state)
+{
+	const struct eal_options options = {.memory = (size_t)1 << 50};
+	struct fault fault = {0};
+	struct eal *eal;
+
+	(void)state;
+	assert_int_equal(eal_start(&eal, &options, &fault), -ENOMEM);
+	assert_non_null(strstr(fault.text, "ask for fewer or smaller buffers"));
+}
+
 static void pci_addresses_are_told_from_vdevs(void **state)
 {
 	(void)state;
@@ -275,6 +286,7 @@ int main(void)
 		cmocka_unit_test(a_frame_above_the_mtu_is_dropped_not_overrun),
 		cmocka_unit_test(a_frame_in_pieces_is_joined),
 		cmocka_unit_test(a_device_that_cannot_be_had_is_refused_with_a_remedy),
+		cmocka_unit_test(more_memory_than_there_is_is_refused_before_dpdk_tries),
 		cmocka_unit_test(dpdk_starts_once_a_process),
 	};
 
