@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/storage/checksum.h"
+#include "control/storage/pbfile.h"
+#include "control/storage/storage.h"
+#include "dataplane/base/units.h"
+#include "dataplane/manifest_codec.h"
+#include "tests/lib/scratch.h"
+
+#define SNAP_37 "store/snapshot_00000000000000000037"
+#define SNAP_38 "store/snapshot_00000000000000000038"
+
+struct place {
+	struct scratch scratch;
+	struct storage *storage;
+};
+
+static int set_up(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	scratch_open(&place->scratch);
+	assert_int_equal(storage_open(&place->storage,
+				 scratch_path(&place->scratch, "store"), true, NULL),
+		0);
+	*state = place;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *place = *state;
+
+	if (place->storage != NULL)
+		storage_close(place->storage);
+	scratch_close(&place->scratch);
+	free(place);
+	return 0;
+}
+
+static void close_store(struct place *place)
+{
+	storage_close(place->storage);
+	place->storage = NULL;
+}
+
+static int reopen(struct place *place, struct fault *fault)
+{
+	return storage_open(
+		&place->storage, scratch_path(&place->scratch, "store"), false, fault);
+}
+
+/* A table of one file "data", like the one of a one-node braft group. */
+static void make_table(struct table *table, int64_t index)
+{
+	table_init(table);
+	table->has_meta = true;
+	table->meta.index = index;
+	table->meta.term = 3;
+	assert_int_equal(table_add_peer(table, "127.0.0.1:18801:0:0"), 0);
+	assert_int_equal(table_add_file(table, "data", NULL), 0);
+}
+
+static int commit(struct place *place, int64_t index, struct fault *fault)
+{
+	struct storage_writer *writer;
+	struct table table;
+	int error;
+
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	scratch_write(&place->scratch, "store/temp/data", "hello", 5);
+	make_table(&table, index);
+	error = storage_commit(writer, &table, NULL, 0, fault);
+	table_fini(&table);
+	return error;
+}
+
+static bool exists(struct place *place, const char *name)
+{
+	return scratch_exists(&place->scratch, name);
+}
+
+/* ---- braft's layout ------------------------------------------------------------------
+ */
+
+/* The 41 bytes that a stock node wrote at index 37. */
+static void a_commit_leaves_what_braft_would(void **state)
+{
+	static const uint8_t stock[] = "\x00\x00\x00\x25\x0a\x19\x08\x25\x10\x03\x1a\x13"
+				       "127.0.0.1:18801:0:0\x12\x08\x0a\x04"
+				       "data\x12";
+	struct place *place = *state;
+	uint8_t *bytes;
+	size_t len;
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	assert_false(exists(place, "store/temp"));
+	assert_false(exists(place, SNAP_37 "/__raft_snapshot_meta.tmp"));
+	bytes = scratch_read(&place->scratch, SNAP_37 "/__raft_snapshot_meta", &len);
+	assert_int_equal(len, 41);
+	assert_memory_equal(bytes, stock, 41);
+	free(bytes);
+	bytes = scratch_read(&place->scratch, SNAP_37 "/data", &len);
+	assert_int_equal(len, 5);
+	free(bytes);
+	assert_int_equal(storage_newest_index(place->storage), 37);
+}
+
+static void a_store_of_braft_opens_and_gets_a_manifest_beside_it(void **state)
+{
+	struct place *place = *state;
+	struct storage_reader *reader;
+	uint8_t *first, *again;
+	size_t len, again_len;
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	assert_int_equal(storage_open_newest(place->storage, &reader, NULL), 0);
+	assert_int_equal(reader->index, 37);
+	assert_int_equal(reader->term, 3);
+	assert_int_equal(reader->manifest.nfiles, 1);
+	assert_int_equal(reader->manifest.nchunks, 1);
+	assert_int_equal(reader->manifest.leaves[0].crc32c, 0x9a71bb4c); /* of "hello" */
+	storage_reader_close(place->storage, reader);
+	assert_false(exists(place, SNAP_37 "/__snapline_manifest"));
+	first = scratch_read(
+		&place->scratch, "store/manifest_00000000000000000037", &len);
+
+	/* a damaged one is made again */
+	first[len / 2] ^= 1;
+	scratch_write(&place->scratch, "store/manifest_00000000000000000037", first, len);
+	first[len / 2] ^= 1;
+	close_store(place);
+	assert_int_equal(reopen(place, NULL), 0);
+	assert_int_equal(storage_open_newest(place->storage, &reader, NULL), 0);
+	storage_reader_close(place->storage, reader);
+	again = scratch_read(
+		&place->scratch, "store/manifest_00000000000000000037", &again_len);
+	assert_int_equal(again_len, len);
+	assert_memory_equal(again, first, len);
+	free(again);
+	free(first);
+
+	/* and it goes with its snapshot */
+	assert_int_equal(commit(place, 38, NULL), 0);
+	assert_false(exists(place, "store/manifest_00000000000000000037"));
+	assert_false(exists(place, SNAP_37));
+}
+
+/* ---- order and failure ---------------------------------------------------------------
+ */
+
+static void an_old_index_is_refused_and_the_newest_stays(void **state)
+{
+	struct place *place = *state;
+	struct fault fault = {0};
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	assert_int_equal(commit(place, 37, NULL), -EEXIST);
+	assert_int_equal(commit(place, 36, &fault), -ESTALE);
+	assert_non_null(strstr(fault.text, "newer snapshot, of index 37"));
+	assert_int_equal(commit(place, 0, NULL), -EINVAL);
+	assert_false(exists(place, "store/temp"));
+	assert_true(exists(place, SNAP_37 "/data"));
+	assert_int_equal(storage_newest_index(place->storage), 37);
+}
+
+static void a_failed_commit_leaves_the_old_snapshot(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct fault fault = {0};
+	struct table table;
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	make_table(&table, 38);
+	assert_int_equal(storage_commit(writer, &table, NULL, 0, &fault), -ENOENT);
+	assert_non_null(strstr(fault.text, "data"));
+	table_fini(&table);
+	assert_false(exists(place, "store/temp"));
+	assert_false(exists(place, SNAP_38));
+	assert_int_equal(storage_newest_index(place->storage), 37);
+	assert_int_equal(commit(place, 38, NULL), 0); /* and the next one works */
+}
+
+/* A name in the table is not followed out of temp. */
+static void a_symlink_in_temp_is_not_followed(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct table table;
+
+	scratch_mkdir(&place->scratch, "outside");
+	scratch_write(&place->scratch, "outside/data", "secret", 6);
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	assert_int_equal(
+		symlinkat("../../outside", place->scratch.fd, "store/temp/dir"), 0);
+	make_table(&table, 38);
+	assert_int_equal(table_add_file(&table, "dir/data", NULL), 0);
+	scratch_write(&place->scratch, "store/temp/data", "hello", 5);
+	assert_int_not_equal(storage_commit(writer, &table, NULL, 0, NULL), 0);
+	table_fini(&table);
+	assert_true(exists(place, "outside/data")); /* abort did not follow it either */
+}
+
+static void only_one_writer_at_a_time(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer, *second;
+
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	assert_int_equal(storage_create(place->storage, &second, NULL), -EBUSY);
+	storage_abort(writer);
+	assert_false(exists(place, "store/temp"));
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	storage_abort(writer);
+}
+
+static void a_reader_keeps_a_superseded_snapshot(void **state)
+{
+	struct place *place = *state;
+	struct storage_reader *first, *second;
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	assert_int_equal(storage_open_newest(place->storage, &first, NULL), 0);
+	assert_int_equal(storage_open_newest(place->storage, &second, NULL), 0);
+	assert_int_equal(commit(place, 38, NULL), 0);
+	assert_true(exists(place, SNAP_37 "/data"));
+	storage_reader_close(place->storage, first);
+	assert_true(exists(place, SNAP_37 "/data"));
+	assert_int_equal(access(second->path, F_OK), 0);
+	storage_reader_close(place->storage, second);
+	assert_false(exists(place, SNAP_37));
+	assert_true(exists(place, SNAP_38));
+}
+
+static void an_empty_store_has_nothing_to_read(void **state)
+{
+	struct place *place = *state;
+	struct storage_reader *reader;
+	uint64_t bytes;
+	bool has;
+
+	assert_int_equal(storage_newest_index(place->storage), 0);
+	assert_int_equal(storage_open_newest(place->storage, &reader, NULL), -ENOENT);
+	assert_int_equal(
+		storage_read(storage_path(place->storage), 0, &reader, &has, NULL),
+		-ENOENT);
+	assert_int_equal(storage_free_bytes(place->storage, &bytes, NULL), 0);
+	assert_true(bytes > 0);
+}
+
+/* ---- opening -------------------------------------------------------------------------
+ */
+
+static void a_crash_is_cleaned_up_at_start(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	close_store(place);
+	/* after the rename, before the old one was deleted; and a later half copy */
+	assert_int_equal(
+		renameat(place->scratch.fd, SNAP_37, place->scratch.fd, "aside"), 0);
+	assert_int_equal(reopen(place, NULL), 0);
+	assert_int_equal(commit(place, 38, NULL), 0);
+	close_store(place);
+	assert_int_equal(
+		renameat(place->scratch.fd, "aside", place->scratch.fd, SNAP_37), 0);
+	scratch_write(&place->scratch, "store/temp/deep/er/half", "x", 1);
+	scratch_write(&place->scratch, "store/manifest_00000000000000000037", "x", 1);
+	scratch_write(&place->scratch, "store/manifest_00000000000000000038.tmp", "x", 1);
+	assert_int_equal(reopen(place, NULL), 0);
+	assert_int_equal(storage_newest_index(place->storage), 38);
+	assert_false(exists(place, SNAP_37));
+	assert_false(exists(place, "store/temp"));
+	assert_false(exists(place, "store/manifest_00000000000000000037"));
+	assert_false(exists(place, "store/manifest_00000000000000000038.tmp"));
+	assert_true(exists(place, SNAP_38 "/data"));
+}
+
+static void a_directory_that_is_no_store_stays_untouched(void **state)
+{
+	static const char *const foreign[] = {"notes.txt", "snapshot_7",
+		"snapshot_00000000000000000011.bak", "snapshot_-0000000000000000001",
+		"snapshot_99999999999999999999"};
+	struct place *place = *state;
+
+	close_store(place);
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+		struct fault fault = {0};
+		char name[80];
+
+		scratch_write(&place->scratch, "store/temp/precious", "x", 1);
+		(void)snprintf(name, sizeof(name), "store/%s/file", foreign[i]);
+		scratch_write(&place->scratch, name, "y", 1);
+		assert_int_equal(reopen(place, &fault), -ENOTEMPTY);
+		assert_non_null(strstr(fault.text, foreign[i]));
+		assert_true(exists(place, "store/temp/precious"));
+		assert_true(exists(place, name));
+		unlinkat(place->scratch.fd, name, 0);
+		(void)snprintf(name, sizeof(name), "store/%s", foreign[i]);
+		unlinkat(place->scratch.fd, name, AT_REMOVEDIR);
+	}
+	place->storage = NULL;
+	assert_int_equal(reopen(place, NULL), 0);
+}
+
+static void a_missing_store_is_not_made_unasked(void **state)
+{
+	struct place *place = *state;
+	struct storage *other;
+	struct fault fault = {0};
+
+	assert_int_equal(
+		storage_open(&other, scratch_path(&place->scratch, "no"), false, &fault),
+		-ENOENT);
+	assert_non_null(strstr(fault.text, "does not exist"));
+	assert_false(exists(place, "no"));
+	assert_int_equal(
+		storage_open(&other, scratch_path(&place->scratch, "no/no"), true, NULL),
+		-ENOENT);
+}
+
+static void a_store_has_one_owner(void **state)
+{
+	struct place *place = *state;
+	struct storage *other;
+	struct fault fault = {0};
+	int status;
+	pid_t child;
+
+	assert_int_equal(
+		storage_open(&other, storage_path(place->storage), false, &fault),
+		-EBUSY);
+	assert_non_null(strstr(fault.text, "another running process"));
+	child = fork();
+	if (child == 0)
+		_exit(storage_open(&other, storage_path(place->storage), false, NULL) ==
+					-EBUSY
+				? 0
+				: 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+/* A corrupt table is not "no snapshot": nothing is deleted, least of all an older one. */
+static void a_damaged_newest_snapshot_stops_the_start(void **state)
+{
+	struct place *place = *state;
+	uint8_t *bytes;
+	size_t len;
+
+	assert_int_equal(commit(place, 38, NULL), 0);
+	close_store(place);
+	scratch_write(&place->scratch, SNAP_37 "/data", "old", 3);
+	bytes = scratch_read(&place->scratch, SNAP_38 "/__raft_snapshot_meta", &len);
+	for (size_t cut = 0; cut < len; cut++) {
+		struct fault fault = {0};
+
+		scratch_write(
+			&place->scratch, SNAP_38 "/__raft_snapshot_meta", bytes, cut);
+		place->storage = NULL;
+		assert_int_equal(reopen(place, &fault), -EBADMSG);
+		assert_non_null(strstr(fault.text, "__raft_snapshot_meta"));
+		assert_non_null(strstr(fault.text, "snapshot_00000000000000000038"));
+	}
+	bytes[4 + 3] = 37; /* the index: well formed, but not the directory's */
+	scratch_write(&place->scratch, SNAP_38 "/__raft_snapshot_meta", bytes, len);
+	assert_int_equal(reopen(place, NULL), -EBADMSG);
+	unlinkat(place->scratch.fd, SNAP_38 "/__raft_snapshot_meta", 0);
+	assert_int_equal(reopen(place, NULL), -EBADMSG);
+	assert_true(exists(place, SNAP_37 "/data"));
+	assert_true(exists(place, SNAP_38 "/data"));
+	free(bytes);
+}
+
+static void a_framed_file_is_exactly_its_length(void **state)
+{
+	struct place *place = *state;
+	int fd = place->scratch.fd;
+	struct fault fault = {0};
+	uint8_t *bytes;
+	size_t len;
+
+	assert_int_equal(pbfile_save(fd, "pb", (const uint8_t *)"abc", 3, NULL), 0);
+	assert_false(exists(place, "pb.tmp"));
+	assert_int_equal(pbfile_load(fd, "pb", &bytes, &len, NULL), 0);
+	assert_int_equal(len, 3);
+	assert_memory_equal(bytes, "abc", 3);
+	free(bytes);
+	scratch_write(&place->scratch, "pb", "\0\0\0\3abcd", 8);
+	assert_int_equal(pbfile_load(fd, "pb", &bytes, &len, &fault), -EBADMSG);
+	assert_non_null(strstr(fault.text, "pb has bytes behind its message"));
+	scratch_write(&place->scratch, "pb", "\xff\xff\xff\xff\0", 5);
+	assert_int_equal(pbfile_load(fd, "pb", &bytes, &len, NULL), -EBADMSG);
+	scratch_write(&place->scratch, "pb", "\0\0\0\0", 4);
+	assert_int_equal(pbfile_load(fd, "pb", &bytes, &len, NULL), 0);
+	assert_int_equal(len, 0);
+	free(bytes);
+	assert_int_equal(pbfile_load(fd, "store", &bytes, &len, NULL), -EBADMSG);
+	assert_int_equal(pbfile_load(fd, "absent", &bytes, &len, NULL), -ENOENT);
+}
+
+/* ---- receiving -----------------------------------------------------------------------
+ */
+
+static void make_manifest(struct manifest *manifest)
+{
+	assert_int_equal(manifest_init(manifest, MANIFEST_CHUNK_MIN, NULL), 0);
+	assert_int_equal(
+		manifest_add(manifest, "a/b/big", 4 * MANIFEST_CHUNK_MIN + 1, 0640, NULL),
+		0);
+	assert_int_equal(manifest_add(manifest, "a/small", 10, 0444, NULL), 0);
+	assert_int_equal(manifest_add(manifest, "empty file", 0, 04755, NULL), 0);
+	assert_int_equal(manifest_layout(manifest, NULL), 0);
+}
+
+static void prepare_makes_the_files_and_commit_their_modes(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct storage_reader *reader;
+	struct manifest manifest;
+	struct table table;
+	struct stat st;
+	uint8_t *bytes;
+	size_t len;
+	int fd = place->scratch.fd;
+
+	make_manifest(&manifest);
+	for (uint32_t i = 2; i < 5; i++) /* three of big's chunks are zero */
+		manifest.leaves[i].flags = LEAF_ZERO;
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	assert_int_equal(storage_prepare(writer, &manifest, NULL), 0);
+	assert_int_equal(fstatat(fd, "store/temp/a/b/big", &st, 0), 0);
+	assert_int_equal(st.st_size, 4 * MANIFEST_CHUNK_MIN + 1);
+	assert_true(st.st_blocks * 512 < 2 * MANIFEST_CHUNK_MIN);
+	assert_int_equal(fstatat(fd, "store/temp/a/small", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0644); /* writable until it is filled */
+
+	for (uint32_t i = 0; i < manifest.nchunks; i++)
+		manifest.leaves[i].flags = 0;
+	assert_int_equal(manifest_encode(&manifest, &bytes, &len), 0);
+	table_init(&table);
+	table.has_meta = true;
+	table.meta.index = 38;
+	table.meta.term = 1;
+	assert_int_equal(table_add_file(&table, "a/b/big", NULL), 0);
+	assert_int_equal(table_add_file(&table, "a/small", NULL), 0);
+	assert_int_equal(table_add_file(&table, "empty file", NULL), 0);
+	assert_int_equal(table_add_file(&table, MANIFEST_NAME, NULL), 0);
+	assert_int_equal(storage_commit(writer, &table, bytes, len, NULL), 0);
+	table_fini(&table);
+	assert_int_equal(fstatat(fd, SNAP_38 "/a/small", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0444);
+	assert_int_equal(fstatat(fd, SNAP_38 "/empty file", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0755); /* never set-uid */
+	assert_int_equal(storage_open_newest(place->storage, &reader, NULL), 0);
+	assert_memory_equal(reader->manifest.root, manifest.root, MANIFEST_ROOT_LEN);
+	storage_reader_close(place->storage, reader);
+	free(bytes);
+	manifest_fini(&manifest);
+}
+
+/* A snapshot that braft made keeps its manifest beside it on the follower, too. */
+static void a_manifest_without_an_entry_goes_beside(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct manifest manifest;
+	struct table table;
+	uint8_t *bytes;
+	size_t len;
+
+	assert_int_equal(manifest_init(&manifest, MANIFEST_CHUNK_DEFAULT, NULL), 0);
+	assert_int_equal(manifest_add(&manifest, "data", 5, 0644, NULL), 0);
+	assert_int_equal(manifest_layout(&manifest, NULL), 0);
+	assert_int_equal(manifest_encode(&manifest, &bytes, &len), 0);
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	assert_int_equal(storage_prepare(writer, &manifest, NULL), 0);
+	make_table(&table, 38);
+	assert_int_equal(storage_commit(writer, &table, bytes, len, NULL), 0);
+	assert_true(exists(place, "store/manifest_00000000000000000038"));
+	assert_false(exists(place, SNAP_38 "/" MANIFEST_NAME));
+	table_fini(&table);
+	free(bytes);
+	manifest_fini(&manifest);
+}
+
+static void a_snapshot_that_cannot_fit_is_refused_first(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct manifest manifest;
+	struct fault fault = {0};
+	uint64_t available;
+
+	assert_int_equal(storage_free_bytes(place->storage, &available, NULL), 0);
+	assert_int_equal(manifest_init(&manifest, MANIFEST_CHUNK_MAX, NULL), 0);
+	assert_int_equal(manifest_add(&manifest, "tiny", 1, 0644, NULL), 0);
+	assert_int_equal(
+		manifest_add(&manifest, "vast", available + (1u << 30), 0644, NULL), 0);
+	assert_int_equal(manifest_layout(&manifest, NULL), 0);
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	assert_int_equal(storage_prepare(writer, &manifest, &fault), -ENOSPC);
+	assert_non_null(strstr(fault.text, "free"));
+	assert_false(exists(place, "store/temp/tiny"));
+	storage_abort(writer);
+	manifest_fini(&manifest);
+}
+
+/* Stock braft reported a full disk as a saved snapshot, and truncated the log. */
+static void a_full_disk_is_an_error_and_the_old_snapshot_stays(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct fault fault = {0};
+	struct table table;
+	uint8_t *noise;
+	int fd, error;
+
+	close_store(place);
+	if (mount("none", scratch_path(&place->scratch, "store"), "tmpfs", 0,
+		    "size=64k") != 0) {
+		print_message("skipped: mounting a tmpfs needs CAP_SYS_ADMIN\n");
+		skip();
+	}
+	assert_int_equal(reopen(place, NULL), 0);
+	assert_int_equal(commit(place, 37, NULL), 0);
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	scratch_write(&place->scratch, "store/temp/data", "hello", 5);
+	noise = scratch_noise(4096, 9);
+	fd = openat(place->scratch.fd, "store/temp/fill", O_WRONLY | O_CREAT, 0644);
+	while (write(fd, noise, 4096) > 0)
+		;
+	close(fd);
+	free(noise);
+	make_table(&table, 38);
+	error = storage_commit(writer, &table, NULL, 0, &fault);
+	table_fini(&table);
+	assert_int_equal(storage_newest_index(place->storage), 37);
+	assert_true(exists(place, SNAP_37 "/data"));
+	assert_false(exists(place, SNAP_38));
+	close_store(place);
+	assert_int_equal(umount(scratch_path(&place->scratch, "store")), 0);
+	assert_int_equal(error, -ENOSPC);
+	assert_non_null(strstr(fault.text, "__raft_snapshot_meta"));
+	assert_non_null(strstr(fault.text, "free space"));
+}
+
+/* ---- looking -------------------------------------------------------------------------
+ */
+
+static void a_list_shows_sound_and_damaged_snapshots(void **state)
+{
+	struct place *place = *state;
+	struct storage_entry *entries;
+	size_t count;
+
+	assert_int_equal(commit(place, 37, NULL), 0);
+	scratch_write(&place->scratch, SNAP_38 "/__raft_snapshot_meta", "junk", 4);
+	assert_int_equal(
+		storage_scan(storage_path(place->storage), &entries, &count, NULL), 0);
+	assert_int_equal(count, 2);
+	assert_true(entries[0].index == 37 && entries[0].term == 3);
+	assert_true(entries[0].files == 1 && entries[0].bytes == 5);
+	assert_false(entries[0].has_manifest);
+	assert_int_equal(entries[0].fault.code, 0);
+	assert_int_equal(entries[1].index, 38);
+	assert_int_equal(entries[1].fault.code, -EBADMSG);
+	free(entries);
+	assert_int_equal(storage_scan("/nowhere", &entries, &count, NULL), -ENOENT);
+	assert_int_equal(storage_scan("/dev/null", &entries, &count, NULL), -ENOTDIR);
+}
+
+#define STORY(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORY(a_commit_leaves_what_braft_would),
+		STORY(a_store_of_braft_opens_and_gets_a_manifest_beside_it),
+		STORY(an_old_index_is_refused_and_the_newest_stays),
+		STORY(a_failed_commit_leaves_the_old_snapshot),
+		STORY(a_symlink_in_temp_is_not_followed),
+		STORY(only_one_writer_at_a_time),
+		STORY(a_reader_keeps_a_superseded_snapshot),
+		STORY(an_empty_store_has_nothing_to_read),
+		STORY(a_crash_is_cleaned_up_at_start),
+		STORY(a_directory_that_is_no_store_stays_untouched),
+		STORY(a_missing_store_is_not_made_unasked),
+		STORY(a_store_has_one_owner),
+		STORY(a_damaged_newest_snapshot_stops_the_start),
+		STORY(a_framed_file_is_exactly_its_length),
+		STORY(prepare_makes_the_files_and_commit_their_modes),
+		STORY(a_manifest_without_an_entry_goes_beside),
+		STORY(a_snapshot_that_cannot_fit_is_refused_first),
+		STORY(a_full_disk_is_an_error_and_the_old_snapshot_stays),
+		STORY(a_list_shows_sound_and_damaged_snapshots),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
