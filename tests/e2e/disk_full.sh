@@ -7,11 +7,15 @@ snapline=$(realpath "${1:?usage: disk_full.sh SNAPLINE}")
 
 # A small file system of our own, seen by nobody else and gone with us.
 if [ -z "${SMALL_DISK:-}" ]; then
-	unshare --user --map-root-user --mount true 2>/dev/null || {
-		echo "user namespaces are not allowed here"
-		exit 77
-	}
-	SMALL_DISK=1 exec unshare --user --map-root-user --mount "$0" "$snapline"
+	for how in '--mount' '--mount --user --map-root-user'; do
+		# $how is a list of words.
+		# shellcheck disable=SC2086
+		if unshare $how true 2>/dev/null; then
+			SMALL_DISK=1 exec unshare $how "$0" "$snapline"
+		fi
+	done
+	echo "neither root nor user namespaces: cannot mount a small disk"
+	exit 77
 fi
 # shellcheck source=lib.sh
 . "$here/lib.sh"

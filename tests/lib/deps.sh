@@ -26,7 +26,8 @@ fi
 # $root and $missing are lists of words.
 # shellcheck disable=SC2086
 apt() {
-	$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+	$root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes \
+		apt-get -qq -y \
 		-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
 }
 
