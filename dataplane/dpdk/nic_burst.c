@@ -125,7 +125,7 @@ static int burst_tx(void *context, const struct nic_tx frames[], int count)
 	if (!flush(self))
 		return 0;
 	if (unlikely(rte_pktmbuf_alloc_bulk(
-			     self->pool, self->pending, (unsigned int)count) != 0))
+			     self->tx_pool, self->pending, (unsigned int)count) != 0))
 		return 0;
 	for (int i = 0; i < count; i++) {
 		/* Our own bug, but an overrun would cost more than a lost frame. */

@@ -17,7 +17,7 @@
 
 enum {
 	DESCRIPTORS = 1024,
-	POOL_CACHE = 256,
+	POOL_CACHE = 64,
 	BUFFER_OVERHEAD = 320,   /* mbuf, mempool header, headroom: bytes a buffer */
 	PORT_OVERHEAD = 2 << 20, /* queues, descriptor rings, tables: bytes */
 	REDIAL = 1,              /* seconds a memif client stays down before it dials */
@@ -116,26 +116,44 @@ static int settle_mtu(struct eal *eal, const struct nic_plan *plan, uint16_t por
 	return 0;
 }
 
-static int create_pool(struct nic_dpdk *self, const struct nic_plan *plan, uint32_t mtu,
-	struct fault *fault)
+static struct rte_mempool *create_pool(
+	uint16_t port, const char *way, uint32_t count, uint32_t room)
 {
-	uint32_t room = nic_plan_room(plan, mtu) + RTE_PKTMBUF_HEADROOM;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	(void)snprintf(name, sizeof(name), "frames%u", self->port);
-	self->frame_max = mtu + NIC_PLAN_L2_MAX;
-	self->pool = rte_pktmbuf_pool_create(name, plan->nbuffers, POOL_CACHE, 0,
-		(uint16_t)room, rte_eth_dev_socket_id(self->port));
-	if (self->pool == NULL)
-		return fault_set(fault, -ENOMEM,
-			"device '%s': no memory for %u frame buffers of %u bytes; "
-			"reserve "
-			"hugepages with hugepages/hugepages.sh reserve N",
-			plan->name, plan->nbuffers, room);
-	return 0;
+	(void)snprintf(name, sizeof(name), "%s%u", way, port);
+	return rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0,
+		(uint16_t)(room + RTE_PKTMBUF_HEADROOM), rte_eth_dev_socket_id(port));
 }
 
-static int configure(struct nic_dpdk *self, struct eal *eal, const struct nic_plan *plan,
+static int create_pools(
+	struct nic_dpdk *self, struct nic_plan *plan, uint32_t mtu, struct fault *fault)
+{
+	nic_plan_settle(plan, mtu);
+	self->frame_max = mtu + NIC_PLAN_L2_MAX;
+	self->rx_pool = create_pool(self->port, "rx", plan->nbuffers, plan->rx_room);
+	if (self->rx_pool == NULL)
+		goto no_memory;
+	self->tx_pool = create_pool(self->port, "tx", plan->nbuffers, plan->tx_room);
+	if (self->tx_pool == NULL)
+		goto free_rx;
+	return 0;
+free_rx:
+	rte_mempool_free(self->rx_pool);
+no_memory:
+	return fault_set(fault, -ENOMEM,
+		"device '%s': no memory for %u frame buffers of %u bytes; reserve "
+		"hugepages with hugepages/hugepages.sh reserve N",
+		plan->name, 2 * plan->nbuffers, plan->tx_room);
+}
+
+static void free_pools(struct nic_dpdk *self)
+{
+	rte_mempool_free(self->tx_pool);
+	rte_mempool_free(self->rx_pool);
+}
+
+static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *plan,
 	uint32_t *mtu, struct fault *fault)
 {
 	const struct rte_eth_conf conf = {0};
@@ -150,18 +168,18 @@ static int configure(struct nic_dpdk *self, struct eal *eal, const struct nic_pl
 	rc = settle_mtu(eal, plan, self->port, mtu, fault);
 	if (rc != 0)
 		return rc;
-	rc = create_pool(self, plan, *mtu, fault);
+	rc = create_pools(self, plan, *mtu, fault);
 	if (rc != 0)
 		return rc;
 	/* Default queue settings, and so no FAST_FREE. */
-	rc = rte_eth_rx_queue_setup(
-		self->port, 0, nrx, rte_eth_dev_socket_id(self->port), NULL, self->pool);
+	rc = rte_eth_rx_queue_setup(self->port, 0, nrx, rte_eth_dev_socket_id(self->port),
+		NULL, self->rx_pool);
 	if (rc == 0)
 		rc = rte_eth_tx_queue_setup(
 			self->port, 0, ntx, rte_eth_dev_socket_id(self->port), NULL);
 	if (rc == 0)
 		return 0;
-	rte_mempool_free(self->pool);
+	free_pools(self);
 	return device_fault(eal, plan, -ENODEV, "cannot set up its queues", fault);
 }
 
@@ -220,7 +238,7 @@ int nic_dpdk_open(struct nic_dpdk **out, struct nic *nic, struct eal *eal,
 	if (self->memif && memif_guard_add(&self->guard) != 0) {
 		rc = fault_set(
 			fault, -ENOSPC, "device '%s': too many memif ports", plan.name);
-		goto free_pool;
+		goto free_pools;
 	}
 	rc = start(self, eal, &plan, fault);
 	if (rc != 0)
@@ -230,8 +248,8 @@ int nic_dpdk_open(struct nic_dpdk **out, struct nic *nic, struct eal *eal,
 	return 0;
 remove_guard:
 	memif_guard_remove(&self->guard);
-free_pool:
-	rte_mempool_free(self->pool);
+free_pools:
+	free_pools(self);
 close_port:
 	(void)rte_eth_dev_close(self->port);
 free_self:
@@ -301,8 +319,9 @@ size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 
 	if (nic_plan_make(&plan, options->dev, options->mtu, NULL) != 0)
 		return 0; /* nic_dpdk_open will say what is wrong */
+	nic_plan_settle(&plan, plan.mtu);
 	return (size_t)plan.nbuffers *
-		       (nic_plan_room(&plan, plan.mtu) + BUFFER_OVERHEAD) +
+		       (plan.rx_room + plan.tx_room + 2 * BUFFER_OVERHEAD) +
 	       PORT_OVERHEAD;
 }
 
@@ -334,6 +353,6 @@ void nic_dpdk_close(struct nic_dpdk *self)
 	halt_port(self);
 	memif_guard_remove(&self->guard);
 	(void)rte_eth_dev_close(self->port);
-	rte_mempool_free(self->pool);
+	free_pools(self);
 	rte_free(self);
 }

@@ -12,12 +12,15 @@
 enum {
 	MEMIF_BSIZE = 9216, /* bytes; a whole jumbo frame in one memif slot: the driver
 			       chains badly (a stale NEXT flag after the ring wraps) */
+	MEMIF_BSIZE_MAX = 16384,
 	MEMIF_RSIZE_LOG2 = 10,
-	MEMIF_BUFFERS = 1024, /* memif copies in and out: few buffers are ever held */
-	BUFFERS = 4096,       /* two descriptor rings of 1024, bursts and caches */
+	MEMIF_SPARE = 64,
+	MEMIF_BUFFERS = 511, /* memif copies in and out: few buffers are ever held */
+	BUFFERS = 2047,      /* a descriptor ring of 1024, bursts and caches */
 	AF_PACKET_FRAME = 2048,
 	AF_PACKET_OVERHEAD = 64, /* the kernel's header before each frame */
 	MTU_DEFAULT = 1500,
+	ROOM_MIN = 2048, /* bytes: NICs take buffers in steps of 1 KiB, 2 KiB at least */
 };
 
 /* The value of key in "name,key=value,...", or NULL. */
@@ -84,14 +87,21 @@ static int plan_memif(struct nic_plan *plan, struct fault *fault)
 		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
 			plan->name);
 	bsize = find_number(plan->args, "bsize", MEMIF_BSIZE);
-	if (bsize < NIC_PLAN_MTU_MIN + NIC_PLAN_L2_MAX)
+	if (bsize < NIC_PLAN_MTU_MIN + NIC_PLAN_L2_MAX + MEMIF_SPARE ||
+		bsize > MEMIF_BSIZE_MAX)
 		return fault_set(fault, -EINVAL,
-			"device '%s': bsize=%u is smaller than one frame; use at least "
-			"2048, or leave it out for %d",
-			plan->name, bsize, MEMIF_BSIZE);
+			"device '%s': bsize=%u is out of range; use 2048 to %d, or leave "
+			"it "
+			"out for %d",
+			plan->name, bsize, MEMIF_BSIZE_MAX, MEMIF_BSIZE);
 	plan->client = role == NULL || !starts_with(role, "server");
-	plan->mtu = u32_min(bsize - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
-	plan->room_min = bsize;
+	/* The driver compares our buffers with our bsize. It copies without a look at the
+	 * peer's sizes when a received frame's buffer is as large as a slot, or a sent
+	 * one's no larger: a peer with another bsize would make it overrun. So ours are
+	 * just below and just above. */
+	plan->rx_room = bsize - MEMIF_SPARE;
+	plan->tx_room = bsize + MEMIF_SPARE;
+	plan->mtu = u32_min(plan->rx_room - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
 	plan->nbuffers = MEMIF_BUFFERS;
 	return 0;
 }
@@ -107,7 +117,7 @@ static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 			"device '%s': framesz=%u cannot hold frames of MTU %u; add "
 			"framesz=16384,blocksz=65536 to the device",
 			plan->name, framesz, mtu);
-	plan->room_min = framesz;
+	plan->rx_room = framesz;
 	return 0;
 }
 
@@ -138,13 +148,15 @@ int nic_plan_make(
 	return 0;
 }
 
-uint32_t nic_plan_room(const struct nic_plan *plan, uint32_t mtu)
+void nic_plan_settle(struct nic_plan *plan, uint32_t mtu)
 {
 	uint32_t room = (mtu == 0 ? MTU_DEFAULT : mtu) + NIC_PLAN_L2_MAX;
 
-	if (room < 2048)
-		room = 2048; /* NICs take buffers in steps of 1 KiB, 2 KiB at least */
-	if (room < plan->room_min)
-		room = plan->room_min;
-	return (room + 63) / 64 * 64;
+	if (room < ROOM_MIN)
+		room = ROOM_MIN;
+	room = (room + 63) / 64 * 64;
+	if (plan->rx_room == 0)
+		plan->rx_room = room;
+	if (plan->tx_room == 0)
+		plan->tx_room = room;
 }

@@ -27,10 +27,11 @@ struct nic_plan {
 	char args[NIC_PLAN_ARGS_MAX]; /* for the driver, our defaults appended */
 	char name[NIC_PLAN_NAME_MAX]; /* of the device, up to the first comma */
 	enum nic_kind kind;
-	bool client;       /* memif: dials */
-	uint32_t mtu;      /* bytes; 0: ask the device */
-	uint32_t room_min; /* bytes a frame buffer must have for the driver's sake */
-	uint32_t nbuffers; /* frame buffers */
+	bool client;      /* memif: dials */
+	uint32_t mtu;     /* bytes; 0: ask the device */
+	uint32_t rx_room; /* bytes of a received frame's buffer; 0: as the MTU wants */
+	uint32_t tx_room;
+	uint32_t nbuffers; /* each way */
 };
 
 /* Returns 0 or -EINVAL: argument too long, MTU out of range, or larger than a frame of
@@ -38,7 +39,7 @@ struct nic_plan {
 int nic_plan_make(
 	struct nic_plan *plan, const char *dev, uint32_t mtu, struct fault *fault);
 
-/* Bytes a frame buffer needs for frames of this MTU, without DPDK's own headroom. */
-uint32_t nic_plan_room(const struct nic_plan *plan, uint32_t mtu);
+/* Fills in the rooms that were left to the MTU. */
+void nic_plan_settle(struct nic_plan *plan, uint32_t mtu);
 
 #endif

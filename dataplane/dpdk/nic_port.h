@@ -24,7 +24,8 @@ struct nic_dpdk {
 	struct memif_guard guard;
 
 	/* constant after open */
-	alignas(64) struct rte_mempool *pool;
+	alignas(64) struct rte_mempool *rx_pool;
+	struct rte_mempool *tx_pool;
 	uint32_t frame_max; /* bytes */
 	uint16_t port;
 	bool memif;

@@ -28,6 +28,7 @@
 
 enum {
 	FRAME = 8274, /* bytes: an 8 KiB slice with its headers */
+	FRAME_LARGE = 15000,
 	HEAD = 64,
 	KILLS_OF_CLIENT = 12,
 	KILLS_OF_SERVER = 4, /* each costs the second until the client dials */
@@ -53,13 +54,13 @@ static nsec clock_now(void)
 /* ---- the child ----------------------------------------------------------------------
  */
 
-static uint8_t payload[FRAME - HEAD];
+static uint8_t payload[FRAME_LARGE - HEAD];
 
 static void count_frames(struct progress *progress, struct nic_rx frames[], int count)
 {
 	for (int i = 0; i < count; i++) {
 		if (frames[i].len != FRAME ||
-			memcmp(frames[i].data + HEAD, payload, sizeof(payload)) != 0)
+			memcmp(frames[i].data + HEAD, payload, FRAME - HEAD) != 0)
 			atomic_fetch_add(&progress->bad, 1);
 	}
 	atomic_fetch_add(&progress->received, (uint64_t)count);
@@ -73,7 +74,11 @@ static void exchange(struct nic_dpdk *port, struct nic *nic, struct progress *pr
 	for (int i = 0; i < NIC_BURST; i++) {
 		frames[i].head_len = HEAD;
 		frames[i].payload = payload;
-		frames[i].payload_len = sizeof(payload);
+		/* as large as the port allows: a peer with another bsize gets what it
+		 * has no room for */
+		frames[i].payload_len = nic->mtu > FRAME_LARGE
+						? FRAME_LARGE - HEAD
+						: u32_min(nic->mtu, FRAME) - HEAD;
 	}
 	for (;;) {
 		int taken = nic->ops->tx(nic->self, frames, NIC_BURST);
@@ -103,6 +108,8 @@ static int child_main(const char *dev, const char *file)
 	progress =
 		mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	(void)close(fd);
+	if (progress == MAP_FAILED)
+		return 1;
 	memset(payload, 0xa5, sizeof(payload));
 	eal_options.memory = nic_dpdk_memory(&options);
 	if (eal_start(&eal, &eal_options, &fault) != 0 ||
@@ -129,15 +136,16 @@ struct scene {
 	struct child victim;
 };
 
-static void start_child(struct scene *scene, struct child *child, const char *role)
+static void start_child(
+	struct scene *scene, struct child *child, const char *role, const char *more)
 {
 	char dev[160], file[96];
 	char *argv[] = {(char *)"memif_survivor", dev, file, NULL};
 	int fd;
 
 	(void)snprintf(file, sizeof(file), "%s/%s", scene->folder, role);
-	(void)snprintf(dev, sizeof(dev), "net_memif0,role=%s,socket=%s/sock", role,
-		scene->folder);
+	(void)snprintf(dev, sizeof(dev), "net_memif0,role=%s,socket=%s/sock%s", role,
+		scene->folder, more);
 	if (child->progress == NULL) {
 		fd = open(file, O_RDWR | O_CREAT, 0600);
 		assert_true(fd >= 0);
@@ -214,9 +222,9 @@ static int tear_down(void **state)
 static void survive(
 	struct scene *scene, const char *survivor, const char *victim, int kills)
 {
-	start_child(scene, &scene->survivor, survivor);
+	start_child(scene, &scene->survivor, survivor, "");
 	for (int i = 0; i < kills; i++) {
-		start_child(scene, &scene->victim, victim);
+		start_child(scene, &scene->victim, victim, "");
 		await_traffic(&scene->survivor, 2000);
 		await_traffic(&scene->victim, 100);
 		kill_child(&scene->victim);
@@ -235,6 +243,23 @@ static void client_survives_killed_server_and_dials_again(void **state)
 	survive(*state, "client", "server", KILLS_OF_SERVER);
 }
 
+/* Two ends with different bsize are a mistake; frames get lost, nobody crashes. */
+static void peers_with_different_buffer_sizes_do_each_other_no_harm(void **state)
+{
+	static const char *const sizes[] = {",bsize=2048", ",bsize=16384"};
+	struct scene *scene = *state;
+
+	start_child(scene, &scene->survivor, "server", "");
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		start_child(scene, &scene->victim, "client", sizes[i]);
+		await_traffic(&scene->victim, 200);
+		(void)usleep(200 * 1000);
+		assert_alive(&scene->survivor);
+		assert_alive(&scene->victim);
+		kill_child(&scene->victim);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +267,9 @@ int main(int argc, char **argv)
 			server_survives_killed_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			client_survives_killed_server_and_dials_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			peers_with_different_buffer_sizes_do_each_other_no_harm, set_up,
+			tear_down),
 	};
 
 	if (argc == 3)

@@ -180,7 +180,7 @@ static void a_frame_above_the_mtu_is_dropped_not_overrun(void **state)
 static void a_frame_in_pieces_is_joined(void **state)
 {
 	struct bench *bench = *state;
-	struct rte_mempool *pool = rte_mempool_lookup("frames0");
+	struct rte_mempool *pool = rte_mempool_lookup("rx0");
 	struct nic_rx rx[NIC_BURST];
 	struct rte_mbuf *first, *second;
 	uint16_t port;
