@@ -62,7 +62,8 @@ struct rpc_bytes rpc_call_attachment(const struct rpc_call *call);
 const char *rpc_call_peer(const struct rpc_call *call); /* "IP:PORT" or "unix" */
 /* Identifies the connection the call came by; stable and unique for its life. */
 uint64_t rpc_call_connection(const struct rpc_call *call);
-/* Told when a connection of this server has ended. At most one watcher. */
+/* Told when a connection of this server has ended, but not for those rpc_server_close
+ * ends. At most one watcher. */
 void rpc_server_on_disconnect(
 	struct rpc_server *server, void (*gone)(void *ctx, uint64_t connection));
 
@@ -77,7 +78,8 @@ struct rpc_result {
 	int code; /* 0, or the wire code; connection trouble: EHOSTDOWN 112 (could not
 		     connect), RPC_EFAILEDSOCKET (broken while waiting), RPC_ERPCTIMEDOUT
 		   */
-	const char *text;            /* never NULL; what went wrong, naming the address */
+	const char *text;            /* never NULL; empty on success; else one line that
+					names the address */
 	struct rpc_bytes message;    /* valid during the callback */
 	struct rpc_bytes attachment; /* valid during the callback */
 };
@@ -90,7 +92,9 @@ int rpc_client_open(struct rpc_client **client, struct uv_loop_s *loop,
 void rpc_client_close(struct rpc_client *client);
 
 /* Copies message. done is called exactly once unless the client is closed first.
- * timeout_ms covers connecting and the answer; RPC_NO_TIMEOUT waits for ever. */
+ * timeout_ms covers connecting and the answer; RPC_NO_TIMEOUT waits for ever. A message
+ * too large for a frame ends with RPC_EREQUEST. When there is no memory even to remember
+ * the call, done is called from inside, with ENOMEM. */
 void rpc_client_call(struct rpc_client *client, const char *service, const char *method,
 	struct rpc_bytes message, int timeout_ms,
 	void (*done)(void *ctx, const struct rpc_result *result), void *ctx);
