@@ -133,6 +133,12 @@ static int take_files(struct build *build, struct fault *fault)
 	for (uint32_t i = 0; i < build->manifest.nfiles && error == 0; i++)
 		error = copy_file(&copy, &build->manifest.files[i], fault);
 	copy_fini(&copy);
+	/* Whose disk is full is not plain from a file's name alone. */
+	if (error != 0)
+		fault_prefix(fault, "%s",
+			error == -ENOSPC || error == -EDQUOT
+				? storage_path(build->storage)
+				: build->options->from);
 	return error;
 }
 
