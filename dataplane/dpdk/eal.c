@@ -213,17 +213,35 @@ static void close_log(struct eal *eal)
 	(void)fclose(eal->log);
 }
 
+/* What a container may use; SIZE_MAX without a limit. */
+static size_t cgroup_limit(void)
+{
+	FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
+	unsigned long long limit;
+	size_t found = SIZE_MAX;
+
+	if (file == NULL)
+		return found;
+	if (fscanf(file, "%llu", &limit) == 1)
+		found = (size_t)limit;
+	(void)fclose(file);
+	return found;
+}
+
 static bool has_plain_memory(size_t bytes)
 {
-	long pages = sysconf(_SC_AVPHYS_PAGES);
+	long free = sysconf(_SC_AVPHYS_PAGES);
+	long all = sysconf(_SC_PHYS_PAGES);
 	long page = sysconf(_SC_PAGESIZE);
 
-	/* Page cache counts as used here although it can be had: only a want beyond all
-	 * memory is certain to fail. */
-	if (pages > 0 && (size_t)pages * (size_t)page >= bytes)
-		return true;
-	pages = sysconf(_SC_PHYS_PAGES);
-	return pages > 0 && (size_t)pages * (size_t)page / 4 * 3 >= bytes;
+	if (free <= 0 || all <= 0 || page <= 0)
+		return true; /* nobody knows; DPDK will find out */
+	if (bytes > cgroup_limit())
+		return false;
+	/* Page cache counts as used here although it can be had: only a want beyond most
+	 * of all memory is certain to fail. */
+	return bytes <= (size_t)free * (size_t)page ||
+	       bytes <= (size_t)all * (size_t)page / 4 * 3;
 }
 
 static int choose_memory(struct eal *eal, size_t bytes, struct fault *fault)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/dpdk/memif_guard.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include <rte_alarm.h>
+
+#include "dataplane/base/log.h"
 
 enum { GUARDS_MAX = 64 };
 
@@ -29,10 +32,20 @@ static void learn_tid(void *unused)
 		&state.interrupt_tid, (pid_t)syscall(SYS_gettid), memory_order_release);
 }
 
+/* A build that does not export our munmap runs, but without the guard. */
+static void check_symbol(void)
+{
+	if (dlsym(RTLD_DEFAULT, "munmap") != (void *)munmap)
+		log_line(LOG_WARN, "memif",
+			"event=guard-off reason=\"munmap is not exported\" "
+			"remedy=\"link with -rdynamic\"");
+}
+
 int memif_guard_start(struct fault *fault)
 {
 	const struct timespec pause = {.tv_nsec = 1000 * 1000};
 
+	check_symbol();
 	if (rte_eal_alarm_set(1, learn_tid, NULL) != 0)
 		return fault_set(fault, -ETIMEDOUT, "DPDK's alarm cannot be set");
 	for (int i = 0; i < 5000; i++) {

@@ -95,10 +95,10 @@ static int plan_memif(struct nic_plan *plan, struct fault *fault)
 			"out for %d",
 			plan->name, bsize, MEMIF_BSIZE_MAX, MEMIF_BSIZE);
 	plan->client = role == NULL || !starts_with(role, "server");
-	/* The driver compares our buffers with our bsize. It copies without a look at the
-	 * peer's sizes when a received frame's buffer is as large as a slot, or a sent
-	 * one's no larger: a peer with another bsize would make it overrun. So ours are
-	 * just below and just above. */
+	/* DPDK 22.11 looks at the peer's sizes on every copy. From 23.03 on it skips that
+	 * when a received frame's buffer is as large as our slots, or a sent one's no
+	 * larger, and a peer with another bsize makes it overrun. Ours are just below and
+	 * just above, so that either version looks. */
 	plan->rx_room = bsize - MEMIF_SPARE;
 	plan->tx_room = bsize + MEMIF_SPARE;
 	plan->mtu = u32_min(plan->rx_room - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);

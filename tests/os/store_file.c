@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -270,7 +271,39 @@ static void a_symbolic_link_is_not_followed(void **state)
 	assert_fault(scene, -ELOOP, "symbolic link");
 }
 
-/* A file size limit stands in for a full disk: the kernel refuses the same way. */
+/* Needs root for a file system small enough; skipped otherwise. */
+static void a_full_disk_is_named_with_the_way_on(void **state)
+{
+	struct scene *scene = *state;
+	struct store_object *small;
+	struct store_object *kept = scene->object;
+	struct fault fault;
+	char path[128], disk[80];
+	int rc, fd;
+
+	(void)snprintf(disk, sizeof(disk), "%s/disk", scene->folder);
+	assert_int_equal(mkdir(disk, 0700), 0);
+	if (mount("none", disk, "tmpfs", 0, "size=64k") != 0)
+		skip();
+	(void)snprintf(path, sizeof(path), "%s/big", disk);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	rc = ftruncate(fd, BIG);
+	(void)close(fd);
+	if (rc == 0)
+		rc = store_object_open(&small, disk, &scene->manifest, NULL);
+	if (rc == 0) {
+		scene->object = small;
+		rc = transact(scene, STORE_WRITE, chunk_of(scene, "big"));
+		store_object_get_fault(small, &fault);
+		store_object_close(small);
+		scene->object = kept;
+	}
+	assert_int_equal(umount(disk), 0);
+	assert_int_equal(rc, -ENOSPC);
+	assert_non_null(strstr(fault.text, "free space and start again"));
+}
+
+/* A file size limit stands in for whatever else makes a write fail. */
 static void a_refused_write_says_so(void **state)
 {
 	struct scene *scene = *state;
@@ -358,6 +391,7 @@ int main(void)
 		TEST(a_grown_file_is_refused_even_where_its_bytes_are_there),
 		TEST(a_vanished_file_is_named),
 		TEST(a_symbolic_link_is_not_followed),
+		TEST(a_full_disk_is_named_with_the_way_on),
 		TEST(a_refused_write_says_so),
 		TEST(only_the_first_fault_is_kept),
 		TEST(a_full_queue_says_no_and_every_request_is_answered_once),
