@@ -108,11 +108,23 @@ static int dispatch(int argc, char *const argv[])
 	return EX_USAGE;
 }
 
+/* A result that could not be written is no result. */
+static int close_output(void)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EX_OK;
+	if (errno != EPIPE) /* `| head` has seen enough */
+		(void)fprintf(stderr, "snapline: standard output: %s\n",
+			errno != 0 ? strerror(errno) : "write error");
+	return EX_IOERR;
+}
+
 int main(int argc, char *argv[])
 {
 	int exit_code = EX_OK;
 
-	/* A reader that went away is an error of write(2), told like any other. */
+	/* A peer or reader that went away is an error of write(2), not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		help(NULL, stderr);
@@ -124,9 +136,5 @@ int main(int argc, char *argv[])
 		(void)puts("snapline " SNAPLINE_VERSION);
 	else
 		exit_code = dispatch(argc, argv);
-	if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EX_OK) {
-		(void)fprintf(stderr, "snapline: standard output: %s\n", strerror(errno));
-		exit_code = EX_IOERR;
-	}
-	return exit_code;
+	return exit_code != EX_OK ? exit_code : close_output();
 }

@@ -113,6 +113,8 @@ list_to_full() {
 	"$snapline" snapshot list --store "$store" >/dev/full
 }
 expect 74 'standard output' list_to_full
+"$snapline" snapshot show --store "$store" 2>err | true
+[ ! -s err ] || fail "a reader that has seen enough is told: $(cat err)"
 
 # ---- a store that another process owns, and files one may not read
 expect 75 "$store" flock "$store" "$snapline" snapshot create --store "$store" \
