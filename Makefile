@@ -34,6 +34,9 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSNAPLINE_VERSION='"$(VERSION)"' $(WARN) $
 	-fvisibility=hidden -pthread -I. -I$(BUILD) -MMD -MP
 LDFLAGS += $(SANFLAGS) -pthread
 
+# As many jobs as processors, unless the caller has said how many.
+jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Evaluated only when a recipe needs them, so that `make deps` runs before they exist.
 core_libs = $(shell pkg-config --libs $(PKG_CORE))
 uv_libs = $(shell pkg-config --libs $(PKG_UV))
@@ -142,12 +145,12 @@ $(DPDK_TESTS): %: %.o $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_O
 
 demo:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
-	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(MAKE) --no-print-directory $(jobs) all
 	$(Q)tests/e2e/demo.sh $(BUILD)/snapline
 
 test:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
-	$(Q)$(MAKE) --no-print-directory -j2 all check-tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) all check-tests
 	$(Q)tests/run.sh $(BUILD)
 
 check-tests: $(C_TESTS)
