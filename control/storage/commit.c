@@ -17,6 +17,8 @@
 #include "control/storage/writer.h"
 #include "dataplane/manifest_codec.h"
 
+enum { FSYNC_MAX = 256 }; /* files that are fsynced one by one */
+
 /* What the steps of one commit share. */
 struct commit {
 	struct storage *storage;
@@ -69,24 +71,8 @@ static int write_manifest(struct commit *commit, struct fault *fault)
 		commit->manifest_bytes, commit->manifest_len, fault);
 }
 
-/* Asks the kernel to begin writing all files at once. The fsyncs that follow then find
- * most of the work done, instead of waiting for the disk once a file. Only a hint: its
- * errors come back from fsync. */
-static int start_file(struct commit *commit, const char *name, struct fault *fault)
-{
-	int error;
-	int fd;
-
-	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
-	if (error != 0)
-		return error;
-	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	close(fd);
-	return 0;
-}
-
 /* The owner keeps the right to read, or the snapshot could never be served. */
-static int set_mode(struct commit *commit, int fd, const char *name)
+static int set_mode(const struct commit *commit, int fd, const char *name)
 {
 	const struct manifest_file *file = manifest_find(&commit->manifest, name);
 	struct stat st;
@@ -105,7 +91,10 @@ static int set_mode(struct commit *commit, int fd, const char *name)
 	return 0;
 }
 
-static int sync_file(struct commit *commit, const char *name, struct fault *fault)
+/* Sets the mode and asks the kernel to begin writing. The fsyncs that follow then find
+ * most of the work done, instead of waiting for the disk once a file. The request is a
+ * hint: its errors come back from fsync. */
+static int finish_file(const struct commit *commit, const char *name, struct fault *fault)
 {
 	int error;
 	int fd;
@@ -114,20 +103,42 @@ static int sync_file(struct commit *commit, const char *name, struct fault *faul
 	if (error != 0)
 		return error;
 	error = set_mode(commit, fd, name);
-	if (error == 0 && fsync(fd) != 0)
+	if (error == 0)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	close(fd);
+	return error != 0 ? file_fault(fault, error, "finish", name) : 0;
+}
+
+static int sync_file(const struct commit *commit, const char *name, struct fault *fault)
+{
+	int error;
+	int fd;
+
+	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
+	if (error != 0)
+		return error;
+	if (fsync(fd) != 0)
 		error = -errno;
 	if (close(fd) != 0 && error == 0)
 		error = -errno;
 	return error != 0 ? file_fault(fault, error, "make durable", name) : 0;
 }
 
-static int sync_files(struct commit *commit, struct fault *fault)
+/* Each fsync waits for the disk's cache, even when there is nothing left to write. Many
+ * files share one syncfs instead; the store's descriptor has been open since the start,
+ * so no write error since then can have been missed. */
+static int sync_files(const struct commit *commit, struct fault *fault)
 {
 	const struct table *table = commit->table;
 	int error = 0;
 
 	for (size_t i = 0; i < table->nfiles && error == 0; i++)
-		error = start_file(commit, table->files[i].name, fault);
+		error = finish_file(commit, table->files[i].name, fault);
+	if (error == 0 && table->nfiles > FSYNC_MAX) {
+		if (syncfs(commit->storage->fd) != 0)
+			error = file_fault(fault, -errno, "make durable", "all files");
+		return error;
+	}
 	for (size_t i = 0; i < table->nfiles && error == 0; i++)
 		error = sync_file(commit, table->files[i].name, fault);
 	return error;

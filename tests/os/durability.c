@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a commit makes durable, in which order, and that every step that can fail counts.
- * fsync and renameat are the test's own: they write down the order, and fail on demand.
+ * fsync, syncfs and renameat are the test's own: they write down the order, and fail on
+ * demand.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +67,17 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
+int syncfs(int fd)
+{
+	char path[PATH_MAX];
+
+	if (note("syncfs", tail(fd, path))) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_syncfs, fd);
+}
+
 int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	char what[100];
@@ -104,6 +116,29 @@ static int tear_down(void **state)
 	scratch_close(&place->scratch);
 	free(place);
 	return 0;
+}
+
+static int commit_many(struct place *place, int64_t index)
+{
+	struct storage_writer *writer;
+	struct table table;
+	char name[40];
+	int error;
+
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	table_init(&table);
+	table.has_meta = true;
+	table.meta.index = index;
+	table.meta.term = 1;
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(name, sizeof(name), "store/temp/%d", i);
+		scratch_write(&place->scratch, name, name, 10);
+		assert_int_equal(
+			table_add_file(&table, name + strlen("store/temp/"), NULL), 0);
+	}
+	error = storage_commit(writer, &table, NULL, 0, NULL);
+	table_fini(&table);
+	return error;
 }
 
 static int commit(struct place *place, int64_t index, struct fault *fault)
@@ -177,6 +212,24 @@ static void every_failing_step_fails_the_commit(void **state)
 	assert_int_equal(storage_newest_index(place->storage), 8);
 }
 
+static void many_files_share_one_sync(void **state)
+{
+	struct place *place = *state;
+
+	trace.fail_at = 0;
+	trace.count = 0;
+	trace.on = true;
+	assert_int_equal(commit_many(place, 7), -EIO);
+	assert_string_equal(trace.steps[0], "syncfs store");
+	assert_int_equal(storage_newest_index(place->storage), 0);
+	trace.fail_at = -1;
+	trace.count = 0;
+	assert_int_equal(commit_many(place, 7), 0);
+	assert_int_equal(trace.count, 6);
+	assert_string_equal(trace.steps[0], "syncfs store");
+	assert_string_equal(trace.steps[5], "fsync store");
+}
+
 struct reading {
 	struct place *place;
 	_Atomic bool stop;
@@ -241,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(files_then_table_then_directories_then_the_rename),
 		STORY(every_failing_step_fails_the_commit),
+		STORY(many_files_share_one_sync),
 		STORY(readers_never_meet_a_snapshot_that_is_gone),
 	};
 
