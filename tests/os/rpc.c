@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "dataplane/base/bytes.h"
 #include "tests/os/rpc_world.h"
 
 static void a_call_is_answered(void **state)
@@ -115,7 +116,7 @@ static void a_host_name_is_looked_up(void **state)
 	assert_int_equal(outcome.code, 0);
 }
 
-static void a_request_may_arrive_byte_by_byte(void **state)
+static void requests_may_be_cut_anywhere(void **state)
 {
 	struct world *world = *state;
 	int fd = dial(world);
@@ -124,19 +125,31 @@ static void a_request_may_arrive_byte_by_byte(void **state)
 	uint8_t *bytes;
 	size_t len = make_request(&bytes, "test.Service", "echo", "piecemeal");
 	size_t size;
-	ssize_t got;
 
-	for (size_t i = 0; i < len; i++) {
-		send_bytes(fd, bytes + i, 1);
-		(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+	bytes = realloc(bytes, 2 * len);
+	assert_non_null(bytes);
+	memcpy(bytes + len, bytes, len);
+	for (size_t cut = 1; cut < 2 * len; cut++) {
+		world->served = 0;
+		send_bytes(fd, bytes, cut);
+		while (world->served < (int)(cut / len))
+			(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+		for (int i = 0; i < 3; i++)
+			(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+		send_bytes(fd, bytes + cut, 2 * len - cut);
+		run_until(world, &world->served, 2);
+		for (int i = 0; i < 2; i++) {
+			ssize_t got = recv(fd, answer, FRAME_HEADER_LEN, MSG_WAITALL);
+
+			assert_int_equal(got, FRAME_HEADER_LEN);
+			got += recv(fd, answer + got, get_be32(answer + 4), MSG_WAITALL);
+			assert_int_equal(
+				frame_parse(&frame, answer, (size_t)got, &size), 0);
+			assert_int_equal(frame.correlation_id, 99);
+			assert_int_equal(frame.message_len, 9);
+			assert_memory_equal(frame.message, "piecemeal", 9);
+		}
 	}
-	run_until(world, &world->served, 1);
-	run_for(world, 10);
-	got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
-	assert_true(got > 0);
-	assert_int_equal(frame_parse(&frame, answer, (size_t)got, &size), 0);
-	assert_int_equal(frame.correlation_id, 99);
-	assert_memory_equal(frame.message, "piecemeal", 9);
 	free(bytes);
 	(void)close(fd);
 }
@@ -307,6 +320,34 @@ static void a_callback_may_call_again(void **state)
 	assert_int_equal(outcome.code, EHOSTDOWN);
 }
 
+static void an_answer_too_large_becomes_a_failure(void **state)
+{
+	struct world *world = *state;
+	struct outcome outcome;
+
+	/* never written to, so it costs no memory */
+	world->payload_len = FRAME_BODY_MAX;
+	world->payload = calloc(1, world->payload_len);
+	assert_non_null(world->payload);
+	call_and_wait(world, &outcome, "large", "");
+	assert_int_equal(outcome.code, RPC_EINTERNAL);
+	expect_text(&outcome, "larger");
+}
+
+static void a_request_too_large_fails_before_it_is_sent(void **state)
+{
+	struct world *world = *state;
+	struct outcome outcome = {.world = world};
+	uint8_t byte = 0;
+
+	rpc_client_call(world->client, "test.Service", "echo",
+		(struct rpc_bytes){&byte, FRAME_BODY_MAX + 1}, RPC_NO_TIMEOUT, on_done,
+		&outcome);
+	assert_int_equal(outcome.times, 0);
+	run_until(world, &outcome.times, 1);
+	assert_int_equal(outcome.code, RPC_EREQUEST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,13 +357,15 @@ int main(void)
 		STORY(a_failure_arrives_with_code_and_text),
 		STORY(unknown_names_are_told_apart),
 		STORY(a_host_name_is_looked_up),
-		STORY(a_request_may_arrive_byte_by_byte),
+		STORY(requests_may_be_cut_anywhere),
 		STORY(large_attachments_arrive_whole),
 		STORY(a_unix_socket_is_private_and_removed_at_the_end),
 		STORY(a_stale_unix_socket_is_replaced_a_living_one_is_not),
 		STORY(a_file_in_the_way_is_kept),
 		STORY(addresses_that_cannot_work_are_explained),
 		STORY(a_callback_may_call_again),
+		STORY(an_answer_too_large_becomes_a_failure),
+		STORY(a_request_too_large_fails_before_it_is_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
