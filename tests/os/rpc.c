@@ -122,13 +122,15 @@ static void requests_may_be_cut_anywhere(void **state)
 	int fd = dial(world);
 	uint8_t answer[256];
 	struct frame frame;
-	uint8_t *bytes;
-	size_t len = make_request(&bytes, "test.Service", "echo", "piecemeal");
+	uint8_t bytes[512];
+	uint8_t *request;
+	size_t len = make_request(&request, "test.Service", "echo", "piecemeal");
 	size_t size;
 
-	bytes = realloc(bytes, 2 * len);
-	assert_non_null(bytes);
-	memcpy(bytes + len, bytes, len);
+	assert_true(2 * len <= sizeof(bytes));
+	memcpy(bytes, request, len);
+	memcpy(bytes + len, request, len);
+	free(request);
 	for (size_t cut = 1; cut < 2 * len; cut++) {
 		world->served = 0;
 		send_bytes(fd, bytes, cut);
@@ -150,7 +152,6 @@ static void requests_may_be_cut_anywhere(void **state)
 			assert_memory_equal(frame.message, "piecemeal", 9);
 		}
 	}
-	free(bytes);
 	(void)close(fd);
 }
 
