@@ -133,9 +133,8 @@ static int recover(struct storage *storage, struct fault *fault)
 		return error;
 	if (list.foreign[0] != '\0') {
 		error = fault_set(fault, -ENOTEMPTY,
-			"this is not a snapshot store, \"%s\" is in it; move that away "
-			"or "
-			"choose another directory",
+			"this is not a snapshot store: \"%s\" is in it; move that away "
+			"or choose another directory",
 			name_quote(quoted, sizeof(quoted), list.foreign));
 		goto fini_list;
 	}

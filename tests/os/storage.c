@@ -348,6 +348,35 @@ static void a_manifest_without_an_entry_goes_beside(void **state)
 	manifest_fini(&manifest);
 }
 
+/* A manifest describes the files of the table and no others, wherever it lies. */
+static void a_manifest_of_other_files_is_not_believed(void **state)
+{
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct storage_reader *reader;
+	struct manifest manifest;
+	struct table table;
+	uint8_t *bytes;
+	size_t len;
+
+	assert_int_equal(manifest_init(&manifest, MANIFEST_CHUNK_DEFAULT, NULL), 0);
+	assert_int_equal(manifest_add(&manifest, "other", 5, 0644, NULL), 0);
+	assert_int_equal(manifest_layout(&manifest, NULL), 0);
+	assert_int_equal(manifest_encode(&manifest, &bytes, &len), 0);
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	scratch_write(&place->scratch, "store/temp/data", "hello", 5);
+	make_table(&table, 37);
+	assert_int_equal(storage_commit(writer, &table, bytes, len, NULL), -EBADMSG);
+	table_fini(&table);
+	assert_int_equal(commit(place, 37, NULL), 0);
+	scratch_write(&place->scratch, "store/manifest_00000000000000000037", bytes, len);
+	assert_int_equal(storage_open_newest(place->storage, &reader, NULL), 0);
+	assert_string_equal(reader->manifest.files[0].name, "data"); /* computed anew */
+	storage_reader_close(place->storage, reader);
+	free(bytes);
+	manifest_fini(&manifest);
+}
+
 static void a_snapshot_that_cannot_fit_is_refused_first(void **state)
 {
 	struct place *place = *state;
@@ -424,6 +453,7 @@ int main(void)
 		STORY(an_empty_store_has_nothing_to_read),
 		STORY(prepare_makes_the_files_and_commit_their_modes),
 		STORY(a_manifest_without_an_entry_goes_beside),
+		STORY(a_manifest_of_other_files_is_not_believed),
 		STORY(a_snapshot_that_cannot_fit_is_refused_first),
 		STORY(a_full_disk_is_an_error_and_the_old_snapshot_stays),
 	};
