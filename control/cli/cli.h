@@ -14,6 +14,10 @@ int snapshot_create(int argc, char *const argv[]);
 int snapshot_list(int argc, char *const argv[]);
 int snapshot_show(int argc, char *const argv[]);
 int snapshot_verify(int argc, char *const argv[]);
+int node_command(int argc, char *const argv[]);
+int pull_command(int argc, char *const argv[]);
+int transfer_start_command(int argc, char *const argv[]);
+int transfer_list_command(int argc, char *const argv[]);
 
 /* Parses the command line into target and operands. Returns false when the command ends
  * here, with help or an error printed: *exit_code is then what to return. */

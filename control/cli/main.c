@@ -17,10 +17,15 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"node", NULL, "serve a store, receive snapshots", node_command},
+	{"pull", NULL, "fetch a node's newest snapshot", pull_command},
 	{"snapshot", "create", "make a snapshot out of a directory", snapshot_create},
 	{"snapshot", "list", "the snapshots of a store", snapshot_list},
 	{"snapshot", "show", "one snapshot: members, files, checksums", snapshot_show},
 	{"snapshot", "verify", "read every byte and compare checksums", snapshot_verify},
+	{"transfer", "start", "send a node's newest snapshot to a peer",
+		transfer_start_command},
+	{"transfer", "list", "what a node sends and receives", transfer_list_command},
 };
 
 static bool is_help(const char *word)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options that describe the data plane, the same for every command that has one. */
+#ifndef DEVICE_OPTIONS_H
+#define DEVICE_OPTIONS_H
+
+#include "dataplane/base/options.h"
+#include "dataplane/transfer.h"
+
+struct device_options {
+	struct option_list devs;
+	struct option_list ips;
+	struct option_list gateways;
+	uint64_t mtu;         /* bytes; 0: what the device says */
+	uint64_t buffers;     /* chunk buffers a device */
+	uint64_t buffer_size; /* bytes */
+	nsec stall_timeout;
+	struct transfer_device devices[TRANSFER_DEVICES_MAX]; /* filled by resolve */
+};
+
+/* The rows of an option table whose target holds a struct device_options as `device`. */
+#define DEVICE_OPTION_ROWS(target)                                                       \
+	{.name = "dev",                                                                  \
+		.arg = "DEV",                                                            \
+		.kind = OPTION_LIST,                                                     \
+		.required = true,                                                        \
+		.offset = offsetof(target, device.devs),                                 \
+		.help = "DPDK device: a PCI address or vdev, net_memif0,role=client"},   \
+		{.name = "ip",                                                           \
+			.arg = "ADDR/LEN",                                               \
+			.kind = OPTION_LIST,                                             \
+			.required = true,                                                \
+			.offset = offsetof(target, device.ips),                          \
+			.help = "its IPv4 address and subnet; one a --dev, in order"},   \
+		{.name = "gateway",                                                      \
+			.arg = "ADDR",                                                   \
+			.kind = OPTION_LIST,                                             \
+			.offset = offsetof(target, device.gateways),                     \
+			.help = "router for other subnets; one a --dev, in order, or "   \
+				"none"},                                                 \
+		{.name = "mtu",                                                          \
+			.arg = "BYTES",                                                  \
+			.kind = OPTION_U64,                                              \
+			.min = 1100,                                                     \
+			.max = 9600,                                                     \
+			.offset = offsetof(target, device.mtu),                          \
+			.help = "of the link; what the device says if not given"},       \
+		{.name = "buffers",                                                      \
+			.arg = "N",                                                      \
+			.kind = OPTION_U64,                                              \
+			.fallback = "64",                                                \
+			.min = 4,                                                        \
+			.max = 65536,                                                    \
+			.offset = offsetof(target, device.buffers),                      \
+			.help = "chunk buffers a device"},                               \
+		{.name = "buffer-size",                                                  \
+			.arg = "SIZE",                                                   \
+			.kind = OPTION_SIZE,                                             \
+			.fallback = "1MiB",                                              \
+			.min = MANIFEST_CHUNK_MIN,                                       \
+			.max = MANIFEST_CHUNK_MAX,                                       \
+			.offset = offsetof(target, device.buffer_size),                  \
+			.help = "of one buffer: the largest chunk that is taken"},       \
+	{                                                                                \
+		.name = "stall-timeout", .arg = "TIME", .kind = OPTION_DURATION,         \
+		.fallback = "10s", .min = 1000000000, .max = 3600000000000,              \
+		.offset = offsetof(target, device.stall_timeout),                        \
+		.help = "a peer that sends nothing for so long has gone"                 \
+	}
+
+/* Fills *transfer, which refers to options. Returns 0, or -EINVAL: not one --ip a --dev,
+ * an address that does not parse. */
+int device_options_resolve(struct device_options *options,
+	struct transfer_options *transfer, struct fault *fault);
+
+#endif

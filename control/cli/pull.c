@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapline pull: fetches a node's newest snapshot into a store, without a node of its
+ * own. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <uv.h>
+
+#include "control/cli/cli.h"
+#include "control/cli/device_options.h"
+#include "control/cli/transfer_view.h"
+#include "control/node/copier.h"
+#include "control/uri.h"
+#include "dataplane/base/log.h"
+
+enum { SHOW_MS = 50 };
+
+struct arguments {
+	const char *store;
+	const char *group;
+	struct device_options device;
+	bool json;
+	bool quiet;
+};
+
+#define AT(field) .offset = offsetof(struct arguments, field)
+
+static const struct option_spec options[] = {
+	{.name = "store",
+		.arg = "DIR",
+		.kind = OPTION_STRING,
+		.required = true,
+		AT(store),
+		.help = "where the snapshot goes; made if its parent exists"},
+	{.name = "group",
+		.arg = "GROUP",
+		.kind = OPTION_STRING,
+		.required = true,
+		AT(group),
+		.help = "id of the Raft group"},
+	DEVICE_OPTION_ROWS(struct arguments),
+	{.name = "json",
+		.kind = OPTION_FLAG,
+		AT(json),
+		.help = "print the result as JSON"},
+	{.name = "quiet", .kind = OPTION_FLAG, AT(quiet), .help = "show no progress"},
+	{.name = NULL},
+};
+
+static const struct option_command command = {
+	.name = "pull",
+	.operands = "HOST:PORT | remote://IP:PORT/ID",
+	.summary = "Fetches the newest snapshot of a node, or the one a uri names, over\n"
+		   "the data plane, and commits it to the store. Interrupted or failed,\n"
+		   "the store keeps what it had.\n",
+	.options = options,
+	.min_operands = 1,
+	.max_operands = 1,
+};
+
+struct pull {
+	uv_loop_t loop;
+	uv_timer_t show;
+	uv_signal_t on_sigint;
+	uv_signal_t on_sigterm;
+	struct transfer_view view;
+	struct copier *copier;
+	struct plane *plane;
+	struct transfer_info info;
+};
+
+static void on_show(uv_timer_t *timer)
+{
+	struct pull *pull = timer->data;
+	struct transfer_info info = {0};
+
+	copier_describe(pull->copier, &info);
+	transfer_view_show(&pull->view, &info);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct pull *pull = handle->data;
+
+	(void)number;
+	if (pull->copier != NULL)
+		copier_cancel(pull->copier, "interrupted: nothing was committed and the "
+					    "store keeps what it had; "
+					    "the same command starts again");
+}
+
+static void on_end(void *ctx, const struct fault *fault)
+{
+	struct pull *pull = ctx;
+
+	(void)fault; /* the description has it */
+	copier_describe(pull->copier, &pull->info);
+	copier_destroy(pull->copier);
+	pull->copier = NULL;
+	plane_close(pull->plane);
+	uv_close((uv_handle_t *)&pull->show, NULL);
+	uv_close((uv_handle_t *)&pull->on_sigint, NULL);
+	uv_close((uv_handle_t *)&pull->on_sigterm, NULL);
+}
+
+static void watch(struct pull *pull)
+{
+	(void)uv_timer_init(&pull->loop, &pull->show);
+	(void)uv_signal_init(&pull->loop, &pull->on_sigint);
+	(void)uv_signal_init(&pull->loop, &pull->on_sigterm);
+	pull->show.data = pull;
+	pull->on_sigint.data = pull;
+	pull->on_sigterm.data = pull;
+	(void)uv_signal_start(&pull->on_sigint, on_signal, SIGINT);
+	(void)uv_signal_start(&pull->on_sigterm, on_signal, SIGTERM);
+	(void)uv_timer_start(&pull->show, on_show, SHOW_MS, SHOW_MS);
+}
+
+static int run(struct pull *pull, struct arguments *arguments,
+	struct copier_options *copier, struct fault *fault)
+{
+	struct transfer_options transfer;
+	int err = device_options_resolve(&arguments->device, &transfer, fault);
+
+	if (err != 0)
+		return err;
+	err = storage_open(&copier->storage, arguments->store, true, fault);
+	if (err != 0)
+		return err;
+	(void)uv_loop_init(&pull->loop);
+	err = plane_open(&pull->plane, &pull->loop, &transfer, fault);
+	if (err == 0) {
+		copier->loop = &pull->loop;
+		copier->plane = pull->plane;
+		err = copier_start(&pull->copier, copier, fault);
+		if (err == 0)
+			watch(pull);
+		else
+			plane_close(pull->plane);
+	}
+	(void)uv_run(&pull->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&pull->loop);
+	storage_close(copier->storage);
+	return err;
+}
+
+int pull_command(int argc, char *const argv[])
+{
+	struct arguments arguments = {0};
+	struct option_list operands;
+	struct pull pull = {0};
+	struct fault fault = {0};
+	struct uri uri;
+	struct copier_options copier = {.self = "pull", .on_end = on_end, .ctx = &pull};
+	int exit_code;
+
+	if (!cli_parse(&command, argc, argv, &arguments, &operands, &exit_code))
+		return exit_code;
+	copier.address = operands.items[0];
+	copier.group_id = arguments.group;
+	if (strstr(operands.items[0], "://") != NULL) {
+		if (uri_parse(&uri, operands.items[0], &fault) != 0)
+			return cli_fail(&fault);
+		copier.address = uri.address;
+		copier.has_reader_id = true;
+		copier.reader_id = uri.reader_id;
+	}
+	log_set_level(LOG_WARN); /* what happens is on the screen already */
+	transfer_view_init(&pull.view, arguments.quiet);
+	if (run(&pull, &arguments, &copier, &fault) != 0)
+		return cli_fail(&fault);
+	return transfer_view_end(&pull.view, &pull.info, arguments.json);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapline transfer list: what a node sends and receives, and what became of the last. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "control/cli/admin_client.h"
+#include "control/cli/cli.h"
+#include "dataplane/base/format.h"
+#include "dataplane/base/json.h"
+
+struct arguments {
+	const char *admin;
+	bool json;
+};
+
+#define AT(field) .offset = offsetof(struct arguments, field)
+
+static const struct option_spec options[] = {
+	{.name = "admin",
+		.arg = "PATH",
+		.kind = OPTION_STRING,
+		.required = true,
+		AT(admin),
+		.help = "operator socket of the node"},
+	{.name = "json", .kind = OPTION_FLAG, AT(json), .help = "print JSON"},
+	{.name = NULL},
+};
+
+static const struct option_command command = {
+	.name = "transfer list",
+	.summary =
+		"Lists the node's transfers, running ones and those that ended lately.\n",
+	.options = options,
+};
+
+static void print_json(const struct transfer_list *list)
+{
+	struct json json;
+
+	json_init(&json, stdout);
+	json_open_array(&json, NULL);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct transfer_info *info = &list->transfers[i];
+
+		json_open_object(&json, NULL);
+		json_i64(&json, "id", info->id);
+		json_string(&json, "role", info->sending ? "leader" : "follower");
+		json_string(&json, "peer", info->peer);
+		json_string(&json, "group", info->group_id);
+		json_i64(&json, "index", info->index);
+		json_i64(&json, "term", info->term);
+		json_string(&json, "stage", transfer_stage_name(info->stage));
+		json_string(&json, "path", info->path);
+		json_u64(&json, "files", info->files);
+		json_u64(&json, "bytes", info->bytes_total);
+		json_u64(&json, "bytes_done", info->bytes_done);
+		json_u64(&json, "bytes_resent", info->bytes_resent);
+		json_u64(&json, "bytes_reused", info->bytes_reused);
+		json_thousandths(&json, "seconds", info->elapsed_ns / 1000000);
+		json_i64(&json, "code", info->error_code);
+		json_string(&json, "error", info->error_text);
+		json_close(&json);
+	}
+	json_close(&json);
+}
+
+static void print_text(const struct transfer_list *list)
+{
+	char done[FORMAT_MAX], total[FORMAT_MAX], span[FORMAT_MAX], rate[FORMAT_MAX];
+
+	if (list->count == 0) {
+		(void)puts("no transfers");
+		return;
+	}
+	(void)printf("%4s  %-8s  %-21s  %10s  %-7s  %-5s  %22s  %10s  %10s\n", "ID",
+		"ROLE", "PEER", "INDEX", "STAGE", "PATH", "BYTES", "RATE", "TIME");
+	for (size_t i = 0; i < list->count; i++) {
+		const struct transfer_info *info = &list->transfers[i];
+		char bytes[2 * FORMAT_MAX];
+
+		(void)snprintf(bytes, sizeof(bytes), "%s/%s",
+			format_bytes(info->bytes_done, done),
+			format_bytes(info->bytes_total, total));
+		(void)printf("%4" PRId64 "  %-8s  %-21s  %10" PRId64
+			     "  %-7s  %-5s  %22s  %10s  %10s\n",
+			info->id, info->sending ? "leader" : "follower", info->peer,
+			info->index, transfer_stage_name(info->stage),
+			info->path[0] != '\0' ? info->path : "-", bytes,
+			format_rate(rate_of(info->bytes_done - info->bytes_reused,
+					    (nsec)info->elapsed_ns),
+				rate),
+			format_duration((nsec)info->elapsed_ns, span));
+		if (info->error_code != 0)
+			(void)printf("      %s\n", info->error_text);
+	}
+}
+
+int transfer_list_command(int argc, char *const argv[])
+{
+	const struct list_request request = {0};
+	struct arguments arguments = {0};
+	struct transfer_list list;
+	struct admin_client admin;
+	struct fault fault = {0};
+	int exit_code;
+
+	if (!cli_parse(&command, argc, argv, &arguments, NULL, &exit_code))
+		return exit_code;
+	if (admin_client_open(&admin, arguments.admin, &fault) != 0)
+		return cli_fail(&fault);
+	if (admin_client_list(&admin, &request, &list, &fault) != 0) {
+		exit_code = cli_fail(&fault);
+	} else {
+		if (arguments.json)
+			print_json(&list);
+		else
+			print_text(&list);
+		transfer_list_fini(&list);
+		exit_code = EX_OK;
+	}
+	admin_client_close(&admin);
+	return exit_code;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapline transfer start: a node sends its newest snapshot to a peer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "control/cli/admin_client.h"
+#include "control/cli/cli.h"
+#include "control/cli/transfer_view.h"
+#include "dataplane/base/json.h"
+
+enum { POLL_MS = 50 };
+
+struct arguments {
+	const char *admin;
+	bool detach;
+	bool json;
+	bool quiet;
+};
+
+#define AT(field) .offset = offsetof(struct arguments, field)
+
+static const struct option_spec options[] = {
+	{.name = "admin",
+		.arg = "PATH",
+		.kind = OPTION_STRING,
+		.required = true,
+		AT(admin),
+		.help = "operator socket of the leader node"},
+	{.name = "detach",
+		.kind = OPTION_FLAG,
+		AT(detach),
+		.help = "print the transfer's id and return at once"},
+	{.name = "json",
+		.kind = OPTION_FLAG,
+		AT(json),
+		.help = "print the result as JSON"},
+	{.name = "quiet", .kind = OPTION_FLAG, AT(quiet), .help = "show no progress"},
+	{.name = NULL},
+};
+
+static const struct option_command command = {
+	.name = "transfer start",
+	.operands = "PEER",
+	.summary = "Makes the node send InstallSnapshot for its newest snapshot to PEER\n"
+		   "(IP:PORT[:IDX]), as a Raft leader would, and waits for the end.\n"
+		   "Ctrl-C leaves the transfer running.\n",
+	.options = options,
+	.min_operands = 1,
+	.max_operands = 1,
+};
+
+static int start(
+	struct admin_client *admin, const char *peer, int64_t *id, struct fault *fault)
+{
+	struct start_request request;
+	struct start_response response;
+	struct rpc_bytes answer = {0};
+	uint8_t *bytes;
+	size_t len;
+	int err;
+
+	(void)snprintf(request.peer, sizeof(request.peer), "%s", peer);
+	err = start_request_encode(&request, &bytes, &len);
+	if (err != 0)
+		return fault_set(fault, err, "no memory");
+	err = admin_client_call(
+		admin, "start", (struct rpc_bytes){bytes, len}, &answer, fault);
+	free(bytes);
+	if (err != 0)
+		return err;
+	err = start_response_decode(&response, answer.data, answer.len);
+	free((void *)(uintptr_t)answer.data);
+	if (err != 0)
+		return fault_set(fault, err, "the node's answer is malformed");
+	*id = response.id;
+	return 0;
+}
+
+static int look(struct admin_client *admin, int64_t id, struct transfer_info *info,
+	struct fault *fault)
+{
+	const struct list_request request = {.has_id = true, .id = id};
+	struct transfer_list list;
+	int err = admin_client_list(admin, &request, &list, fault);
+
+	if (err != 0)
+		return err;
+	if (list.count == 1)
+		*info = list.transfers[0];
+	else
+		err = fault_set(
+			fault, -ENOENT, "the node has forgotten transfer %" PRId64, id);
+	transfer_list_fini(&list);
+	return err;
+}
+
+static int follow(
+	struct admin_client *admin, int64_t id, const struct arguments *arguments)
+{
+	struct transfer_view view;
+	struct transfer_info info;
+	struct fault fault = {0};
+
+	transfer_view_init(&view, arguments->quiet);
+	for (;;) {
+		if (look(admin, id, &info, &fault) != 0) {
+			terminal_clear(&view.terminal);
+			return cli_fail(&fault);
+		}
+		if (info.stage == STAGE_DONE || info.stage == STAGE_FAILED)
+			return transfer_view_end(&view, &info, arguments->json);
+		transfer_view_show(&view, &info);
+		admin_client_sleep(POLL_MS);
+	}
+}
+
+static void print_id(int64_t id, bool json)
+{
+	struct json object;
+
+	if (!json) {
+		(void)printf("transfer %" PRId64 " started\n", id);
+		return;
+	}
+	json_init(&object, stdout);
+	json_open_object(&object, NULL);
+	json_i64(&object, "id", id);
+	json_close(&object);
+}
+
+int transfer_start_command(int argc, char *const argv[])
+{
+	struct arguments arguments = {0};
+	struct option_list operands;
+	struct admin_client admin;
+	struct fault fault = {0};
+	int exit_code;
+	int64_t id = 0;
+
+	if (!cli_parse(&command, argc, argv, &arguments, &operands, &exit_code))
+		return exit_code;
+	if (admin_client_open(&admin, arguments.admin, &fault) != 0)
+		return cli_fail(&fault);
+	if (start(&admin, operands.items[0], &id, &fault) != 0) {
+		exit_code = cli_fail(&fault);
+	} else if (arguments.detach) {
+		print_id(id, arguments.json);
+		exit_code = EX_OK;
+	} else {
+		exit_code = follow(&admin, id, &arguments);
+	}
+	admin_client_close(&admin);
+	return exit_code;
+}

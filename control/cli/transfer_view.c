@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/cli/transfer_view.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "control/cli/cli.h"
+#include "dataplane/base/format.h"
+#include "dataplane/base/json.h"
+
+#define RATE_INTERVAL (500 * MSEC)
+
+static const enum progress_stage stages[] = {
+	[STAGE_OPEN] = PROGRESS_OPEN,
+	[STAGE_WIRE] = PROGRESS_WIRE,
+	[STAGE_VERIFY] = PROGRESS_VERIFY,
+	[STAGE_FSYNC] = PROGRESS_FSYNC,
+	[STAGE_LOAD] = PROGRESS_LOAD,
+	[STAGE_DONE] = PROGRESS_FSYNC,
+	[STAGE_FAILED] = PROGRESS_WIRE,
+};
+
+void transfer_view_init(struct transfer_view *view, bool quiet)
+{
+	*view = (struct transfer_view){.rate_at = terminal_now()};
+	terminal_init(&view->terminal, quiet);
+}
+
+void transfer_view_show(struct transfer_view *view, const struct transfer_info *info)
+{
+	nsec now = terminal_now();
+	struct progress_view progress = {
+		.stage = stages[info->stage],
+		.bytes_done = info->bytes_done,
+		.bytes_total = info->bytes_total,
+		.files = info->files,
+		.elapsed = (nsec)info->elapsed_ns,
+	};
+
+	if (now - view->rate_at >= RATE_INTERVAL) {
+		uint64_t moved = info->bytes_done - view->rate_bytes;
+
+		if (info->bytes_done >= view->rate_bytes)
+			view->rate_bps = rate_of(moved, now - view->rate_at);
+		view->rate_at = now;
+		view->rate_bytes = info->bytes_done;
+	}
+	progress.rate_bps = view->rate_bps != 0
+				    ? view->rate_bps
+				    : rate_of(info->bytes_done, (nsec)info->elapsed_ns);
+	terminal_show(&view->terminal, &progress);
+}
+
+static void print_error_json(const struct transfer_info *info)
+{
+	struct json json;
+
+	json_init(&json, stdout);
+	json_open_object(&json, NULL);
+	json_string(&json, "error", info->error_text);
+	json_i64(&json, "code", info->error_code);
+	json_i64(&json, "index", info->index);
+	json_u64(&json, "bytes_done", info->bytes_done);
+	json_u64(&json, "bytes", info->bytes_total);
+	json_close(&json);
+}
+
+int transfer_view_end(
+	struct transfer_view *view, const struct transfer_info *info, bool json)
+{
+	const struct progress_summary summary = {
+		.index = info->index,
+		.term = info->term,
+		.files = info->files,
+		.bytes = info->bytes_total,
+		.elapsed = (nsec)info->elapsed_ns,
+		.path = info->path[0] != '\0' ? info->path : "none",
+		.bytes_resent = info->bytes_resent,
+		.bytes_reused = info->bytes_reused,
+	};
+	char line[PROGRESS_LINE_MAX];
+	struct fault fault = {0};
+	struct json object;
+
+	terminal_clear(&view->terminal);
+	if (info->error_code != 0) {
+		if (json)
+			print_error_json(info);
+		(void)fault_set(&fault, -info->error_code, "%s", info->error_text);
+		return cli_fail(&fault);
+	}
+	if (json) {
+		json_init(&object, stdout);
+		json_open_object(&object, NULL);
+		progress_summary_json(&summary, &object);
+		json_close(&object);
+	} else {
+		(void)puts(progress_summary_text(&summary, line));
+	}
+	return EX_OK;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The operator's socket: start a transfer, list transfers. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "control/node/node_state.h"
+
+static void on_start(void *ctx, struct rpc_call *call)
+{
+	struct rpc_bytes message = rpc_call_message(call);
+	struct start_request request;
+
+	if (start_request_decode(&request, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed StartRequest");
+		return;
+	}
+	install_start(ctx, request.peer, call);
+}
+
+static size_t add_incoming(
+	const struct incoming *incoming, struct transfer_info *infos, size_t count)
+{
+	struct transfer_info *info = &infos[count];
+
+	if (incoming->has_last)
+		infos[count++] = incoming->last;
+	if (incoming->copier == NULL)
+		return count;
+	info = &infos[count++];
+	*info = (struct transfer_info){.id = incoming->id};
+	copier_describe(incoming->copier, info);
+	(void)snprintf(info->peer, sizeof(info->peer), "%s", incoming->peer);
+	return count;
+}
+
+static void on_list(void *ctx, struct rpc_call *call)
+{
+	struct node *node = ctx;
+	struct rpc_bytes message = rpc_call_message(call);
+	struct list_request request;
+	struct transfer_list list = {0};
+	size_t most = 2;
+	uint8_t *bytes;
+	size_t len;
+
+	if (list_request_decode(&request, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed ListRequest");
+		return;
+	}
+	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next)
+		most++;
+	list.transfers = calloc(most, sizeof(*list.transfers));
+	if (list.transfers == NULL) {
+		rpc_call_fail(call, ENOMEM, "no memory for the list");
+		return;
+	}
+	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next)
+		outgoing_describe(it, &list.transfers[list.count++]);
+	list.count = add_incoming(&node->incoming, list.transfers, list.count);
+	if (request.has_id) {
+		size_t at = 0;
+
+		while (at < list.count && list.transfers[at].id != request.id)
+			at++;
+		if (at < list.count)
+			list.transfers[0] = list.transfers[at];
+		list.count = at < list.count ? 1 : 0;
+	}
+	if (transfer_list_encode(&list, &bytes, &len) != 0) {
+		rpc_call_fail(call, ENOMEM, "no memory for the list");
+	} else {
+		rpc_call_reply(
+			call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
+		free(bytes);
+	}
+	transfer_list_fini(&list);
+}
+
+const struct rpc_method admin_methods[] = {
+	{"snapline.AdminService", "start", on_start},
+	{"snapline.AdminService", "list", on_list},
+	{NULL, NULL, NULL},
+};

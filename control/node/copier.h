@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Fetches one snapshot from a leader and commits it: open, prepare, move, commit, close.
+ *
+ *   OPENING ─► PREPARING ─► MOVING ─► STOPPING ─► COMMITTING ─► CLOSING ─► ENDED
+ *      │           │           │          └─failed─► ABORTING ──┘
+ *      └───────────┴───────────┴──── a fault ──────────┘
+ *
+ * Blocking work (directories, fsync) runs on libuv's thread pool, bytes move in the data
+ * plane, the rest on the loop. Whatever happens, the store keeps its old snapshot until
+ * the new one is durable, and on_end is called once. */
+#ifndef COPIER_H
+#define COPIER_H
+
+#include "control/node/plane.h"
+#include "control/storage/storage.h"
+#include "control/transfer_codec.h"
+
+struct uv_loop_s;
+struct copier;
+
+struct copier_options {
+	struct uv_loop_s *loop;
+	struct storage *storage;
+	struct plane *plane;
+	const char *address; /* of the leader's control port; copied */
+	const char *group_id;
+	const char *self; /* who asks, for the leader's operator */
+	bool has_reader_id;
+	int64_t reader_id; /* else the newest snapshot */
+	/* May refuse: the last moment before the commit, after which cancel has no
+	 * effect. */
+	bool (*may_commit)(void *ctx);
+	/* fault is NULL on success. The copier is still readable; destroy it when done.
+	 */
+	void (*on_end)(void *ctx, const struct fault *fault);
+	void *ctx;
+};
+
+/* Returns 0, -EINVAL (address), -ENOMEM or -EBUSY (no session slot). */
+int copier_start(struct copier **copier, const struct copier_options *options,
+	struct fault *fault);
+
+/* Ends it with -ECANCELED unless it is committing already. on_end may be called inside.
+ */
+void copier_cancel(struct copier *copier, const char *why);
+
+/* After on_end, also from inside it. */
+void copier_destroy(struct copier *copier);
+
+/* Numbers and stage for operators; id and peer are the caller's to fill. */
+void copier_describe(const struct copier *copier, struct transfer_info *info);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* InstallSnapshot: sent to a follower at the operator's word, obeyed when a leader sends
+ * it.
+ *
+ * One call lasts as long as the whole transfer, as in braft: the follower answers when
+ * the snapshot is committed. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/braft_codec.h"
+#include "control/node/node_state.h"
+#include "control/uri.h"
+#include "dataplane/base/log.h"
+
+/* ---- leader -------------------------------------------------------------------------
+ */
+
+/* An operator's `start` that waits for the newest snapshot to be read in. */
+struct starting {
+	struct node *node;
+	struct rpc_call *call;
+	struct peer_id peer;
+};
+
+static void on_installed(void *ctx, const struct rpc_result *result)
+{
+	struct outgoing *outgoing = ctx;
+	struct install_snapshot_response response = {0};
+	struct fault fault = {0};
+
+	if (result->code != 0)
+		(void)fault_set(&fault, -result->code, "%s", result->text);
+	else if (install_snapshot_response_decode(
+			 &response, result->message.data, result->message.len) != 0)
+		(void)fault_set(
+			&fault, -RPC_ERESPONSE, "%s answers nonsense", outgoing->peer);
+	else if (!response.success)
+		(void)fault_set(&fault, -ESTALE,
+			"%s refused: it is in term %lld, newer than this leader's",
+			outgoing->peer, (long long)response.term);
+	if (fault.code == 0 && outgoing->session_id == 0)
+		outgoing->bytes_reused =
+			outgoing->bytes; /* it had this snapshot already */
+	outgoing_end(outgoing, &fault);
+}
+
+static int call_install(struct node *node, struct outgoing *outgoing,
+	const struct peer_id *peer, struct fault *fault)
+{
+	const struct served *served = outgoing->served;
+	struct install_snapshot_request request = {.meta = served->reader->table.meta};
+	struct uri uri = {.reader_id = outgoing->reader_id};
+	char address[PEER_ID_TEXT_MAX];
+	uint8_t *bytes;
+	size_t len;
+	int err;
+
+	peer_id_format_address(&node->executor.self, uri.address);
+	peer_id_format_address(peer, address);
+	(void)snprintf(
+		request.group_id, sizeof(request.group_id), "%s", node->options->group);
+	peer_id_format(&node->executor.self, request.server_id);
+	peer_id_format(peer, request.peer_id);
+	request.term = outgoing->term > node->executor.term ? outgoing->term
+							    : node->executor.term;
+	err = uri_format(&uri, request.uri, sizeof(request.uri));
+	if (err != 0)
+		return fault_set(fault, err, "the uri of this node is too long");
+	err = install_snapshot_request_encode(&request, &bytes, &len);
+	if (err != 0)
+		return fault_set(fault, err, "cannot encode InstallSnapshot");
+	err = rpc_client_open(&outgoing->client, &node->loop, address, fault);
+	if (err == 0)
+		rpc_client_call(outgoing->client, "braft.RaftService", "install_snapshot",
+			(struct rpc_bytes){bytes, len}, RPC_NO_TIMEOUT, on_installed,
+			outgoing);
+	free(bytes);
+	return err;
+}
+
+static void answer_start(struct rpc_call *call, int64_t id)
+{
+	const struct start_response response = {.id = id};
+	uint8_t *bytes;
+	size_t len;
+
+	if (start_response_encode(&response, &bytes, &len) != 0) {
+		rpc_call_fail(call, ENOMEM, "no memory for an answer");
+		return;
+	}
+	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
+	free(bytes);
+}
+
+static void on_newest(void *ctx, struct served *served, const struct fault *fault)
+{
+	struct starting *starting = ctx;
+	struct node *node = starting->node;
+	struct outgoing *outgoing;
+	struct fault failed = {0};
+	char peer[PEER_ID_TEXT_MAX];
+
+	peer_id_format_address(&starting->peer, peer);
+	if (served == NULL) {
+		rpc_call_fail(starting->call, -fault->code, "%s", fault->text);
+	} else if (outgoing_create(&outgoing, &node->outgoing, served,
+			   node->options->group, peer) != 0) {
+		served_release(served);
+		rpc_call_fail(starting->call, ENOMEM, "no memory for another transfer");
+	} else {
+		answer_start(starting->call, outgoing->id);
+		if (call_install(node, outgoing, &starting->peer, &failed) != 0)
+			outgoing_end(outgoing, &failed);
+	}
+	free(starting);
+}
+
+void install_start(struct node *node, const char *peer, struct rpc_call *call)
+{
+	struct starting *starting = calloc(1, sizeof(*starting));
+	struct fault fault = {0};
+
+	if (starting == NULL)
+		(void)fault_set(&fault, -ENOMEM, "no memory for another transfer");
+	else if (peer_id_parse(&starting->peer, peer, &fault) == 0 &&
+		 peer_id_is_equal(&starting->peer, &node->executor.self))
+		(void)fault_set(&fault, -EINVAL,
+			"%s is this node itself: name the follower", peer);
+	if (fault.code == 0 && node->is_stopping)
+		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
+	if (fault.code != 0) {
+		rpc_call_fail(call, -fault.code, "%s", fault.text);
+		free(starting);
+		return;
+	}
+	starting->node = node;
+	starting->call = call;
+	served_acquire(&node->served, on_newest, starting);
+}
+
+/* ---- follower -----------------------------------------------------------------------
+ */
+
+static void answer(struct rpc_call *call, const struct executor_answer *answer)
+{
+	const struct install_snapshot_response response = {
+		.term = answer->term, .success = answer->success};
+	uint8_t *bytes;
+	size_t len;
+
+	if (answer->code != 0) {
+		rpc_call_fail(call, answer->code, "%s", answer->text);
+		return;
+	}
+	if (install_snapshot_response_encode(&response, &bytes, &len) != 0) {
+		rpc_call_fail(call, ENOMEM, "no memory for an answer");
+		return;
+	}
+	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
+	free(bytes);
+}
+
+static bool may_commit(void *ctx)
+{
+	struct node *node = ctx;
+
+	return executor_on_commit(&node->executor);
+}
+
+static void on_copied(void *ctx, const struct fault *fault)
+{
+	struct node *node = ctx;
+	struct incoming *incoming = &node->incoming;
+	struct executor_answer reply;
+	struct rpc_call *owner;
+
+	copier_describe(incoming->copier, &incoming->last);
+	incoming->last.id = incoming->id;
+	incoming->has_last = true;
+	(void)snprintf(
+		incoming->last.peer, sizeof(incoming->last.peer), "%s", incoming->peer);
+	owner = executor_on_copied(&node->executor, fault != NULL ? -fault->code : 0,
+		fault != NULL ? fault->text : "", incoming->last.index, &reply);
+	if (fault != NULL)
+		log_line(LOG_WARN, "install", "event=failed from=%s text=\"%s\"",
+			incoming->peer, fault->text);
+	else
+		log_line(LOG_INFO, "install",
+			"event=done from=%s index=%lld term=%lld files=%llu bytes=%llu "
+			"ms=%llu path=dpdk",
+			incoming->peer, (long long)incoming->last.index,
+			(long long)incoming->last.term,
+			(unsigned long long)incoming->last.files,
+			(unsigned long long)incoming->last.bytes_total,
+			(unsigned long long)incoming->last.elapsed_ns / 1000000);
+	if (owner != NULL)
+		answer(owner, &reply);
+	copier_destroy(incoming->copier);
+	incoming->copier = NULL;
+}
+
+static void start_copier(
+	struct node *node, const struct install_snapshot_request *request)
+{
+	struct incoming *incoming = &node->incoming;
+	struct executor_answer reply;
+	struct fault fault = {0};
+	struct uri uri = {0};
+	struct copier_options options = {
+		.loop = &node->loop,
+		.storage = node->storage,
+		.plane = node->plane,
+		.group_id = node->options->group,
+		.self = node->options->peer_id,
+		.has_reader_id = true,
+		.may_commit = may_commit,
+		.on_end = on_copied,
+		.ctx = node,
+	};
+
+	if (uri_parse(&uri, request->uri, &fault) == 0) {
+		options.address = uri.address;
+		options.reader_id = uri.reader_id;
+		(void)copier_start(&incoming->copier, &options, &fault);
+	}
+	if (fault.code != 0) {
+		struct rpc_call *owner = executor_on_copied(
+			&node->executor, -fault.code, fault.text, 0, &reply);
+
+		answer(owner, &reply);
+		return;
+	}
+	incoming->id = node->outgoing.next_id++;
+	(void)snprintf(incoming->peer, sizeof(incoming->peer), "%.255s", uri.address);
+	log_line(LOG_INFO, "install", "event=start from=%s index=%lld term=%lld",
+		uri.address, (long long)request->meta.index, (long long)request->term);
+}
+
+void install_on_request(void *ctx, struct rpc_call *call)
+{
+	struct node *node = ctx;
+	struct rpc_bytes message = rpc_call_message(call);
+	struct install_snapshot_request request;
+	struct executor_request asked;
+	struct executor_answer reply;
+
+	if (install_snapshot_request_decode(&request, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed InstallSnapshotRequest");
+		return;
+	}
+	asked = (struct executor_request){
+		.group_id = request.group_id,
+		.server_id = request.server_id,
+		.peer_id = request.peer_id,
+		.term = request.term,
+		.index = request.meta.index,
+	};
+	switch (executor_on_install(&node->executor, &asked, call, &reply)) {
+	case EXECUTOR_ANSWER:
+		answer(call, &reply);
+		break;
+	case EXECUTOR_START:
+		start_copier(node, &request);
+		break;
+	case EXECUTOR_JOIN:
+		if (reply.replaced != NULL)
+			answer(reply.replaced, &reply);
+		break;
+	case EXECUTOR_CANCEL:
+		answer(call, &reply);
+		copier_cancel(node->incoming.copier,
+			"interrupted by a newer InstallSnapshot; nothing was committed");
+		break;
+	}
+	install_snapshot_request_fini(&request);
+}
+
+void install_on_stop(struct node *node)
+{
+	if (executor_on_stop(&node->executor))
+		copier_cancel(node->incoming.copier,
+			"the follower is being stopped; nothing was committed");
+}

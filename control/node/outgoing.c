@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/node/outgoing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <uv.h>
+
+#include "control/node/copier_fault.h"
+#include "control/rpc/rpc.h"
+#include "dataplane/base/log.h"
+
+void outgoing_init(struct outgoing_list *list, struct plane *plane)
+{
+	*list = (struct outgoing_list){.plane = plane, .next_id = 1};
+}
+
+void outgoing_fini(struct outgoing_list *list)
+{
+	while (list->first != NULL) {
+		struct outgoing *outgoing = list->first;
+
+		list->first = outgoing->next;
+		if (outgoing->served != NULL)
+			served_release(outgoing->served);
+		free(outgoing);
+	}
+}
+
+/* Forgets the oldest ended ones beyond OUTGOING_KEPT. */
+static void prune(struct outgoing_list *list)
+{
+	uint32_t kept = 0;
+
+	for (struct outgoing **link = &list->first; *link != NULL;) {
+		struct outgoing *outgoing = *link;
+
+		if (outgoing->is_ended && outgoing->served == NULL &&
+			++kept > OUTGOING_KEPT) {
+			*link = outgoing->next;
+			free(outgoing);
+		} else {
+			link = &outgoing->next;
+		}
+	}
+}
+
+int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
+	struct served *served, const char *group_id, const char *peer)
+{
+	struct outgoing *made = calloc(1, sizeof(*made));
+
+	if (made == NULL || getrandom(&made->reader_id, sizeof(made->reader_id), 0) !=
+				    sizeof(made->reader_id)) {
+		free(made);
+		return -ENOMEM;
+	}
+	made->list = list;
+	made->id = list->next_id++;
+	made->served = served;
+	made->index = served->reader->index;
+	made->term = served->reader->term;
+	made->files = served->reader->manifest.nfiles;
+	made->bytes = served->reader->manifest.bytes;
+	made->began = uv_hrtime();
+	(void)snprintf(made->peer, sizeof(made->peer), "%s", peer);
+	(void)snprintf(made->group_id, sizeof(made->group_id), "%s", group_id);
+	made->next = list->first;
+	list->first = made;
+	prune(list);
+	*outgoing = made;
+	return 0;
+}
+
+struct outgoing *outgoing_find_reader(struct outgoing_list *list, int64_t reader_id)
+{
+	struct outgoing *outgoing = list->first;
+
+	while (outgoing != NULL &&
+		(outgoing->reader_id != reader_id || outgoing->is_ended))
+		outgoing = outgoing->next;
+	return outgoing;
+}
+
+static void let_go(struct outgoing *outgoing)
+{
+	if (outgoing->served != NULL)
+		served_release(outgoing->served);
+	outgoing->served = NULL;
+}
+
+static void read_stats(struct outgoing *outgoing)
+{
+	if (outgoing->session == SESSION_RUNNING)
+		transfer_get_stats(plane_transfer(outgoing->list->plane),
+			outgoing->session_id, &outgoing->stats);
+}
+
+void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
+{
+	if (outgoing->is_ended)
+		return;
+	outgoing->is_ended = true;
+	outgoing->ended = uv_hrtime();
+	outgoing->stage = STAGE_DONE;
+	if (fault != NULL && fault->code != 0) {
+		outgoing->fault = *fault;
+		outgoing->stage = STAGE_FAILED;
+		log_line(LOG_WARN, "outgoing", "event=failed id=%lld peer=%s text=\"%s\"",
+			(long long)outgoing->id, outgoing->peer, fault->text);
+	} else {
+		log_line(LOG_INFO, "outgoing", "event=done id=%lld peer=%s index=%lld",
+			(long long)outgoing->id, outgoing->peer,
+			(long long)outgoing->index);
+	}
+	read_stats(outgoing);
+	if (outgoing->client != NULL)
+		rpc_client_close(outgoing->client);
+	outgoing->client = NULL;
+	if (outgoing->session == SESSION_RUNNING) {
+		outgoing->session = SESSION_STOPPING;
+		(void)transfer_stop(
+			plane_transfer(outgoing->list->plane), outgoing->session_id);
+	} else if (outgoing->session == SESSION_NONE) {
+		let_go(outgoing);
+	}
+}
+
+void outgoing_on_report(void *ctx, const struct transfer_report *report)
+{
+	struct outgoing *outgoing = ctx;
+	struct fault fault = {0};
+
+	switch (report->event) {
+	case REPORT_STOPPED:
+		outgoing->session = SESSION_NONE;
+		let_go(outgoing);
+		break;
+	case REPORT_FAILED:
+		if (outgoing->is_ended || outgoing->served == NULL)
+			break;
+		server_fault_of_report(&fault, report,
+			&outgoing->served->reader->manifest, outgoing->served->object,
+			&outgoing->follower);
+		/* a follower that gave up says why over TCP, in its own words */
+		if (report->by_peer)
+			outgoing->fault = fault;
+		else
+			outgoing_end(outgoing, &fault);
+		break;
+	case REPORT_DONE:
+		break; /* every chunk is there; the commit is what counts */
+	}
+}
+
+void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
+{
+	read_stats(outgoing);
+	memset(info, 0, sizeof(*info));
+	info->id = outgoing->id;
+	info->sending = true;
+	(void)snprintf(info->peer, sizeof(info->peer), "%s", outgoing->peer);
+	(void)snprintf(info->group_id, sizeof(info->group_id), "%s", outgoing->group_id);
+	(void)snprintf(info->path, sizeof(info->path), "%s",
+		outgoing->session_id != 0 ? "dpdk" : "");
+	info->index = outgoing->index;
+	info->term = outgoing->term;
+	info->stage = outgoing->stage;
+	info->files = outgoing->files;
+	info->bytes_total = outgoing->bytes;
+	info->bytes_resent = outgoing->stats.bytes_resent;
+	info->bytes_reused = outgoing->bytes_reused;
+	info->bytes_done = outgoing->stats.bytes_done + outgoing->bytes_reused;
+	if (info->bytes_done < outgoing->follower_done)
+		info->bytes_done = outgoing->follower_done;
+	if (outgoing->stage == STAGE_DONE)
+		info->bytes_done = outgoing->bytes;
+	info->elapsed_ns =
+		(outgoing->is_ended ? outgoing->ended : uv_hrtime()) - outgoing->began;
+	if (outgoing->is_ended) {
+		info->error_code = -outgoing->fault.code;
+		(void)snprintf(info->error_text, sizeof(info->error_text), "%s",
+			outgoing->fault.text);
+	}
+}
+
+bool outgoing_is_busy(const struct outgoing_list *list)
+{
+	for (const struct outgoing *it = list->first; it != NULL; it = it->next) {
+		if (it->served != NULL)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One snapshot on its way from this node to a follower, from the first reference to the
+ * line an operator reads about it afterwards.
+ *
+ * It is begun by `transfer start` (which sends InstallSnapshot) or by a follower's
+ * `open`; it has ended when the follower closed it, answered the install, or fell silent.
+ */
+#ifndef OUTGOING_H
+#define OUTGOING_H
+
+#include "control/node/plane.h"
+#include "control/node/served.h"
+#include "control/transfer_codec.h"
+
+struct outgoing;
+struct rpc_client;
+
+enum { OUTGOING_KEPT = 32 }; /* ended ones kept for `transfer list` */
+
+struct outgoing_list {
+	struct plane *plane;
+	struct outgoing *first; /* newest first */
+	int64_t next_id;
+};
+
+struct outgoing {
+	struct outgoing *next;
+	struct outgoing_list *list;
+	int64_t id;
+	int64_t reader_id;
+	struct served *served; /* NULL once the session has gone */
+	char peer[TRANSFER_PEER_MAX];
+	char group_id[TRANSFER_GROUP_MAX];
+	int64_t index;
+	int64_t term;
+	uint64_t files;
+	uint64_t bytes;
+	enum { SESSION_NONE, SESSION_RUNNING, SESSION_STOPPING } session;
+	uint32_t session_id;
+	struct transfer_endpoint follower;
+	bool is_ended;
+	struct fault fault;
+	enum transfer_stage stage; /* what the follower says */
+	uint64_t follower_done;    /* bytes, what the follower says */
+	uint64_t bytes_reused;
+	struct transfer_stats stats;
+	uint64_t began;
+	uint64_t ended;
+	struct rpc_client *client; /* InstallSnapshot is under way; NULL for a pull */
+};
+
+void outgoing_init(struct outgoing_list *list, struct plane *plane);
+/* Everything has been stopped. */
+void outgoing_fini(struct outgoing_list *list);
+
+/* Takes over the reference on served. Returns 0 or -ENOMEM (the reference stays). */
+int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
+	struct served *served, const char *group_id, const char *peer);
+
+/* Of those that have not ended. */
+struct outgoing *outgoing_find_reader(struct outgoing_list *list, int64_t reader_id);
+
+/* What plane_reserve needs. */
+void outgoing_on_report(void *ctx, const struct transfer_report *report);
+
+/* Ends it, once: fault NULL or code 0 means the follower committed. */
+void outgoing_end(struct outgoing *outgoing, const struct fault *fault);
+
+void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info);
+
+/* Whether sessions or references are still held. */
+bool outgoing_is_busy(const struct outgoing_list *list);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The leader's end of a transfer: open, progress, close. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/node/node_state.h"
+#include "control/node/session_setup.h"
+#include "control/route.h"
+#include "dataplane/base/log.h"
+
+/* An `open` that waits for the newest snapshot to be read in. */
+struct pending {
+	struct node *node;
+	struct rpc_call *call;
+	struct open_request request;
+};
+
+static void refuse(struct rpc_call *call, const struct fault *fault)
+{
+	rpc_call_fail(call, -fault->code, "%s", fault->text);
+}
+
+static int start(struct node *node, struct outgoing *outgoing,
+	const struct open_request *request, struct open_response *response,
+	struct fault *fault)
+{
+	struct transfer_endpoint ours[TRANSFER_DEVICES_MAX];
+	uint32_t count = plane_endpoints(node->plane, ours);
+	const struct served *served = outgoing->served;
+	struct session_setup setup;
+	struct route route;
+	int err;
+
+	err = route_find(
+		&route, ours, count, request->endpoints, request->nendpoints, fault);
+	if (err == 0)
+		err = session_setup_nonce(response->nonce, fault);
+	if (err != 0)
+		return err;
+	if (served->reader->manifest.chunk_size > plane_buffer_size(node->plane))
+		return fault_set(fault, -EINVAL,
+			"the snapshot has chunks of %u bytes, larger than the leader's "
+			"buffers: start it with --buffer-size %u",
+			served->reader->manifest.chunk_size,
+			served->reader->manifest.chunk_size);
+	err = plane_reserve(
+		node->plane, outgoing_on_report, outgoing, &response->session_id);
+	if (err != 0)
+		return fault_set(fault, err,
+			"all transfer slots of the leader are in use: try again later");
+	response->endpoint = ours[route.local];
+	response->peer_endpoint = route.peer;
+	response->slice_size = route.slice_size;
+	outgoing->follower = request->endpoints[route.peer];
+	setup = (struct session_setup){
+		.role = TRANSFER_SEND,
+		.group_id = outgoing->group_id,
+		.index = outgoing->index,
+		.term = outgoing->term,
+		.sender_nonce = response->nonce,
+		.receiver_nonce = request->nonce,
+		.device = route.local,
+		.session_id = response->session_id,
+		.peer_session_id = request->session_id,
+		.peer = &outgoing->follower,
+		.slice_size = route.slice_size,
+		.manifest = &served->reader->manifest,
+		.object = served->object,
+	};
+	err = session_setup_start(plane_transfer(node->plane), &setup, fault);
+	if (err != 0)
+		plane_release(node->plane, response->session_id);
+	return err;
+}
+
+static int answer(const struct outgoing *outgoing, const struct open_response *response,
+	struct rpc_call *call)
+{
+	const struct served *served = outgoing->served;
+	struct rpc_bytes attachment = {0};
+	uint8_t *message = NULL;
+	uint8_t *both = malloc(served->table_len + served->manifest_len);
+	size_t len;
+	int err = -ENOMEM;
+
+	if (both == NULL)
+		return err;
+	err = open_response_encode(response, &message, &len);
+	if (err == 0) {
+		memcpy(both, served->table, served->table_len);
+		memcpy(both + served->table_len, served->manifest, served->manifest_len);
+		attachment = (struct rpc_bytes){
+			both, served->table_len + served->manifest_len};
+		rpc_call_reply(call, (struct rpc_bytes){message, len}, attachment);
+	}
+	free(message);
+	free(both);
+	return err;
+}
+
+/* Every open of a transfer ends here. */
+static void open_transfer(struct node *node, struct outgoing *outgoing,
+	const struct open_request *request, struct rpc_call *call)
+{
+	struct open_response response = {
+		.transfer_id = outgoing->reader_id, /* not to be guessed by others */
+		.index = outgoing->index,
+		.term = outgoing->term,
+		.table_size = (uint32_t)outgoing->served->table_len,
+		.manifest_size = (uint32_t)outgoing->served->manifest_len,
+	};
+	struct fault fault = {0};
+
+	if (start(node, outgoing, request, &response, &fault) != 0) {
+		refuse(call, &fault);
+		outgoing_end(outgoing, &fault);
+		return;
+	}
+	outgoing->session = SESSION_RUNNING;
+	outgoing->session_id = response.session_id;
+	outgoing->stage = STAGE_WIRE;
+	log_line(LOG_INFO, "serve",
+		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu slice=%u "
+		"path=dpdk",
+		(long long)outgoing->id, outgoing->peer, (long long)outgoing->index,
+		(unsigned long long)outgoing->bytes, (unsigned long long)outgoing->files,
+		response.slice_size);
+	if (answer(outgoing, &response, call) != 0) {
+		(void)fault_set(&fault, -ENOMEM, "no memory for the manifest");
+		refuse(call, &fault);
+		outgoing_end(outgoing, &fault);
+	}
+}
+
+static void on_newest(void *ctx, struct served *served, const struct fault *fault)
+{
+	struct pending *pending = ctx;
+	struct node *node = pending->node;
+	struct outgoing *outgoing;
+
+	if (served == NULL) {
+		refuse(pending->call, fault);
+	} else if (outgoing_create(&outgoing, &node->outgoing, served,
+			   node->options->group,
+			   pending->request.peer_id[0] != '\0'
+				   ? pending->request.peer_id
+				   : rpc_call_peer(pending->call)) != 0) {
+		served_release(served);
+		rpc_call_fail(pending->call, ENOMEM, "no memory for another transfer");
+	} else {
+		open_transfer(node, outgoing, &pending->request, pending->call);
+	}
+	free(pending);
+}
+
+static int check_request(
+	struct node *node, const struct open_request *request, struct fault *fault)
+{
+	if (request->version != OPEN_VERSION)
+		return fault_set(fault, -EPROTO,
+			"the follower speaks version %u of TransferService, this node "
+			"%d: "
+			"run the same release on both",
+			request->version, OPEN_VERSION);
+	if (strcmp(request->group_id, node->options->group) != 0)
+		return fault_set(fault, -ENOENT,
+			"group '%.100s' is not here: this node serves '%s'",
+			request->group_id, node->options->group);
+	if (node->is_stopping)
+		return fault_set(fault, -EHOSTDOWN, "Node is stopped");
+	return 0;
+}
+
+void serve_open(void *ctx, struct rpc_call *call)
+{
+	struct node *node = ctx;
+	struct rpc_bytes message = rpc_call_message(call);
+	struct pending *pending = calloc(1, sizeof(*pending));
+	struct outgoing *outgoing;
+	struct fault fault = {0};
+
+	if (pending == NULL) {
+		rpc_call_fail(call, ENOMEM, "no memory for another transfer");
+		return;
+	}
+	if (open_request_decode(&pending->request, message.data, message.len) != 0)
+		(void)fault_set(&fault, -RPC_EREQUEST, "malformed OpenRequest");
+	else
+		(void)check_request(node, &pending->request, &fault);
+	if (fault.code != 0) {
+		refuse(call, &fault);
+		free(pending);
+		return;
+	}
+	pending->node = node;
+	pending->call = call;
+	if (!pending->request.has_reader_id) {
+		served_acquire(&node->served, on_newest, pending);
+		return;
+	}
+	outgoing = outgoing_find_reader(&node->outgoing, pending->request.reader_id);
+	if (outgoing == NULL || outgoing->served == NULL)
+		rpc_call_fail(call, ENOENT,
+			"Fail to find reader=%lld: the leader has ended this transfer; "
+			"start "
+			"a new one",
+			(long long)pending->request.reader_id);
+	else if (outgoing->session != SESSION_NONE)
+		rpc_call_fail(call, EAGAIN, "reader=%lld is being read already",
+			(long long)pending->request.reader_id);
+	else
+		open_transfer(node, outgoing, &pending->request, call);
+	free(pending);
+}
+
+void serve_progress(void *ctx, struct rpc_call *call)
+{
+	struct node *node = ctx;
+	struct rpc_bytes message = rpc_call_message(call);
+	struct progress_request request;
+	struct outgoing *outgoing;
+
+	if (progress_request_decode(&request, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed ProgressRequest");
+		return;
+	}
+	outgoing = outgoing_find_reader(&node->outgoing, request.transfer_id);
+	if (outgoing == NULL) {
+		rpc_call_fail(
+			call, ENOENT, "no transfer %lld", (long long)request.transfer_id);
+		return;
+	}
+	if (!outgoing->is_ended) {
+		outgoing->stage =
+			request.stage < STAGE_DONE ? request.stage : outgoing->stage;
+		outgoing->follower_done = request.bytes_done;
+		outgoing->bytes_reused = request.bytes_reused;
+	}
+	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
+}
+
+void serve_close(void *ctx, struct rpc_call *call)
+{
+	struct node *node = ctx;
+	struct rpc_bytes message = rpc_call_message(call);
+	struct close_request request;
+	struct outgoing *outgoing;
+	struct fault fault = {0};
+
+	if (close_request_decode(&request, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed CloseRequest");
+		return;
+	}
+	outgoing = outgoing_find_reader(&node->outgoing, request.transfer_id);
+	if (outgoing != NULL) {
+		if (request.error_code != 0)
+			(void)fault_set(
+				&fault, -request.error_code, "%s", request.error_text);
+		if (outgoing->client == NULL)
+			outgoing_end(outgoing, &fault);
+		/* else: the answer to InstallSnapshot is what counts, and it follows */
+	}
+	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
+}

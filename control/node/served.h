@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Snapshots being served: one open reader a snapshot, shared by all who fetch it, so that
+ * the chunk cache sees one object and the disk is read once. */
+#ifndef SERVED_H
+#define SERVED_H
+
+#include "control/storage/storage.h"
+#include "dataplane/store.h"
+
+struct uv_loop_s;
+
+struct served {
+	struct served *next;
+	struct served_list *list;
+	struct storage_reader *reader;
+	struct store_object *object;
+	uint8_t *table; /* as on the wire */
+	size_t table_len;
+	uint8_t *manifest;
+	size_t manifest_len;
+	uint32_t refs;
+};
+
+struct served_list {
+	struct uv_loop_s *loop;
+	struct storage *storage;
+	struct served *first;
+	uint32_t njobs; /* on the thread pool */
+};
+
+void served_init(
+	struct served_list *list, struct uv_loop_s *loop, struct storage *storage);
+
+/* Takes a reference on the newest snapshot. ready is called once, from the loop: with
+ * served NULL and a fault when there is none (-ENOENT) or it is unreadable. */
+void served_acquire(struct served_list *list,
+	void (*ready)(void *ctx, struct served *served, const struct fault *fault),
+	void *ctx);
+
+/* No session refers to it any more. */
+void served_release(struct served *served);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/node/session_setup.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "dataplane/session_key.h"
+
+int session_setup_nonce(uint8_t nonce[static TRANSFER_NONCE_LEN], struct fault *fault)
+{
+	if (getrandom(nonce, TRANSFER_NONCE_LEN, 0) != TRANSFER_NONCE_LEN)
+		return fault_set(fault, -EIO, "the kernel gives no random bytes: %s",
+			strerror(errno));
+	return 0;
+}
+
+int session_setup_start(
+	struct transfer *transfer, const struct session_setup *setup, struct fault *fault)
+{
+	struct session_secret secret = {
+		.group_id = setup->group_id,
+		.index = setup->index,
+		.term = setup->term,
+	};
+	struct transfer_session session = {
+		.role = setup->role,
+		.device = setup->device,
+		.session_id = setup->session_id,
+		.peer_session_id = setup->peer_session_id,
+		.peer_port = setup->peer->port,
+		.slice_size = setup->slice_size,
+		.manifest = setup->manifest,
+		.object = setup->object,
+	};
+	bool sends = setup->role == TRANSFER_SEND;
+	struct session_keys keys;
+	int err;
+
+	memcpy(secret.sender_nonce, setup->sender_nonce, SESSION_NONCE_LEN);
+	memcpy(secret.receiver_nonce, setup->receiver_nonce, SESSION_NONCE_LEN);
+	memcpy(session.peer_ip, setup->peer->ip, sizeof(session.peer_ip));
+	err = session_key_derive(&keys, &secret);
+	if (err != 0)
+		return fault_set(fault, err, "cannot derive the session's keys");
+	memcpy(session.tx_key, sends ? keys.to_receiver : keys.to_sender,
+		TRANSFER_KEY_LEN);
+	memcpy(session.rx_key, sends ? keys.to_sender : keys.to_receiver,
+		TRANSFER_KEY_LEN);
+	err = transfer_start(transfer, &session);
+	if (err != 0)
+		return fault_set(fault, err,
+			"the data plane takes no orders now: try again in a moment");
+	return 0;
+}

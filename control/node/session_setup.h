@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From what both sides said in `open` to a running session. */
+#ifndef SESSION_SETUP_H
+#define SESSION_SETUP_H
+
+#include "dataplane/transfer.h"
+
+struct session_setup {
+	enum transfer_role role;
+	const char *group_id;
+	int64_t index;
+	int64_t term;
+	const uint8_t *sender_nonce;   /* TRANSFER_NONCE_LEN */
+	const uint8_t *receiver_nonce; /* TRANSFER_NONCE_LEN */
+	uint32_t device;
+	uint32_t session_id;
+	uint32_t peer_session_id;
+	const struct transfer_endpoint *peer;
+	uint32_t slice_size;
+	const struct manifest *manifest;
+	struct store_object *object;
+};
+
+/* 32 random bytes. Returns 0, or -EIO when the kernel gives none. */
+int session_setup_nonce(uint8_t nonce[static TRANSFER_NONCE_LEN], struct fault *fault);
+
+/* Derives the keys and starts the session. Returns what transfer_start does, or -ENOMEM.
+ */
+int session_setup_start(struct transfer *transfer, const struct session_setup *setup,
+	struct fault *fault);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which of our devices talks to which of the peer's. */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include <stdint.h>
+
+#include "dataplane/base/fault.h"
+#include "dataplane/transfer.h"
+
+struct route {
+	uint32_t local;      /* index into our endpoints */
+	uint32_t peer;       /* index into the peer's */
+	uint32_t slice_size; /* bytes, what both take */
+};
+
+/* The first pair of which one side's subnet holds the other's address. Returns 0;
+ * -EHOSTUNREACH when there is none, naming addresses; -EINVAL when a pair cannot carry
+ * the smallest slice (CACHE_SLICE_MIN). */
+int route_find(struct route *route, const struct transfer_endpoint *local,
+	uint32_t nlocal, const struct transfer_endpoint *peer, uint32_t npeer,
+	struct fault *fault);
+
+/* "10.0.0.1" */
+char *route_format_ip(char text[static 16], const uint8_t ip[static 4]);
+
+/* "10.0.0.1/24". Returns 0 or -EINVAL with what is wrong. */
+int route_parse_ip(
+	const char *text, uint8_t ip[static 4], uint8_t *prefix_len, struct fault *fault);
+
+#endif
