@@ -86,9 +86,6 @@ void receiver_on_stall(struct receiver *receiver)
 	fail(receiver, -ETIMEDOUT, UINT32_MAX);
 }
 
-/* ---- asking -------------------------------------------------------------------------
- */
-
 uint32_t receiver_oldest_request(const struct receiver *receiver)
 {
 	uint32_t oldest = receiver->next_request;
@@ -164,9 +161,6 @@ void receiver_ask_more(struct receiver *receiver)
 		ask(receiver, chunk, 0);
 	}
 }
-
-/* ---- taking -------------------------------------------------------------------------
- */
 
 static struct receiver_chunk *find_open(struct receiver *receiver, uint32_t number)
 {
@@ -305,9 +299,6 @@ enum verdict receiver_on_close(
 								  : UINT32_MAX);
 	return ACCEPTED;
 }
-
-/* ---- writing ------------------------------------------------------------------------
- */
 
 bool receiver_next_write(
 	struct receiver *receiver, struct store_request *request, uint32_t *slot)

@@ -28,9 +28,6 @@ void worker_fini(struct worker *worker)
 	cache_fini(&worker->cache);
 }
 
-/* ---- sending ------------------------------------------------------------------------
- */
-
 static bool flush(struct worker *worker)
 {
 	struct nic *nic = worker->config.nic;
@@ -193,9 +190,6 @@ static bool poll_sessions(struct worker *worker, nsec now)
 	return busy;
 }
 
-/* ---- receiving ----------------------------------------------------------------------
- */
-
 static void on_datagram(struct worker *worker, const struct ether_frame *frame, nsec now)
 {
 	struct session *session = NULL;
@@ -253,9 +247,6 @@ static bool poll_nic(struct worker *worker, nsec now)
 	return count > 0;
 }
 
-/* ---- disk ---------------------------------------------------------------------------
- */
-
 static void on_written(
 	struct worker *worker, const struct store_completion *completion, nsec now)
 {
@@ -312,9 +303,6 @@ static void submit_writes(struct worker *worker, struct session *session)
 		session->writes++;
 	}
 }
-
-/* ---- sessions -----------------------------------------------------------------------
- */
 
 void worker_add(struct worker *worker, struct session *session, nsec now)
 {

@@ -10,31 +10,15 @@
 #include <uv.h>
 
 #include "control/node/copier_fault.h"
+#include "control/node/copier_state.h"
 #include "control/node/session_setup.h"
-#include "control/offer.h"
-#include "control/rpc/rpc.h"
 #include "dataplane/base/log.h"
 #include "dataplane/file/store_file.h"
 
 enum {
 	OPEN_TIMEOUT_MS =
 		300000, /* a snapshot of braft's is read once before it is served */
-	CLOSE_TIMEOUT_MS = 2000,
-	PROGRESS_TIMEOUT_MS = 2000,
 	PROGRESS_EVERY_MS = 200,
-	SILENT_CALLS =
-		3, /* failed progress calls without a byte moved: the leader is gone */
-};
-
-enum copier_state {
-	COPIER_OPENING,
-	COPIER_PREPARING,
-	COPIER_MOVING,
-	COPIER_STOPPING,
-	COPIER_COMMITTING,
-	COPIER_ABORTING,
-	COPIER_CLOSING,
-	COPIER_ENDED,
 };
 
 static const bool moves[COPIER_ENDED + 1][COPIER_ENDED + 1] = {
@@ -47,128 +31,10 @@ static const bool moves[COPIER_ENDED + 1][COPIER_ENDED + 1] = {
 	[COPIER_CLOSING] = {[COPIER_ENDED] = true},
 };
 
-struct copier {
-	struct copier_options options;
-	enum copier_state state;
-	struct fault fault; /* why it failed; code 0: it has not */
-	struct fault work_fault;
-	char *address;
-	char *group_id;
-	struct rpc_client *client;
-	uv_timer_t timer;
-	uv_work_t work;
-	bool is_progress_due; /* no progress call is under way */
-	uint32_t failed_calls;
-	uint64_t done_at_failure;
-	uint32_t session_id;
-	uint8_t nonce[TRANSFER_NONCE_LEN];
-	bool has_offer;
-	bool is_here_already;
-	struct offer offer;
-	struct transfer_endpoint leader;
-	struct storage_writer *writer;
-	struct store_object *object;
-	struct transfer_stats stats;
-	uint64_t began;
-	uint64_t ended;
-};
-
-static void copier_move(struct copier *copier, enum copier_state to)
+void copier_move(struct copier *copier, enum copier_state to)
 {
 	assert(moves[copier->state][to]);
 	copier->state = to;
-}
-
-static void end(struct copier *copier)
-{
-	copier_move(copier, COPIER_ENDED);
-	(void)uv_timer_stop(&copier->timer);
-	copier->options.on_end(
-		copier->options.ctx, copier->fault.code != 0 ? &copier->fault : NULL);
-}
-
-/* ---- the leader is told -------------------------------------------------------------
- */
-
-static void on_close_answered(void *ctx, const struct rpc_result *result)
-{
-	(void)result; /* it was a courtesy */
-	end(ctx);
-}
-
-static void close_at_leader(struct copier *copier)
-{
-	struct close_request request = {.error_code = -copier->fault.code};
-	uint8_t *bytes;
-	size_t len;
-
-	copier->ended = uv_hrtime();
-	copier_move(copier, COPIER_CLOSING);
-	if (!copier->has_offer) {
-		end(copier);
-		return;
-	}
-	request.transfer_id = copier->offer.response.transfer_id;
-	(void)snprintf(
-		request.error_text, sizeof(request.error_text), "%s", copier->fault.text);
-	if (close_request_encode(&request, &bytes, &len) != 0) {
-		end(copier);
-		return;
-	}
-	rpc_client_call(copier->client, "snapline.TransferService", "close",
-		(struct rpc_bytes){bytes, len}, CLOSE_TIMEOUT_MS, on_close_answered,
-		copier);
-	free(bytes);
-}
-
-static void on_progress_answered(void *ctx, const struct rpc_result *result)
-{
-	struct copier *copier = ctx;
-
-	copier->is_progress_due = true;
-	if (result->code == 0) {
-		copier->failed_calls = 0;
-		return;
-	}
-	if (copier->failed_calls++ == 0 ||
-		copier->stats.bytes_done != copier->done_at_failure) {
-		copier->failed_calls = 1;
-		copier->done_at_failure = copier->stats.bytes_done;
-	}
-	/* a broken control connection alone is no reason to stop; nor is a pause alone */
-	if (copier->failed_calls >= SILENT_CALLS && copier->state == COPIER_MOVING) {
-		(void)fault_set(&copier->fault, -ECONNRESET,
-			"the leader is gone (%s) and nothing comes from its device: "
-			"nothing "
-			"was committed, run it again when the leader is back",
-			result->text);
-		copier_cancel(copier, "");
-	}
-}
-
-static void report_progress(struct copier *copier)
-{
-	struct transfer_info info = {0};
-	struct progress_request request;
-	uint8_t *bytes;
-	size_t len;
-
-	if (!copier->is_progress_due || !copier->has_offer)
-		return;
-	copier_describe(copier, &info);
-	request = (struct progress_request){
-		.transfer_id = copier->offer.response.transfer_id,
-		.stage = info.stage,
-		.bytes_done = info.bytes_done,
-		.bytes_reused = info.bytes_reused,
-	};
-	if (progress_request_encode(&request, &bytes, &len) != 0)
-		return;
-	copier->is_progress_due = false;
-	rpc_client_call(copier->client, "snapline.TransferService", "progress",
-		(struct rpc_bytes){bytes, len}, PROGRESS_TIMEOUT_MS, on_progress_answered,
-		copier);
-	free(bytes);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -178,66 +44,8 @@ static void on_timer(uv_timer_t *timer)
 	if (copier->state == COPIER_MOVING)
 		transfer_get_stats(plane_transfer(copier->options.plane),
 			copier->session_id, &copier->stats);
-	report_progress(copier);
+	copier_report_progress(copier);
 }
-
-/* ---- blocking work ------------------------------------------------------------------
- */
-
-static void run_work(struct copier *copier, uv_work_cb work, uv_after_work_cb after)
-{
-	memset(&copier->work_fault, 0, sizeof(copier->work_fault));
-	copier->work.data = copier;
-	/* fails only for a NULL callback */
-	(void)uv_queue_work(copier->options.loop, &copier->work, work, after);
-}
-
-static void abort_work(uv_work_t *work)
-{
-	struct copier *copier = work->data;
-
-	if (copier->writer != NULL)
-		storage_abort(copier->writer);
-	copier->writer = NULL;
-}
-
-static void after_abort(uv_work_t *work, int status)
-{
-	(void)status;
-	close_at_leader(work->data);
-}
-
-static void abort_copy(struct copier *copier)
-{
-	copier_move(copier, COPIER_ABORTING);
-	if (copier->object != NULL)
-		store_object_close(copier->object);
-	copier->object = NULL;
-	run_work(copier, abort_work, after_abort);
-}
-
-static void commit_work(uv_work_t *work)
-{
-	struct copier *copier = work->data;
-	const struct offer *offer = &copier->offer;
-
-	(void)storage_commit(copier->writer, &offer->table, offer->manifest_bytes,
-		offer->response.manifest_size, &copier->work_fault);
-}
-
-static void after_commit(uv_work_t *work, int status)
-{
-	struct copier *copier = work->data;
-
-	(void)status;
-	copier->writer = NULL; /* storage_commit frees it in every case */
-	if (copier->work_fault.code != 0)
-		copier->fault = copier->work_fault;
-	close_at_leader(copier);
-}
-
-/* ---- moving -------------------------------------------------------------------------
- */
 
 static void on_stopped(struct copier *copier)
 {
@@ -247,11 +55,10 @@ static void on_stopped(struct copier *copier)
 		!copier->options.may_commit(copier->options.ctx))
 		(void)fault_set(&copier->fault, -ECANCELED, "the copy was cancelled");
 	if (copier->fault.code != 0) {
-		abort_copy(copier);
+		copier_abort(copier);
 		return;
 	}
-	copier_move(copier, COPIER_COMMITTING);
-	run_work(copier, commit_work, after_commit);
+	copier_commit(copier);
 }
 
 static void stop_session(struct copier *copier)
@@ -330,14 +137,11 @@ static void after_prepare(uv_work_t *work, int status)
 		(void)start_session(copier);
 	if (copier->fault.code != 0) {
 		plane_release(copier->options.plane, copier->session_id);
-		abort_copy(copier);
+		copier_abort(copier);
 		return;
 	}
 	copier_move(copier, COPIER_MOVING);
 }
-
-/* ---- opening ------------------------------------------------------------------------
- */
 
 static int check_offer(struct copier *copier)
 {
@@ -385,13 +189,13 @@ static void on_opened(void *ctx, const struct rpc_result *result)
 		plane_release(copier->options.plane, copier->session_id);
 		if (copier->is_here_already)
 			copier->stats.bytes_reused = copier->offer.manifest.bytes;
-		close_at_leader(copier);
+		copier_close_at_leader(copier);
 		return;
 	}
 	copier->leader = copier->offer.response.endpoint;
 	copier_move(copier, COPIER_PREPARING);
 	(void)uv_timer_start(&copier->timer, on_timer, 0, PROGRESS_EVERY_MS);
-	run_work(copier, prepare_work, after_prepare);
+	copier_run_work(copier, prepare_work, after_prepare);
 }
 
 static int call_open(struct copier *copier, struct fault *fault)
@@ -483,7 +287,7 @@ void copier_cancel(struct copier *copier, const char *why)
 		rpc_client_close(copier->client);
 		copier->client = NULL;
 		plane_release(copier->options.plane, copier->session_id);
-		close_at_leader(copier);
+		copier_close_at_leader(copier);
 	}
 }
 

@@ -14,9 +14,6 @@
 #include "control/uri.h"
 #include "dataplane/base/log.h"
 
-/* ---- leader -------------------------------------------------------------------------
- */
-
 /* An operator's `start` that waits for the newest snapshot to be read in. */
 struct starting {
 	struct node *node;
@@ -139,9 +136,6 @@ void install_start(struct node *node, const char *peer, struct rpc_call *call)
 	starting->call = call;
 	served_acquire(&node->served, on_newest, starting);
 }
-
-/* ---- follower -----------------------------------------------------------------------
- */
 
 static void answer(struct rpc_call *call, const struct executor_answer *answer)
 {

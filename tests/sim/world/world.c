@@ -25,9 +25,6 @@ static bool happens(struct world *world, uint32_t ppm)
 	return ppm != 0 && world_random(world, 1000000) < ppm;
 }
 
-/* ---- the link -----------------------------------------------------------------------
- */
-
 static void corrupt(struct world *world, struct world_frame *frame)
 {
 	uint32_t flips = 1 + world_random(world, 8);
@@ -143,9 +140,6 @@ static const struct nic_ops link_ops = {
 	.release = link_release,
 	.tx = link_tx,
 };
-
-/* ---- making and ending --------------------------------------------------------------
- */
 
 static void on_report(void *ctx, const struct transfer_report *report)
 {
@@ -268,9 +262,6 @@ void world_destroy(struct world *world)
 	free(world->writes);
 	free(world);
 }
-
-/* ---- time ---------------------------------------------------------------------------
- */
 
 static nsec next_event(const struct world *world)
 {

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a copier tells the leader: how far it is, and how it ended. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "control/node/copier_state.h"
+
+enum {
+	CLOSE_TIMEOUT_MS = 2000,
+	PROGRESS_TIMEOUT_MS = 2000,
+	SILENT_CALLS =
+		3, /* failed progress calls without a byte moved: the leader is gone */
+};
+
+static void end(struct copier *copier)
+{
+	copier_move(copier, COPIER_ENDED);
+	(void)uv_timer_stop(&copier->timer);
+	copier->options.on_end(
+		copier->options.ctx, copier->fault.code != 0 ? &copier->fault : NULL);
+}
+
+static void on_close_answered(void *ctx, const struct rpc_result *result)
+{
+	(void)result; /* it was a courtesy */
+	end(ctx);
+}
+
+void copier_close_at_leader(struct copier *copier)
+{
+	struct close_request request = {.error_code = -copier->fault.code};
+	uint8_t *bytes;
+	size_t len;
+
+	copier->ended = uv_hrtime();
+	copier_move(copier, COPIER_CLOSING);
+	if (!copier->has_offer) {
+		end(copier);
+		return;
+	}
+	request.transfer_id = copier->offer.response.transfer_id;
+	(void)snprintf(
+		request.error_text, sizeof(request.error_text), "%s", copier->fault.text);
+	if (close_request_encode(&request, &bytes, &len) != 0) {
+		end(copier);
+		return;
+	}
+	rpc_client_call(copier->client, "snapline.TransferService", "close",
+		(struct rpc_bytes){bytes, len}, CLOSE_TIMEOUT_MS, on_close_answered,
+		copier);
+	free(bytes);
+}
+
+static void on_progress_answered(void *ctx, const struct rpc_result *result)
+{
+	struct copier *copier = ctx;
+
+	copier->is_progress_due = true;
+	if (result->code == 0) {
+		copier->failed_calls = 0;
+		return;
+	}
+	if (copier->failed_calls++ == 0 ||
+		copier->stats.bytes_done != copier->done_at_failure) {
+		copier->failed_calls = 1;
+		copier->done_at_failure = copier->stats.bytes_done;
+	}
+	/* a broken control connection alone is no reason to stop; nor is a pause alone */
+	if (copier->failed_calls >= SILENT_CALLS && copier->state == COPIER_MOVING) {
+		(void)fault_set(&copier->fault, -ECONNRESET,
+			"the leader is gone (%s) and nothing comes from its device: "
+			"nothing "
+			"was committed, run it again when the leader is back",
+			result->text);
+		copier_cancel(copier, "");
+	}
+}
+
+void copier_report_progress(struct copier *copier)
+{
+	struct transfer_info info = {0};
+	struct progress_request request;
+	uint8_t *bytes;
+	size_t len;
+
+	if (!copier->is_progress_due || !copier->has_offer)
+		return;
+	copier_describe(copier, &info);
+	request = (struct progress_request){
+		.transfer_id = copier->offer.response.transfer_id,
+		.stage = info.stage,
+		.bytes_done = info.bytes_done,
+		.bytes_reused = info.bytes_reused,
+	};
+	if (progress_request_encode(&request, &bytes, &len) != 0)
+		return;
+	copier->is_progress_due = false;
+	rpc_client_call(copier->client, "snapline.TransferService", "progress",
+		(struct rpc_bytes){bytes, len}, PROGRESS_TIMEOUT_MS, on_progress_answered,
+		copier);
+	free(bytes);
+}

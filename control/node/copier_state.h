@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the copier share. */
+#ifndef COPIER_STATE_H
+#define COPIER_STATE_H
+
+#include <uv.h>
+
+#include "control/node/copier.h"
+#include "control/offer.h"
+#include "control/rpc/rpc.h"
+
+enum copier_state {
+	COPIER_OPENING,
+	COPIER_PREPARING,
+	COPIER_MOVING,
+	COPIER_STOPPING,
+	COPIER_COMMITTING,
+	COPIER_ABORTING,
+	COPIER_CLOSING,
+	COPIER_ENDED,
+};
+
+struct copier {
+	struct copier_options options;
+	enum copier_state state;
+	struct fault fault; /* why it failed; code 0: it has not */
+	struct fault work_fault;
+	char *address;
+	char *group_id;
+	struct rpc_client *client;
+	uv_timer_t timer;
+	uv_work_t work;
+	bool is_progress_due; /* no progress call is under way */
+	uint32_t failed_calls;
+	uint64_t done_at_failure;
+	uint32_t session_id;
+	uint8_t nonce[TRANSFER_NONCE_LEN];
+	bool has_offer;
+	bool is_here_already;
+	struct offer offer;
+	struct transfer_endpoint leader;
+	struct storage_writer *writer;
+	struct store_object *object;
+	struct transfer_stats stats;
+	uint64_t began;
+	uint64_t ended;
+};
+
+/* Asserts that the move is allowed. */
+void copier_move(struct copier *copier, enum copier_state to);
+
+/* copier_leader.c: what the leader is told */
+void copier_report_progress(struct copier *copier);
+/* Says goodbye with copier->fault, then ends. */
+void copier_close_at_leader(struct copier *copier);
+
+/* copier_commit.c: what the thread pool does with the disk */
+typedef void (*copier_worker)(uv_work_t *work);
+void copier_run_work(struct copier *copier, copier_worker work, uv_after_work_cb after);
+void copier_abort(struct copier *copier);
+void copier_commit(struct copier *copier);
+
+#endif
