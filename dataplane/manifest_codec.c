@@ -21,9 +21,6 @@ static int sha256(const uint8_t *bytes, size_t len, uint8_t digest[static 32])
 									     : -ENOMEM;
 }
 
-/* ---- encode --------------------------------------------------------------------------
- */
-
 /* The protobuf view of the file table: it borrows the names. */
 struct header {
 	Snapline__ManifestHeader message;
@@ -112,9 +109,6 @@ fini_header:
 	header_fini(&header);
 	return error;
 }
-
-/* ---- decode --------------------------------------------------------------------------
- */
 
 /* Cuts the bytes into parts. Nothing is believed before the root has been checked. */
 static int check_frame(const uint8_t *bytes, size_t len, struct fault *fault)

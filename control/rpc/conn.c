@@ -67,8 +67,6 @@ int conn_create(struct conn **conn, uv_loop_t *loop, bool is_unix,
 	return 0;
 }
 
-/* ---- receiving */
-
 /* Doubles up to the size of the arriving frame: copying stays linear, and a peer that
  * only claims a large frame gets no memory for it. */
 static bool make_room(struct conn *conn)
@@ -188,8 +186,6 @@ void conn_start(struct conn *conn)
 	if (err != 0)
 		conn_close(conn, err);
 }
-
-/* ---- sending */
 
 static void on_written(uv_write_t *request, int status)
 {

@@ -69,8 +69,6 @@ static void release(struct rpc_client *client)
 		free(client);
 }
 
-/* ---- ending calls */
-
 static void finish(struct client_call *call, const struct rpc_result *result)
 {
 	call->done(call->ctx, result);
@@ -146,8 +144,6 @@ static void fail_calls(struct rpc_client *client, const struct conn *via, int er
 	finish_all(client, &ended, error != 0 ? uv_strerror(error) : "closed");
 }
 
-/* ---- time */
-
 static void on_timer(uv_timer_t *timer);
 
 static void arm(struct rpc_client *client, uint64_t due_ms)
@@ -178,8 +174,6 @@ static void on_timer(uv_timer_t *timer)
 	arm(client, call_table_next_due(&client->calls));
 	finish_all(client, &ended, "no connection could be started");
 }
-
-/* ---- the connection */
 
 static void on_frame(struct conn *conn, const struct frame *frame)
 {
@@ -362,8 +356,6 @@ static int start_connecting(struct rpc_client *client)
 	return 0;
 }
 
-/* ---- calls */
-
 static int encode_call(struct client_call *call, const char *service, const char *method,
 	struct rpc_bytes message)
 {
@@ -437,8 +429,6 @@ void rpc_client_call(struct rpc_client *client, const char *service, const char 
 	else
 		place_call(client, call);
 }
-
-/* ---- life */
 
 int rpc_client_open(struct rpc_client **client, struct uv_loop_s *loop,
 	const char *address, struct fault *fault)

@@ -60,8 +60,6 @@ struct rpc_call {
 	uint8_t bytes[]; /* message, then attachment */
 };
 
-/* ---- answers */
-
 static void send_response(struct conn *conn, struct frame *response)
 {
 	uint8_t *bytes;
@@ -151,8 +149,6 @@ uint64_t rpc_call_connection(const struct rpc_call *call)
 	return call->connection;
 }
 
-/* ---- calls */
-
 /* "braft.RaftService" is also known as "RaftService". */
 static bool is_service(const struct rpc_method *method, const char *name)
 {
@@ -241,8 +237,6 @@ static void on_frame(struct conn *conn, const struct frame *frame)
 	}
 	method->handler(server->ctx, call);
 }
-
-/* ---- connections */
 
 static void release(struct rpc_server *server)
 {

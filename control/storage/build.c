@@ -32,9 +32,6 @@ struct build {
 	uint64_t copied; /* bytes */
 };
 
-/* ---- what there is to take -----------------------------------------------------------
- */
-
 static const char *type_name(mode_t mode)
 {
 	switch (mode & S_IFMT) {
@@ -92,9 +89,6 @@ static int survey(struct build *build, struct fault *fault)
 		error = manifest_layout(&build->manifest, fault);
 	return error;
 }
-
-/* ---- taking it -----------------------------------------------------------------------
- */
 
 static void report(const struct build *build, const char *stage, uint64_t done)
 {
@@ -186,9 +180,6 @@ static int fill_table(struct build *build)
 		error = table_add_file(table, MANIFEST_NAME, checksum_text(text, crc));
 	return error;
 }
-
-/* ---- the whole -----------------------------------------------------------------------
- */
 
 static int fill_temp(
 	struct build *build, const struct storage_writer *writer, struct fault *fault)

@@ -44,9 +44,6 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* ---- bytes ---------------------------------------------------------------------------
- */
-
 static int copy_run(struct copy *copy, const int fds[static 2], off_t from, off_t to)
 {
 	while (from < to) {
@@ -145,9 +142,6 @@ close_from:
 	close(fds[0]);
 	return error;
 }
-
-/* ---- links ---------------------------------------------------------------------------
- */
 
 /* Links the very file that has been looked at, not what its name may mean by now. */
 static int link_fd(

@@ -51,9 +51,6 @@ static bool parse(
 	return true;
 }
 
-/* ---- listing -------------------------------------------------------------------------
- */
-
 static int append(int64_t **numbers, size_t *count, int64_t number)
 {
 	int64_t *grown = reallocarray(*numbers, *count + 1, sizeof(*grown));
@@ -153,9 +150,6 @@ void layout_list_fini(struct layout_list *list)
 	free(list->manifests);
 	free(list->unfinished);
 }
-
-/* ---- one snapshot --------------------------------------------------------------------
- */
 
 int layout_open(int storefd, int64_t index, int *dirfd, struct fault *fault)
 {

@@ -70,9 +70,6 @@ static int load_manifest(const struct loading *loading, bool *has, struct fault 
 	return layout_load_manifest(&snapshot, &loading->reader->manifest, has, fault);
 }
 
-/* ---- a snapshot that has no manifest -------------------------------------------------
- */
-
 static int add_files(
 	const struct loading *loading, struct manifest *manifest, struct fault *fault)
 {
@@ -142,9 +139,6 @@ static int compute_manifest(const struct loading *loading, struct fault *fault)
 	loading->reader->manifest = manifest;
 	return 0;
 }
-
-/* ---- the two ways to a reader --------------------------------------------------------
- */
 
 static int load_complete(struct storage *storage, int64_t index, struct loading *loading,
 	struct fault *fault)

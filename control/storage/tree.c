@@ -91,9 +91,6 @@ int tree_make_parents(int dirfd, const char *name, struct fault *fault)
 	return 0;
 }
 
-/* ---- walking -------------------------------------------------------------------------
- */
-
 struct walk {
 	const struct tree_visitor *visitor;
 	char path[PATH_MAX]; /* of the entry at hand, below the start */
@@ -178,9 +175,6 @@ int tree_walk(int dirfd, const struct tree_visitor *visitor, struct fault *fault
 		return file_fault(fault, -errno, "open", ".");
 	return walk_dir(&walk, fd, 0, 0);
 }
-
-/* ---- deepest first -------------------------------------------------------------------
- */
 
 /* What is done to a directory's entries on the way back up. */
 struct ascent {

@@ -38,9 +38,6 @@ void findings_add(struct findings *findings, const char *file, int64_t chunk,
 		name_quote(quoted, sizeof(quoted), file), what);
 }
 
-/* ---- the table -----------------------------------------------------------------------
- */
-
 /* A flipped bit may leave a message that parses: it is found by the second encoding,
  * which is not the same bytes, or by the seal. */
 static void check_encoding(struct findings *findings, const uint8_t *bytes, size_t len)
@@ -89,9 +86,6 @@ static void load_table(struct findings *findings)
 	}
 	free(bytes);
 }
-
-/* ---- the manifest --------------------------------------------------------------------
- */
 
 /* Unlike a user's file, the manifest has no checksum but ours. */
 static void check_manifest_checksum(
@@ -186,9 +180,6 @@ static int load_manifest(struct findings *findings, struct fault *fault)
 	return error;
 }
 
-/* ---- what should not be there --------------------------------------------------------
- */
-
 static int visit_file(void *ctx, const struct tree_entry *entry, struct fault *fault)
 {
 	struct findings *findings = ctx;
@@ -205,9 +196,6 @@ static int visit_file(void *ctx, const struct tree_entry *entry, struct fault *f
 		findings_add(findings, entry->name, -1, "is not listed in the table");
 	return 0;
 }
-
-/* ---- the whole -----------------------------------------------------------------------
- */
 
 static int choose(struct findings *findings, struct fault *fault)
 {

@@ -50,9 +50,6 @@ static enum match compare_file(const struct reading *reading, uint32_t file)
 	return strcmp(text, entry->checksum) == 0 ? MATCH_YES : MATCH_NO;
 }
 
-/* ---- before reading ------------------------------------------------------------------
- */
-
 static void check_file(struct reading *reading, uint32_t file)
 {
 	const struct manifest_file *info = &reading->findings->manifest.files[file];
@@ -78,9 +75,6 @@ static void check_file(struct reading *reading, uint32_t file)
 	}
 	close(fd);
 }
-
-/* ---- chunk by chunk ------------------------------------------------------------------
- */
 
 static void report_chunk(struct reading *reading, uint32_t chunk,
 	const struct manifest_extent *extent, const char *what)

@@ -29,8 +29,6 @@ struct store_object {
 	struct fault fault;
 };
 
-/* ---- faults ----------------------------------------------------------------------- */
-
 static const char *remedy(int error)
 {
 	switch (error) {
@@ -85,8 +83,6 @@ static int size_fault(
 	(void)pthread_mutex_unlock(&object->lock);
 	return -EBADMSG;
 }
-
-/* ---- open files ------------------------------------------------------------------- */
 
 static struct slot *find_slot(struct store_object *object, uint32_t file, bool writable)
 {
@@ -163,8 +159,6 @@ static void release(struct store_object *object, struct slot *slot)
 	slot->users--;
 	(void)pthread_mutex_unlock(&object->lock);
 }
-
-/* ---- extents ---------------------------------------------------------------------- */
 
 static int check_size(struct store_object *object, const struct manifest_extent *extent,
 	const struct slot *slot)
@@ -248,8 +242,6 @@ int object_write(struct store_object *object, const struct manifest_extent *exte
 	release(object, slot);
 	return rc;
 }
-
-/* ---- the object ------------------------------------------------------------------- */
 
 const struct manifest *object_manifest(const struct store_object *object)
 {

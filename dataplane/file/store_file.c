@@ -25,8 +25,6 @@ struct store_file {
 	pthread_t thread;
 };
 
-/* ---- one request, on the store's thread ------------------------------------------- */
-
 static void sum_slices(const struct store_request *request)
 {
 	const struct manifest *manifest = object_manifest(request->object);
@@ -94,8 +92,6 @@ static void *serve_all(void *context)
 	return NULL;
 }
 
-/* ---- the port, on the worker's thread --------------------------------------------- */
-
 static void wake(struct store_file *self)
 {
 	if (atomic_load(&self->asleep) && atomic_exchange(&self->asleep, false))
@@ -125,8 +121,6 @@ static int poll_completions(void *context, struct store_completion completions[]
 	self->outstanding -= (uint32_t)count;
 	return count;
 }
-
-/* ---- open and close --------------------------------------------------------------- */
 
 /* Signals belong to the control thread. */
 static int start_thread(struct store_file *self)

@@ -109,9 +109,6 @@ static void expect_same(struct place *place, const char *name)
 	free(b);
 }
 
-/* ---- what it takes -------------------------------------------------------------------
- */
-
 static void a_tree_becomes_a_sound_snapshot(void **state)
 {
 	static const char *const names[] = {"one", "dir with space/two",
@@ -213,9 +210,6 @@ static void ten_hundred_small_files_share_chunks(void **state)
 	assert_int_equal(place->result.files, 1000);
 	expect_sound(place);
 }
-
-/* ---- what it refuses -----------------------------------------------------------------
- */
 
 static void expect_refused(struct place *place, const char *name, const char *reason)
 {

@@ -316,8 +316,6 @@ static void an_answer_to_a_closed_pipe_does_not_kill_us(void **state)
 	wait_gone(world, 1);
 }
 
-/* ---- a server that is not ours */
-
 struct strange_server {
 	int listener;
 	int fd; /* the accepted connection */

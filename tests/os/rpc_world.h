@@ -66,8 +66,6 @@ static inline struct rpc_bytes bytes_of(const char *text)
 
 static const struct rpc_bytes nothing;
 
-/* ---- what the server does */
-
 static inline void on_echo(void *ctx, struct rpc_call *call)
 {
 	struct world *world = ctx;
@@ -119,8 +117,6 @@ static const struct rpc_method methods[] = {
 	{"test.Service", "who", on_who},
 	{NULL, NULL, NULL},
 };
-
-/* ---- the world */
 
 /* UV_RUN_ONCE sleeps after it has run timers, so a condition met by one is seen a tick
  * later. */
@@ -232,8 +228,6 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
-/* ---- calls */
-
 static inline void on_done(void *ctx, const struct rpc_result *result)
 {
 	struct outcome *outcome = ctx;
@@ -277,8 +271,6 @@ static inline void expect_text(const struct outcome *outcome, const char *part)
 	if (strstr(outcome->text, part) == NULL)
 		fail_msg("'%s' does not mention '%s'", outcome->text, part);
 }
-
-/* ---- a peer that is not our client: a plain blocking socket */
 
 static inline int dial(struct world *world)
 {

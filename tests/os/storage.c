@@ -92,9 +92,6 @@ static bool exists(struct place *place, const char *name)
 	return scratch_exists(&place->scratch, name);
 }
 
-/* ---- braft's layout ------------------------------------------------------------------
- */
-
 /* The 41 bytes that a stock node wrote at index 37. */
 static void a_commit_leaves_what_braft_would(void **state)
 {
@@ -157,9 +154,6 @@ static void a_store_of_braft_opens_and_gets_a_manifest_beside_it(void **state)
 	assert_false(exists(place, "store/manifest_00000000000000000037"));
 	assert_false(exists(place, SNAP_37));
 }
-
-/* ---- order and failure ---------------------------------------------------------------
- */
 
 static void an_old_index_is_refused_and_the_newest_stays(void **state)
 {
@@ -261,9 +255,6 @@ static void an_empty_store_has_nothing_to_read(void **state)
 	assert_int_equal(storage_free_bytes(place->storage, &bytes, NULL), 0);
 	assert_true(bytes > 0);
 }
-
-/* ---- receiving -----------------------------------------------------------------------
- */
 
 static void make_manifest(struct manifest *manifest)
 {

@@ -91,9 +91,6 @@ static bool exists(struct place *place, const char *name)
 	return scratch_exists(&place->scratch, name);
 }
 
-/* ---- opening -------------------------------------------------------------------------
- */
-
 static void a_crash_is_cleaned_up_at_start(void **state)
 {
 	struct place *place = *state;
@@ -242,9 +239,6 @@ static void a_framed_file_is_exactly_its_length(void **state)
 	assert_int_equal(pbfile_load(fd, "store", &bytes, &len, NULL), -EBADMSG);
 	assert_int_equal(pbfile_load(fd, "absent", &bytes, &len, NULL), -ENOENT);
 }
-
-/* ---- looking -------------------------------------------------------------------------
- */
 
 static void a_list_shows_sound_and_damaged_snapshots(void **state)
 {

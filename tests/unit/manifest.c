@@ -195,9 +195,6 @@ static void one_name_is_one_file(void **state)
 	manifest_fini(&manifest);
 }
 
-/* ---- bytes ---------------------------------------------------------------------------
- */
-
 static void make_encoded(struct manifest *manifest, uint8_t **bytes, size_t *len)
 {
 	make_picture(manifest);
