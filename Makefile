@@ -73,7 +73,7 @@ DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
-.PHONY: all deps demo test check-tests lint format install uninstall clean help
+.PHONY: all deps demo test check-tests bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -83,6 +83,7 @@ help:
 	@echo 'make            build $(BUILD)/snapline'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make bench      cycles a packet of the core (see bench/README.md)'
 	@echo 'make lint       formatting, cppcheck, shellcheck, layer rules'
 	@echo 'make deps       install the Debian packages:'
 	@echo '                $(PACKAGES) $(LINT_PACKAGES)'
@@ -154,6 +155,15 @@ test:
 	$(Q)tests/run.sh $(BUILD)
 
 check-tests: $(C_TESTS)
+
+bench:
+	$(Q)tests/lib/deps.sh $(PACKAGES)
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/bench/core
+	$(Q)$(BUILD)/bench/core
+
+$(BUILD)/bench/core: %: %.o $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs)
 
 # ---- quality -------------------------------------------------------------------------------
 
