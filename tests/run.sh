@@ -84,7 +84,8 @@ for kind in unit sim os dpdk fuzz; do
 done
 for script in tests/e2e/*.sh; do
 	name=$(basename "$script" .sh)
-	if [ -f "$script" ] && [ "$name" != lib ] && is_picked e2e "$name" "$@"; then
+	if [ -f "$script" ] && [ "$name" != lib ] && [ "$name" != nodes ] &&
+		is_picked e2e "$name" "$@"; then
 		run e2e "$name" "$script" "$build/snapline"
 	fi
 done
