@@ -52,6 +52,8 @@ PURE_SRC := $(wildcard dataplane/base/*.c dataplane/*.c control/*.c) hugepages/a
 DISK_SRC := hugepages/arena_mmap.c $(wildcard dataplane/file/*.c control/storage/*.c)
 RPC_SRC := $(wildcard control/rpc/*.c)
 DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
+# The TCP path needs no device: tests of sockets and files may have it.
+TCP_SRC := $(wildcard control/node/tcp_*.c)
 APP_SRC := $(wildcard control/node/*.c control/cli/*.c)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 SIM_LIB_SRC := $(wildcard tests/sim/world/*.c)
@@ -62,6 +64,7 @@ PURE_OBJ := $(call objects,$(PURE_SRC))
 DISK_OBJ := $(call objects,$(DISK_SRC))
 RPC_OBJ := $(call objects,$(RPC_SRC))
 DPDK_OBJ := $(call objects,$(DPDK_SRC))
+TCP_OBJ := $(call objects,$(TCP_SRC))
 APP_OBJ := $(call objects,$(APP_SRC))
 TEST_LIB_OBJ := $(call objects,$(TEST_LIB_SRC))
 SIM_LIB_OBJ := $(call objects,$(SIM_LIB_SRC))
@@ -134,7 +137,7 @@ $(FUZZ_TESTS): %: %.o $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
-$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) -lcmocka
 

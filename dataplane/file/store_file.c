@@ -38,7 +38,7 @@ static void sum_slices(const struct store_request *request)
 			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
 }
 
-static int serve(const struct store_request *request)
+int store_object_run(const struct store_request *request)
 {
 	const struct manifest *manifest = object_manifest(request->object);
 	struct manifest_cursor cursor;
@@ -86,7 +86,7 @@ static void *serve_all(void *context)
 			continue;
 		}
 		completion.cookie = request.cookie;
-		completion.error = serve(&request);
+		completion.error = store_object_run(&request);
 		(void)ring_put(&self->completions, &completion);
 	}
 	return NULL;

@@ -22,6 +22,9 @@ void store_file_close(struct store *store);
  * the object. Returns 0, or the errno of open(2). */
 int store_object_open(struct store_object **object, const char *path,
 	const struct manifest *manifest, struct fault *fault);
+/* Does one request on the calling thread; cookie is not used. Any thread, several at
+ * once. Returns 0 or the errors of struct store_completion. */
+int store_object_run(const struct store_request *request);
 /* No request may refer to it any more. */
 void store_object_close(struct store_object *object);
 
