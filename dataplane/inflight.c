@@ -180,6 +180,7 @@ bool inflight_on_timer(
 		return false;
 	inflight->probes++;
 	inflight->last_sent = now;
+	advance(inflight); /* past control packets, which nobody acknowledges */
 	lose(inflight, slot(inflight, inflight->oldest), outcome);
 	advance(inflight);
 	return true;
