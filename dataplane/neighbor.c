@@ -24,7 +24,8 @@ static struct neighbor *find(
 	return NULL;
 }
 
-/* A free slot, else the entry whose next question is due last: the least recently useful.
+/* A free slot, else the entry whose next question was due first: the least recently
+ * useful.
  */
 static struct neighbor *take_slot(struct neighbors *neighbors)
 {
