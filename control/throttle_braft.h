@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The throttle that braft has (ThroughputSnapshotThrottle): so many bytes a second,
+ * handed out in equal parts of a second, and so many snapshots received at once.
+ *
+ *   limit     = max(bytes_per_s, floor_bytes_per_s)
+ *   per cycle = limit / checks_per_s, at least one byte
+ *   a cycle lasts 1 s / checks_per_s, and starts at a multiple of that
+ *
+ * Two cycles may be emptied around the edge between them: a burst of up to twice a cycle,
+ * as in braft. Unlike braft's, a request never fills a cycle that is over, and a limit
+ * above 0 never rounds down to nothing: both stalled transfers. A limit of 0 is a pause.
+ *
+ * Leader side: get_file refuses what it cannot grant with EAGAIN, and nothing in the
+ * answer says when to return. A follower that has a throttle waits its own retry_after;
+ * one that has none waits throttle_braft_eagain_wait(NULL), a cycle of the usual length,
+ * where braft's waits a fixed second and so gets one cycle in ten. */
+#ifndef THROTTLE_BRAFT_H
+#define THROTTLE_BRAFT_H
+
+#include "control/throttle.h"
+
+enum { THROTTLE_CHECKS_PER_S = 10 }; /* the usual */
+
+/* What may be changed at run time. */
+struct throttle_limits {
+	bool is_enabled;            /* false: bytes are not throttled; tasks still are */
+	uint64_t bytes_per_s;       /* UINT64_MAX: no limit */
+	uint64_t floor_bytes_per_s; /* the limit is never below */
+	uint32_t checks_per_s;      /* 1 to 1000 */
+	uint32_t max_install_tasks; /* snapshots received at once */
+};
+
+struct throttle_braft {
+	struct throttle port; /* first: what users see */
+	struct throttle_limits limits;
+	nsec cycle_start;
+	uint64_t used; /* bytes granted in this cycle */
+	uint32_t install_tasks;
+};
+
+/* Bytes unlimited, THROTTLE_CHECKS_PER_S, 1000 tasks: braft's defaults. */
+void throttle_limits_default(struct throttle_limits *limits);
+
+void throttle_braft_init(
+	struct throttle_braft *braft, const struct throttle_limits *limits, nsec now);
+/* Holds from the next grant on; what was granted stays granted. */
+void throttle_braft_set_limits(
+	struct throttle_braft *braft, const struct throttle_limits *limits);
+
+/* How long a follower waits after a leader's EAGAIN. own: its throttle, or NULL. */
+nsec throttle_braft_eagain_wait(const struct throttle *own);
+
+#endif
