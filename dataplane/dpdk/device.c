@@ -23,9 +23,6 @@ enum {
 	TIMER_SLACK = 1000, /* nsec; 50 us by default, as long as our shortest sleep */
 };
 
-/* ---- the worker thread ---------------------------------------------------------------
- */
-
 static nsec clock_now(void)
 {
 	struct timespec now;
@@ -142,9 +139,6 @@ static void *run(void *context)
 	rte_thread_unregister();
 	return NULL;
 }
-
-/* ---- open -----------------------------------------------------------------------------
- */
 
 size_t device_memory(
 	const struct transfer_options *options, const struct transfer_device *config)
@@ -284,9 +278,6 @@ close_nic:
 	nic_dpdk_close(device->port);
 	return rc;
 }
-
-/* ---- control thread -------------------------------------------------------------------
- */
 
 static void wake(struct device *device)
 {

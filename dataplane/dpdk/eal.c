@@ -53,8 +53,6 @@ static void args_add(struct eal_args *args, const char *format, ...)
 	args->count++;
 }
 
-/* ---- DPDK's log ------------------------------------------------------------------- */
-
 static ssize_t keep_line(void *cookie, const char *line, size_t len)
 {
 	struct eal *eal = cookie;
@@ -88,9 +86,6 @@ void eal_get_error(struct eal *eal, char *text, size_t size)
 	(void)snprintf(text, size, "%s", eal->error);
 	(void)pthread_mutex_unlock(&eal->lock);
 }
-
-/* ---- arguments ----------------------------------------------------------------------
- */
 
 bool eal_is_pci(const char *dev)
 {
@@ -192,9 +187,6 @@ static int build_args(struct eal_args *args, const struct eal *eal,
 	args->argv[args->count] = NULL;
 	return 0;
 }
-
-/* ---- start and stop -----------------------------------------------------------------
- */
 
 static int open_log(struct eal *eal)
 {
@@ -326,12 +318,13 @@ free_self:
 	return rc;
 }
 
+/* Not rte_eal_cleanup: in 22.11 it unmaps the memory where the interrupt thread's list of
+ * handles lies, but does not end that thread, and an event on its way crashes it. With
+ * the ports closed, what is left are memory and a sleeping thread, no files: they go with
+ * the process, and so does the log stream that the thread may still write to. */
 void eal_stop(struct eal *eal)
 {
-	(void)rte_eal_cleanup();
-	close_log(eal);
-	(void)pthread_mutex_destroy(&eal->lock);
-	free(eal);
+	(void)eal;
 }
 
 bool eal_has_hugepages(const struct eal *eal)

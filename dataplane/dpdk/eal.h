@@ -26,6 +26,7 @@ struct eal_options {
 /* Returns 0, -ENOMEM (neither hugepages nor plain memory suffice), -EINVAL, -EBUSY (the
  * process started it before) or -ENODEV, with the remedy in fault. */
 int eal_start(struct eal **eal, const struct eal_options *options, struct fault *fault);
+/* After the last port was closed. Its memory goes with the process. */
 void eal_stop(struct eal *eal);
 
 /* Whether memory comes from hugepages. */

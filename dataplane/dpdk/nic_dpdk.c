@@ -12,6 +12,7 @@
 #include <rte_malloc.h>
 
 #include "dataplane/base/log.h"
+#include "dataplane/dpdk/memif_socket.h"
 #include "dataplane/dpdk/nic_plan.h"
 #include "dataplane/dpdk/nic_port.h"
 
@@ -33,9 +34,6 @@ static int device_fault(struct eal *eal, const struct nic_plan *plan, int rc,
 		text[0] != '\0' ? text : rte_strerror(-rc));
 }
 
-/* ---- find the port ------------------------------------------------------------------
- */
-
 static int probe(struct eal *eal, const struct nic_plan *plan, struct fault *fault)
 {
 	uint16_t port;
@@ -49,6 +47,8 @@ static int probe(struct eal *eal, const struct nic_plan *plan, struct fault *fau
 			"and "
 			"net_memif1",
 			plan->name);
+	if (plan->socket[0] != '\0')
+		memif_socket_reclaim(plan->socket);
 	rc = rte_dev_probe(plan->args);
 	if (rc == 0)
 		return 0;
@@ -86,9 +86,6 @@ static int find_port(
 		"%s, and check that this user may open /dev/vfio",
 		plan->name, plan->name);
 }
-
-/* ---- set it up ----------------------------------------------------------------------
- */
 
 static int settle_mtu(struct eal *eal, const struct nic_plan *plan, uint16_t port,
 	uint32_t *mtu, struct fault *fault)
@@ -257,9 +254,6 @@ free_self:
 	return rc;
 }
 
-/* ---- memif client: dial again ---------------------------------------------------------
- */
-
 /* Runs on the interrupt thread, as do the driver's own connection handlers: so they never
  * meet in the middle of a handshake. The worker keeps away until the state says UP. */
 static void restart(void *context)
@@ -303,9 +297,6 @@ void nic_dpdk_maintain(struct nic_dpdk *self, nsec now)
 		atomic_store_explicit(&self->state, state, memory_order_relaxed);
 }
 
-/* ---- the rest -----------------------------------------------------------------------
- */
-
 void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stats)
 {
 	stats->dropped = self->dropped;
@@ -330,17 +321,19 @@ static void halt(void *context)
 	struct nic_dpdk *self = context;
 
 	(void)rte_eth_dev_stop(self->port);
+	(void)rte_eth_dev_close(self->port);
+	/* release: all is done before nic_dpdk_close goes on */
 	atomic_store_explicit(&self->state, PORT_DOWN, memory_order_release);
 }
 
-/* On the interrupt thread for the same reason as restart. */
+/* memif on the interrupt thread, for the same reason as restart. */
 static void halt_port(struct nic_dpdk *self)
 {
 	const struct timespec moment = {.tv_nsec = 100 * 1000};
 
 	(void)rte_eal_alarm_cancel(restart, self);
 	atomic_store_explicit(&self->state, PORT_RESTARTING, memory_order_relaxed);
-	if (rte_eal_alarm_set(1, halt, self) != 0)
+	if (!self->memif || rte_eal_alarm_set(1, halt, self) != 0)
 		halt(self);
 	while (atomic_load_explicit(&self->state, memory_order_acquire) != PORT_DOWN)
 		(void)nanosleep(&moment, NULL);
@@ -352,7 +345,6 @@ void nic_dpdk_close(struct nic_dpdk *self)
 		rte_pktmbuf_free_bulk(self->pending, self->npending);
 	halt_port(self);
 	memif_guard_remove(&self->guard);
-	(void)rte_eth_dev_close(self->port);
 	free_pools(self);
 	rte_free(self);
 }

@@ -77,6 +77,21 @@ static int append(struct nic_plan *plan, const char *key, int value)
 	return (size_t)added < sizeof(plan->args) - used ? 0 : -EINVAL;
 }
 
+/* An abstract socket, the driver's default, has no file. */
+static void plan_socket(struct nic_plan *plan)
+{
+	const char *abstract = find_value(plan->args, "socket-abstract");
+	const char *path = find_value(plan->args, "socket");
+	size_t len;
+
+	if (plan->client || path == NULL || abstract == NULL ||
+		!starts_with(abstract, "no"))
+		return;
+	len = strcspn(path, ",");
+	if (len < sizeof(plan->socket))
+		memcpy(plan->socket, path, len); /* zeroed before */
+}
+
 static int plan_memif(struct nic_plan *plan, struct fault *fault)
 {
 	const char *role = find_value(plan->args, "role");
@@ -95,6 +110,7 @@ static int plan_memif(struct nic_plan *plan, struct fault *fault)
 			"out for %d",
 			plan->name, bsize, MEMIF_BSIZE_MAX, MEMIF_BSIZE);
 	plan->client = role == NULL || !starts_with(role, "server");
+	plan_socket(plan);
 	/* DPDK 22.11 looks at the peer's sizes on every copy. From 23.03 on it skips that
 	 * when a received frame's buffer is as large as our slots, or a sent one's no
 	 * larger, and a peer with another bsize makes it overrun. Ours are just below and

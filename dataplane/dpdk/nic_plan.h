@@ -12,6 +12,7 @@
 enum {
 	NIC_PLAN_ARGS_MAX = 512,
 	NIC_PLAN_NAME_MAX = 64,
+	NIC_PLAN_SOCKET_MAX = 108, /* what the kernel takes, NUL included */
 	NIC_PLAN_MTU_MIN = 576,
 	NIC_PLAN_MTU_MAX = 16000,
 	NIC_PLAN_L2_MAX = 18, /* Ethernet header and one VLAN tag, bytes */
@@ -27,8 +28,9 @@ struct nic_plan {
 	char args[NIC_PLAN_ARGS_MAX]; /* for the driver, our defaults appended */
 	char name[NIC_PLAN_NAME_MAX]; /* of the device, up to the first comma */
 	enum nic_kind kind;
-	bool client;      /* memif: dials */
-	uint32_t mtu;     /* bytes; 0: ask the device */
+	bool client;                      /* memif: dials */
+	char socket[NIC_PLAN_SOCKET_MAX]; /* memif server: its file; "": none */
+	uint32_t mtu;                     /* bytes; 0: ask the device */
 	uint32_t rx_room; /* bytes of a received frame's buffer; 0: as the MTU wants */
 	uint32_t tx_room;
 	uint32_t nbuffers; /* each way */

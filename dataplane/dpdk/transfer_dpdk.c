@@ -32,8 +32,6 @@ struct transfer {
 	alignas(64) struct device devices[TRANSFER_DEVICES_MAX];
 };
 
-/* ---- open and close --------------------------------------------------------------- */
-
 static int check_options(const struct transfer_options *options, struct fault *fault)
 {
 	if (options->ndevices == 0 || options->ndevices > TRANSFER_DEVICES_MAX)
@@ -153,8 +151,6 @@ void transfer_close(struct transfer *transfer)
 	free(transfer);
 }
 
-/* ---- devices ---------------------------------------------------------------------- */
-
 uint32_t transfer_count_devices(const struct transfer *transfer)
 {
 	return transfer->ndevices;
@@ -171,8 +167,6 @@ void transfer_get_endpoint(const struct transfer *transfer, uint32_t device,
 	endpoint->slice_size =
 		wire_slice_size(transfer->devices[device].nic.mtu, ETHER_IPV4_LEN);
 }
-
-/* ---- sessions --------------------------------------------------------------------- */
 
 /* The slot of a session, or NULL when the id is not its current one. */
 static struct slot *find_slot(struct transfer *transfer, uint32_t session_id)
@@ -257,8 +251,6 @@ int transfer_stop(struct transfer *transfer, uint32_t session_id)
 		slot->state = SLOT_STOPPING;
 	return rc;
 }
-
-/* ---- reports ---------------------------------------------------------------------- */
 
 static uint64_t load(const _Atomic uint64_t *counter)
 {
