@@ -123,9 +123,13 @@ enum executor_step executor_on_install(struct executor *executor,
 		step_down(executor, request->term, &server);
 	if (!peer_id_is_equal(&server, &executor->leader)) {
 		/* two leaders in one term: ELEADERCONFLICT, nobody is believed */
-		executor->term++;
+		executor->term += executor->term < INT64_MAX;
 		executor->has_leader = false;
-		return respond(answer, executor->term, false);
+		(void)respond(answer, executor->term, false);
+		if (executor->state != EXECUTOR_DOWNLOADING)
+			return EXECUTOR_ANSWER;
+		executor_move(executor, EXECUTOR_CANCELLING);
+		return EXECUTOR_CANCEL;
 	}
 	if (is_newer && executor->state == EXECUTOR_DOWNLOADING)
 		return cancel(executor, answer,
