@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "dataplane/base/bytes.h"
 
@@ -21,8 +22,10 @@ int route_parse_ip(
 	unsigned int part[5];
 	char end;
 
-	if (sscanf(text, "%3u.%3u.%3u.%3u/%2u%c", &part[0], &part[1], &part[2], &part[3],
-		    &part[4], &end) != 5 ||
+	/* sscanf alone takes blanks and signs before each number */
+	if (text[strspn(text, "0123456789./")] != '\0' ||
+		sscanf(text, "%3u.%3u.%3u.%3u/%2u%c", &part[0], &part[1], &part[2],
+			&part[3], &part[4], &end) != 5 ||
 		part[4] > 32)
 		return fault_set(fault, -EINVAL,
 			"'%.40s' is not an IPv4 address with a prefix length, such as "
@@ -43,10 +46,12 @@ int route_parse_ip(
 static bool holds(
 	const struct transfer_endpoint *of, const struct transfer_endpoint *address)
 {
-	uint32_t mask = of->prefix_len == 0 ? 0 : UINT32_MAX << (32 - of->prefix_len);
+	uint32_t differ = get_be32(of->ip) ^ get_be32(address->ip);
 
-	return of->prefix_len <= 32 &&
-	       ((get_be32(of->ip) ^ get_be32(address->ip)) & mask) == 0;
+	if (of->prefix_len == 0 ||
+		of->prefix_len > 32) /* no shift by 32 or less than 0 */
+		return of->prefix_len == 0;
+	return differ >> (32 - of->prefix_len) == 0;
 }
 
 static int agree(struct route *route, const struct transfer_endpoint *local,

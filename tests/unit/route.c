@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which device talks to which, and how an address is written. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "control/route.h"
+
+static struct transfer_endpoint endpoint(
+	uint8_t net, uint8_t host, uint8_t prefix_len, uint32_t slice_size)
+{
+	return (struct transfer_endpoint){.ip = {10, 0, net, host},
+		.prefix_len = prefix_len,
+		.port = 4791,
+		.slice_size = slice_size};
+}
+
+static void a_shared_subnet_is_the_way(void **state)
+{
+	const struct transfer_endpoint ours[] = {
+		endpoint(1, 1, 24, 1408), endpoint(2, 1, 24, 8192)};
+	const struct transfer_endpoint theirs[] = {
+		endpoint(9, 2, 24, 8192), endpoint(2, 2, 24, 4096)};
+	struct route route;
+
+	(void)state;
+	assert_int_equal(route_find(&route, ours, 2, theirs, 2, NULL), 0);
+	assert_int_equal(route.local, 1);
+	assert_int_equal(route.peer, 1);
+	assert_int_equal(route.slice_size, 4096);
+}
+
+static void of_several_ways_the_first_is_taken(void **state)
+{
+	const struct transfer_endpoint ours[] = {
+		endpoint(1, 1, 24, 1408), endpoint(2, 1, 24, 8192)};
+	const struct transfer_endpoint theirs[] = {
+		endpoint(2, 2, 24, 8192), endpoint(1, 2, 24, 8192)};
+	struct route route;
+
+	(void)state;
+	assert_int_equal(route_find(&route, ours, 2, theirs, 2, NULL), 0);
+	assert_int_equal(route.local, 0);
+	assert_int_equal(route.peer, 1);
+	assert_int_equal(route.slice_size, 1408);
+}
+
+static void one_wide_subnet_suffices(void **state)
+{
+	static const struct {
+		uint8_t our_prefix, their_prefix;
+		int expected;
+	} cases[] = {
+		{16, 32, 0}, /* ours holds theirs */
+		{32, 16, 0}, /* theirs holds ours */
+		{0, 32, 0},  /* everything is on the link */
+		{22, 32, 0}, {23, 32, -EHOSTUNREACH}, {32, 32, -EHOSTUNREACH},
+		{33, 255, -EHOSTUNREACH}, /* no prefix at all */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct transfer_endpoint ours =
+			endpoint(1, 1, cases[i].our_prefix, 1408);
+		const struct transfer_endpoint theirs =
+			endpoint(2, 2, cases[i].their_prefix, 1408);
+		struct route route;
+
+		assert_int_equal(route_find(&route, &ours, 1, &theirs, 1, NULL),
+			cases[i].expected);
+	}
+}
+
+static void an_endpoint_we_cannot_use_is_skipped(void **state)
+{
+	const struct transfer_endpoint ours = endpoint(1, 1, 24, 1408);
+	const struct transfer_endpoint theirs[] = {
+		endpoint(1, 2, 24, 0), endpoint(1, 3, 24, 1408)};
+	struct route route;
+
+	(void)state;
+	assert_int_equal(route_find(&route, &ours, 1, theirs, 2, NULL), 0);
+	assert_int_equal(route.peer, 1);
+}
+
+static void no_way_is_told_with_both_addresses(void **state)
+{
+	const struct transfer_endpoint ours = endpoint(1, 1, 24, 1408);
+	const struct transfer_endpoint theirs[] = {
+		endpoint(2, 2, 24, 1408), endpoint(3, 2, 24, 1408)};
+	struct fault fault = {0};
+	struct route route;
+
+	(void)state;
+	assert_int_equal(route_find(&route, &ours, 1, theirs, 2, &fault), -EHOSTUNREACH);
+	assert_string_equal(fault.text,
+		"no data plane path: this node has 10.0.1.1, the peer has 10.0.2.2 and "
+		"more; give both a --dev with an --ip in one subnet");
+	fault = (struct fault){0};
+	assert_int_equal(route_find(&route, NULL, 0, NULL, 0, &fault), -EHOSTUNREACH);
+	assert_non_null(strstr(fault.text, "this node has no device"));
+}
+
+static void a_slice_is_what_both_take_in_whole_units(void **state)
+{
+	static const struct {
+		uint32_t ours, theirs, agreed;
+	} cases[] = {
+		{8192, 1408, 1408},
+		{1450, 8192, 1408},
+		{1024, 1024, 1024},
+		{1023, 8192, 0},
+		{8192, 64, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct transfer_endpoint ours = endpoint(1, 1, 24, cases[i].ours);
+		const struct transfer_endpoint theirs =
+			endpoint(1, 2, 24, cases[i].theirs);
+		struct fault fault = {0};
+		struct route route = {0};
+		int err = route_find(&route, &ours, 1, &theirs, 1, &fault);
+
+		assert_int_equal(err, cases[i].agreed == 0 ? -EINVAL : 0);
+		assert_int_equal(route.slice_size, cases[i].agreed);
+		if (err != 0)
+			assert_non_null(strstr(fault.text, "raise the MTU"));
+	}
+}
+
+static void addresses_with_a_prefix_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t ip[4];
+		uint8_t prefix_len;
+	} cases[] = {
+		{"10.0.0.1/24", {10, 0, 0, 1}, 24},
+		{"0.0.0.0/0", {0, 0, 0, 0}, 0},
+		{"255.255.255.255/32", {255, 255, 255, 255}, 32},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint8_t ip[4];
+		uint8_t prefix_len;
+
+		assert_int_equal(route_parse_ip(cases[i].text, ip, &prefix_len, NULL), 0);
+		assert_memory_equal(ip, cases[i].ip, 4);
+		assert_int_equal(prefix_len, cases[i].prefix_len);
+	}
+}
+
+static void anything_else_is_refused_with_an_example(void **state)
+{
+	static const char *const texts[] = {"", "10.0.0.1", "10.0.0/24", "10.0.0.1/33",
+		"10.0.0.1/240", "10.0.0.1/", "10.0.0.1/24 ", " 10.0.0.1/24",
+		"10. 0.0.1/24", "+10.0.0.1/24", "-1.0.0.1/24", "10.0.0.1/-1",
+		"10.0.0.1/24x", "10.0.0.1.2/24", "1000.0.0.1/24", "fe80::1/64", "ten"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		struct fault fault = {0};
+		uint8_t ip[4];
+		uint8_t prefix_len;
+
+		assert_int_equal(
+			route_parse_ip(texts[i], ip, &prefix_len, &fault), -EINVAL);
+		assert_non_null(strstr(fault.text, "such as 10.0.0.1/24"));
+	}
+}
+
+static void a_part_above_255_is_named(void **state)
+{
+	struct fault fault = {0};
+	uint8_t ip[4];
+	uint8_t prefix_len;
+
+	(void)state;
+	assert_int_equal(
+		route_parse_ip("10.0.256.1/24", ip, &prefix_len, &fault), -EINVAL);
+	assert_string_equal(
+		fault.text, "'10.0.256.1/24': 256 is not a number from 0 to 255");
+}
+
+static void addresses_are_written_with_dots(void **state)
+{
+	char text[16];
+
+	(void)state;
+	assert_string_equal(route_format_ip(text, (const uint8_t[4]){255, 255, 255, 255}),
+		"255.255.255.255");
+	assert_string_equal(
+		route_format_ip(text, (const uint8_t[4]){10, 0, 0, 1}), "10.0.0.1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_shared_subnet_is_the_way),
+		cmocka_unit_test(of_several_ways_the_first_is_taken),
+		cmocka_unit_test(one_wide_subnet_suffices),
+		cmocka_unit_test(an_endpoint_we_cannot_use_is_skipped),
+		cmocka_unit_test(no_way_is_told_with_both_addresses),
+		cmocka_unit_test(a_slice_is_what_both_take_in_whole_units),
+		cmocka_unit_test(addresses_with_a_prefix_are_read),
+		cmocka_unit_test(anything_else_is_refused_with_an_example),
+		cmocka_unit_test(a_part_above_255_is_named),
+		cmocka_unit_test(addresses_are_written_with_dots),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
