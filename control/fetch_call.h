@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/file_segment.h"
 #include "control/throttle.h"
 #include "dataplane/base/units.h"
 
@@ -39,7 +40,7 @@ struct fetch_pace {
 };
 
 struct fetch_call {
-	enum { FETCH_READY, FETCH_WAITING, FETCH_SENT } state;
+	enum { FETCH_CALL_READY, FETCH_CALL_WAITING, FETCH_CALL_SENT } state;
 	nsec not_before;           /* while waiting */
 	uint32_t failures;         /* in a row */
 	uint32_t refusals;         /* EAGAIN in a row */
@@ -47,6 +48,33 @@ struct fetch_call {
 	uint64_t granted;          /* bytes */
 	nsec granted_at;
 };
+
+/* A get_file to be sent. */
+struct fetch_request {
+	uint32_t call; /* goes back with the answer */
+	const char *name;
+	uint64_t offset; /* bytes */
+	uint64_t count;  /* bytes */
+};
+
+/* Its answer. */
+struct fetch_reply {
+	int code;         /* 0, or as on the wire */
+	const char *text; /* of a failure */
+	bool eof;
+	bool has_read_size;
+	int64_t read_size; /* bytes of the file covered, holes included */
+	struct file_segment_cursor attachment;
+};
+
+/* How a copy stands. */
+enum fetch_state { FETCH_RUNNING, FETCH_DONE, FETCH_FAILED };
+
+/* How many bytes of the file, holes included, the answer to a request covers. An old peer
+ * sends no read_size: then all that was asked for, or at eof what the segments hold.
+ * Returns 0 or -EBADMSG: not an answer to this request. */
+int fetch_reply_len(const struct fetch_reply *reply, const struct fetch_request *request,
+	uint64_t *len);
 
 /* 128 KiB a call, read partly, 3 retries, 1 s apart, 10 s each: braft's defaults. */
 struct fetch_policy fetch_policy_default(void);

@@ -21,7 +21,6 @@
 #include "dataplane/store.h"
 
 struct uv_loop_s;
-struct rpc_client;
 struct tcp_copy;
 
 /* Who is to blame: only a local fault says something about this node's disk. */
@@ -48,7 +47,8 @@ struct tcp_copy_stats {
 /* Everything pointed to is borrowed until on_end. */
 struct tcp_copy_options {
 	struct uv_loop_s *loop;
-	struct rpc_client *client;
+	const char *address; /* of the leader's control port; copied. The copy has its own
+				connection: bulk holds up no heartbeat */
 	int64_t reader_id;
 	struct fetch_policy policy; /* fetch_policy_default() to begin with */
 
@@ -68,11 +68,13 @@ struct tcp_copy_options {
 	void *ctx;
 };
 
-/* Returns 0, -ENOMEM, or the errno of opening path. on_end is called once after success.
+/* Returns 0, -EINVAL (address), -ENOMEM, or the errno of opening path. on_end is called
+ * once after success.
  */
 int tcp_copy_start(struct tcp_copy **copy, const struct tcp_copy_options *options,
 	struct fault *fault);
-/* on_end follows, with -ECANCELED, as soon as no write is under way. */
+/* on_end follows from the loop, with -ECANCELED, as soon as no write is under way.
+ * Without effect once it has ended. */
 void tcp_copy_cancel(struct tcp_copy *copy, const char *why);
 /* After on_end, also from inside it. */
 void tcp_copy_destroy(struct tcp_copy *copy);

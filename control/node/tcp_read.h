@@ -10,7 +10,7 @@ struct tcp_read;
 
 struct tcp_read_options {
 	struct uv_loop_s *loop;
-	struct rpc_client *client; /* borrowed until on_end */
+	const char *address; /* of the leader's control port; copied */
 	int64_t reader_id;
 	const char *name;           /* copied */
 	size_t max;                 /* bytes; a larger file fails with -EFBIG */
@@ -22,7 +22,7 @@ struct tcp_read_options {
 	void *ctx;
 };
 
-/* Returns 0 or -ENOMEM. */
+/* Returns 0, -EINVAL (address) or -ENOMEM. */
 int tcp_read_start(struct tcp_read **read, const struct tcp_read_options *options,
 	struct fault *fault);
 /* on_end follows from the loop, with -ECANCELED. */
