@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/storage/entry.h"
 #include "control/storage/file_io.h"
 #include "control/storage/layout.h"
 #include "control/storage/pbfile.h"
+#include "control/storage/prune.h"
 #include "control/storage/seal.h"
 #include "control/storage/state.h"
 #include "control/storage/storage.h"
@@ -22,6 +24,7 @@ enum { FSYNC_MAX = 256 }; /* files that are fsynced one by one */
 /* What the steps of one commit share. */
 struct commit {
 	struct storage *storage;
+	struct storage_options options;
 	const struct table *table;
 	const uint8_t *manifest_bytes; /* NULL: none */
 	size_t manifest_len;
@@ -29,7 +32,7 @@ struct commit {
 	int dirfd;                /* of temp */
 };
 
-static int check_order(
+int commit_check_order(
 	struct storage *storage, const struct table *table, struct fault *fault)
 {
 	int64_t newest = storage_newest_index(storage);
@@ -50,10 +53,29 @@ static int check_order(
 	return 0;
 }
 
+/* How the bytes of a user's file become durable. */
+static enum file_sync how_to_sync(const struct commit *commit)
+{
+	if (!commit->options.sync)
+		return FILE_SYNC_NONE;
+	return commit->options.use_fsync_rather_than_fdatasync ? FILE_SYNC_FULL
+							       : FILE_SYNC_DATA;
+}
+
+static bool syncs_meta(const struct commit *commit)
+{
+	return commit->options.sync || commit->options.sync_meta;
+}
+
 /* Into temp when the table lists it; a snapshot that braft made has no room for it, and
  * keeps it beside. */
 static int write_manifest(struct commit *commit, struct fault *fault)
 {
+	struct file_image image = {
+		.bytes = commit->manifest_bytes,
+		.len = commit->manifest_len,
+		.sync = how_to_sync(commit),
+	};
 	char name[LAYOUT_NAME];
 	bool inside = table_find(commit->table, MANIFEST_NAME) != NULL;
 	int error;
@@ -68,7 +90,7 @@ static int write_manifest(struct commit *commit, struct fault *fault)
 		return error;
 	return file_save(inside ? commit->dirfd : commit->storage->fd,
 		inside ? MANIFEST_NAME : layout_manifest(name, commit->table->meta.index),
-		commit->manifest_bytes, commit->manifest_len, fault);
+		&image, fault);
 }
 
 /* The owner keeps the right to read, or the snapshot could never be served. */
@@ -94,31 +116,40 @@ static int set_mode(const struct commit *commit, int fd, const char *name)
 /* Sets the mode and asks the kernel to begin writing. The fsyncs that follow then find
  * most of the work done, instead of waiting for the disk once a file. The request is a
  * hint: its errors come back from fsync. */
-static int finish_file(const struct commit *commit, const char *name, struct fault *fault)
+static int finish_file(
+	const struct commit *commit, const struct table_file *entry, struct fault *fault)
 {
+	const char *name = entry->name;
+	struct fault inner = {0};
 	int error;
 	int fd;
 
-	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
+	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, &inner);
+	if (error == -ENOENT && entry_is_reference(entry))
+		return 0;
 	if (error != 0)
-		return error;
+		return fault_set(fault, error, "%s", inner.text);
 	error = set_mode(commit, fd, name);
-	if (error == 0)
+	if (error == 0 && commit->options.sync)
 		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	close(fd);
 	return error != 0 ? file_fault(fault, error, "finish", name) : 0;
 }
 
-static int sync_file(const struct commit *commit, const char *name, struct fault *fault)
+static int sync_file(
+	const struct commit *commit, const struct table_file *entry, struct fault *fault)
 {
+	const char *name = entry->name;
+	struct fault inner = {0};
 	int error;
 	int fd;
 
-	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
+	error = tree_open(commit->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, &inner);
+	if (error == -ENOENT && entry_is_reference(entry))
+		return 0;
 	if (error != 0)
-		return error;
-	if (fsync(fd) != 0)
-		error = -errno;
+		return fault_set(fault, error, "%s", inner.text);
+	error = file_sync(fd, how_to_sync(commit));
 	if (close(fd) != 0 && error == 0)
 		error = -errno;
 	return error != 0 ? file_fault(fault, error, "make durable", name) : 0;
@@ -133,26 +164,30 @@ static int sync_files(const struct commit *commit, struct fault *fault)
 	int error = 0;
 
 	for (size_t i = 0; i < table->nfiles && error == 0; i++)
-		error = finish_file(commit, table->files[i].name, fault);
-	if (error == 0 && table->nfiles > FSYNC_MAX) {
+		error = finish_file(commit, &table->files[i], fault);
+	if (error != 0 || !commit->options.sync)
+		return error;
+	if (table->nfiles > FSYNC_MAX) {
 		if (syncfs(commit->storage->fd) != 0)
 			error = file_fault(fault, -errno, "make durable", "all files");
 		return error;
 	}
 	for (size_t i = 0; i < table->nfiles && error == 0; i++)
-		error = sync_file(commit, table->files[i].name, fault);
+		error = sync_file(commit, &table->files[i], fault);
 	return error;
 }
 
 static int write_table(struct commit *commit, struct fault *fault)
 {
+	struct file_image image;
 	uint8_t *bytes;
-	size_t len;
 	int error;
 
-	if (seal_encode(commit->table, &bytes, &len) != 0)
+	if (seal_encode(commit->table, &bytes, &image.len) != 0)
 		return fault_set(fault, -ENOMEM, "no memory for the table");
-	error = pbfile_save(commit->dirfd, TABLE_NAME, bytes, len, fault);
+	image.bytes = bytes;
+	image.sync = syncs_meta(commit) ? FILE_SYNC_FULL : FILE_SYNC_NONE;
+	error = pbfile_save(commit->dirfd, TABLE_NAME, &image, fault);
 	free(bytes);
 	return error;
 }
@@ -166,25 +201,46 @@ static int publish(struct commit *commit, struct fault *fault)
 	int error;
 
 	layout_dir(name, commit->table->meta.index);
+	/* What an earlier commit could not take back would be in the way. */
+	error = tree_remove(fd, name, fault);
+	if (error != 0)
+		return error;
 	if (renameat(fd, TEMP_NAME, fd, name) != 0)
 		return file_fault(fault, -errno, "rename temp to", name);
-	if (fsync(fd) == 0)
+	if (!syncs_meta(commit) || fsync(fd) == 0)
 		return 0;
 	error = file_fault(fault, -errno, "fsync the store after making", name);
 	(void)renameat(fd, name, fd, TEMP_NAME);
 	return error;
 }
 
+static bool is_listed(void *ctx, const char *name, const struct stat *st)
+{
+	const struct commit *commit = ctx;
+
+	(void)st;
+	return table_find(commit->table, name) != NULL;
+}
+
+static int remove_unlisted(struct commit *commit, struct fault *fault)
+{
+	struct prune_rule rule = {.keep = is_listed, .ctx = commit};
+
+	return prune_tree(commit->dirfd, &rule, fault);
+}
+
 static int run(struct commit *commit, struct fault *fault)
 {
 	int error;
 
-	error = write_manifest(commit, fault);
+	error = remove_unlisted(commit, fault);
+	if (error == 0)
+		error = write_manifest(commit, fault);
 	if (error == 0)
 		error = sync_files(commit, fault);
 	if (error == 0)
 		error = write_table(commit, fault);
-	if (error == 0)
+	if (error == 0 && syncs_meta(commit))
 		error = tree_sync_dirs(commit->dirfd, fault);
 	if (error == 0)
 		error = publish(commit, fault);
@@ -197,6 +253,7 @@ int storage_commit(struct storage_writer *writer, const struct table *table,
 {
 	struct commit commit = {
 		.storage = writer->storage,
+		.options = state_options(writer->storage),
 		.table = table,
 		.manifest_bytes = manifest_bytes,
 		.manifest_len = manifest_len,
@@ -204,7 +261,7 @@ int storage_commit(struct storage_writer *writer, const struct table *table,
 	char name[LAYOUT_NAME];
 	int error;
 
-	error = check_order(commit.storage, table, fault);
+	error = commit_check_order(commit.storage, table, fault);
 	if (error != 0)
 		goto abort_writer;
 	error = writer_open_temp(writer, &commit.dirfd, fault);
@@ -223,6 +280,10 @@ int storage_commit(struct storage_writer *writer, const struct table *table,
 	return 0;
 
 abort_writer:
+	/* -EIO: what the cache shows may not be what the disk holds. The others: nobody
+	 * will ever want it. */
+	if (error == -EIO || error == -EEXIST || error == -ESTALE)
+		writer->keep = false;
 	storage_abort(writer);
 	return error;
 }

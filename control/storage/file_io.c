@@ -126,8 +126,19 @@ int file_load(int dirfd, const char *name, size_t max, uint8_t **bytes, size_t *
 	return 0;
 }
 
-/* Writes and fsyncs a new file. */
-static int write_new(int dirfd, const char *name, const uint8_t *bytes, size_t len)
+int file_sync(int fd, enum file_sync how)
+{
+	int rv = 0;
+
+	if (how == FILE_SYNC_FULL)
+		rv = fsync(fd);
+	else if (how == FILE_SYNC_DATA)
+		rv = fdatasync(fd);
+	return rv == 0 ? 0 : -errno;
+}
+
+/* Writes and syncs a new file. */
+static int write_new(int dirfd, const char *name, const struct file_image *image)
 {
 	int error;
 	int fd;
@@ -136,17 +147,17 @@ static int write_new(int dirfd, const char *name, const uint8_t *bytes, size_t l
 		dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	error = file_write(fd, bytes, len);
-	if (error == 0 && fsync(fd) != 0)
-		error = -errno;
+	error = file_write(fd, image->bytes, image->len);
+	if (error == 0)
+		error = file_sync(fd, image->sync);
 	/* NFS and quotas may report a lost write as late as here. */
 	if (close(fd) != 0 && error == 0)
 		error = -errno;
 	return error;
 }
 
-int file_save(int dirfd, const char *name, const uint8_t *bytes, size_t len,
-	struct fault *fault)
+int file_save(
+	int dirfd, const char *name, const struct file_image *image, struct fault *fault)
 {
 	char temporary[NAME_MAX + 1];
 	int used = snprintf(temporary, sizeof(temporary), "%s.tmp", name);
@@ -154,7 +165,7 @@ int file_save(int dirfd, const char *name, const uint8_t *bytes, size_t len,
 
 	if (used < 0 || (size_t)used >= sizeof(temporary))
 		return file_fault(fault, -ENAMETOOLONG, "write", name);
-	error = write_new(dirfd, temporary, bytes, len);
+	error = write_new(dirfd, temporary, image);
 	if (error == 0 && renameat(dirfd, temporary, dirfd, name) != 0)
 		error = -errno;
 	if (error == 0)

@@ -21,9 +21,21 @@ int file_read(int fd, void *bytes, size_t len, uint64_t offset);
  * -EBADMSG when it is larger, -ENOMEM, or an errno. */
 int file_load(int dirfd, const char *name, size_t max, uint8_t **bytes, size_t *len,
 	struct fault *fault);
+
+enum file_sync { FILE_SYNC_FULL, FILE_SYNC_DATA, FILE_SYNC_NONE };
+
+/* fsync, fdatasync or nothing. Returns 0 or an errno. */
+int file_sync(int fd, enum file_sync how);
+
+struct file_image {
+	const uint8_t *bytes;
+	size_t len;
+	enum file_sync sync;
+};
+
 /* Makes name hold exactly these bytes, durably but for the directory entry: written to
- * name.tmp, fsynced, renamed. Returns 0 or an errno; name is then as it was. */
-int file_save(int dirfd, const char *name, const uint8_t *bytes, size_t len,
-	struct fault *fault);
+ * name.tmp, synced, renamed. Returns 0 or an errno; name is then as it was. */
+int file_save(
+	int dirfd, const char *name, const struct file_image *image, struct fault *fault);
 
 #endif

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/storage/entry.h"
 #include "control/storage/file_io.h"
 #include "control/storage/pbfile.h"
+#include "control/storage/tree.h"
 #include "dataplane/manifest_codec.h"
 
 enum { DIGITS = 20 };
@@ -193,6 +195,30 @@ int layout_load_table(int dirfd, int64_t index, struct table *table, struct faul
 	return error;
 }
 
+int layout_add_file(int dirfd, const struct table_file *entry, struct manifest *manifest,
+	struct fault *fault)
+{
+	struct fault inner = {0};
+	struct stat st;
+	int error;
+	int fd;
+
+	error = tree_open(dirfd, entry->name, O_RDONLY | O_NONBLOCK, 0, &fd, &inner);
+	if (error == -ENOENT && entry_is_reference(entry))
+		return 0;
+	if (error != 0)
+		return fault_set(fault, error, "%s", inner.text);
+	error = fstat(fd, &st) != 0 ? -errno : 0;
+	close(fd);
+	if (error != 0)
+		return file_fault(fault, error, "look at", entry->name);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(
+			fault, -EBADMSG, "%s is not a regular file", entry->name);
+	return manifest_add(
+		manifest, entry->name, (uint64_t)st.st_size, st.st_mode & 0777, fault);
+}
+
 int layout_compare(
 	const struct table *table, const struct manifest *manifest, struct fault *fault)
 {
@@ -200,10 +226,12 @@ int layout_compare(
 	char quoted[NAME_QUOTED];
 
 	for (size_t i = 0; i < table->nfiles; i++) {
+		bool found = manifest_find(manifest, table->files[i].name) != NULL;
+
 		if (strcmp(table->files[i].name, MANIFEST_NAME) == 0)
 			continue;
-		listed++;
-		if (manifest_find(manifest, table->files[i].name) == NULL)
+		listed += found;
+		if (!found && !entry_is_reference(&table->files[i]))
 			return fault_set(fault, -EBADMSG,
 				"the table lists %s, the manifest does not",
 				name_quote(quoted, sizeof(quoted), table->files[i].name));

@@ -53,7 +53,14 @@ struct layout_snapshot {
 int layout_load_manifest(const struct layout_snapshot *snapshot,
 	struct manifest *manifest, bool *has, struct fault *fault);
 
-/* Whether the manifest is of exactly the files of the table. Returns 0 or -EBADMSG. */
+/* Adds the file, as it lies in the directory, to a manifest in the making. One that is
+ * kept elsewhere (a reference) and not here is left out. Returns 0, -ENOENT, -EBADMSG (no
+ * regular file), or an error of manifest_add. */
+int layout_add_file(int dirfd, const struct table_file *entry, struct manifest *manifest,
+	struct fault *fault);
+
+/* Whether the manifest is of exactly the files of the table, but for references, which
+ * it may leave out. Returns 0 or -EBADMSG. */
 int layout_compare(
 	const struct table *table, const struct manifest *manifest, struct fault *fault);
 

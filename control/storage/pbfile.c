@@ -49,9 +49,11 @@ int pbfile_load(
 	return 0;
 }
 
-int pbfile_save(int dirfd, const char *name, const uint8_t *bytes, size_t len,
+int pbfile_save(int dirfd, const char *name, const struct file_image *message,
 	struct fault *fault)
 {
+	size_t len = message->len;
+	struct file_image image = {.len = len + PREFIX, .sync = message->sync};
 	uint8_t *framed;
 	int error;
 
@@ -61,8 +63,10 @@ int pbfile_save(int dirfd, const char *name, const uint8_t *bytes, size_t len,
 	if (framed == NULL)
 		return file_fault(fault, -ENOMEM, "write", name);
 	put_be32(framed, (uint32_t)len);
-	memcpy(framed + PREFIX, bytes, len);
-	error = file_save(dirfd, name, framed, len + PREFIX, fault);
+	if (len > 0)
+		memcpy(framed + PREFIX, message->bytes, len);
+	image.bytes = framed;
+	error = file_save(dirfd, name, &image, fault);
 	free(framed);
 	return error;
 }

@@ -12,7 +12,6 @@
 #include "control/storage/layout.h"
 #include "control/storage/state.h"
 #include "control/storage/storage.h"
-#include "control/storage/tree.h"
 #include "dataplane/base/log.h"
 #include "dataplane/manifest_codec.h"
 
@@ -76,24 +75,9 @@ static int add_files(
 	const struct table *table = &loading->reader->table;
 
 	for (size_t i = 0; i < table->nfiles; i++) {
-		const char *name = table->files[i].name;
-		struct stat st;
-		int error;
-		int fd;
+		int error = layout_add_file(
+			loading->dirfd, &table->files[i], manifest, fault);
 
-		error = tree_open(
-			loading->dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, fault);
-		if (error != 0)
-			return error;
-		error = fstat(fd, &st) != 0 ? -errno : 0;
-		close(fd);
-		if (error != 0)
-			return file_fault(fault, error, "look at", name);
-		if (!S_ISREG(st.st_mode))
-			return fault_set(
-				fault, -EBADMSG, "%s is not a regular file", name);
-		error = manifest_add(
-			manifest, name, (uint64_t)st.st_size, st.st_mode & 0777, fault);
 		if (error != 0)
 			return error;
 	}
@@ -104,11 +88,12 @@ static int add_files(
  * costs time. */
 static void keep_manifest(const struct loading *loading, const uint8_t *bytes, size_t len)
 {
+	struct file_image image = {.bytes = bytes, .len = len};
 	struct fault fault = {0};
 	char name[LAYOUT_NAME];
 
 	layout_manifest(name, loading->reader->index);
-	if (file_save(loading->storefd, name, bytes, len, &fault) != 0 ||
+	if (file_save(loading->storefd, name, &image, &fault) != 0 ||
 		fsync(loading->storefd) != 0)
 		log_line(LOG_WARN, "storage",
 			"event=manifest_not_kept file=%s err=\"%s\"", name, fault.text);

@@ -93,6 +93,16 @@ void state_supersede(struct storage *storage, int64_t index)
 		remove_superseded(storage, old);
 }
 
+struct storage_options state_options(struct storage *storage)
+{
+	struct storage_options options;
+
+	pthread_mutex_lock(&storage->lock);
+	options = storage->options;
+	pthread_mutex_unlock(&storage->lock);
+	return options;
+}
+
 int state_remove(struct storage *storage, int64_t index, struct fault *fault)
 {
 	char name[LAYOUT_NAME];

@@ -21,9 +21,10 @@ struct storage {
 	char *path;
 	int fd; /* of path; carries the flock */
 	pthread_mutex_t lock;
-	struct state_ref *refs;    /* under lock, as are the next two */
-	int64_t newest;            /* 0: no snapshot */
-	bool writing;              /* a writer exists */
+	struct state_ref *refs;         /* under lock, as are the next three */
+	int64_t newest;                 /* 0: no snapshot */
+	bool writing;                   /* a writer exists */
+	struct storage_options options; /* the sync fields under lock, the others fixed */
 	pthread_mutex_t computing; /* one thread at a time makes a missing manifest */
 };
 
@@ -35,6 +36,9 @@ int state_ref_newest(struct storage *storage, int64_t *index);
 void state_unref(struct storage *storage, int64_t index);
 /* Makes index the newest and deletes the one before unless a reader holds it. */
 void state_supersede(struct storage *storage, int64_t index);
+
+/* The options as they are now. */
+struct storage_options state_options(struct storage *storage);
 
 /* Deletes a snapshot and the manifest beside it. */
 int state_remove(struct storage *storage, int64_t index, struct fault *fault);

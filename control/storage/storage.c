@@ -14,9 +14,22 @@
 #include "control/storage/file_io.h"
 #include "control/storage/layout.h"
 #include "control/storage/state.h"
+#include "control/storage/temp.h"
 #include "control/storage/tree.h"
 
-/* Makes the directory and its entry durable. */
+void storage_options_init(struct storage_options *options)
+{
+	*options = (struct storage_options){
+		.create = true,
+		.create_parent_directories = true,
+		.sync = true,
+		.use_fsync_rather_than_fdatasync = true,
+		.chunk_size = MANIFEST_CHUNK_DEFAULT,
+	};
+}
+
+/* Makes the directory and its entry durable. A path that is there, whatever it is, is
+ * left to who opens it. */
 static int make_dir(const char *path, struct fault *fault)
 {
 	char *copy;
@@ -35,6 +48,36 @@ static int make_dir(const char *path, struct fault *fault)
 		close(fd);
 	free(copy);
 	return error;
+}
+
+static int make_parents(const char *path, struct fault *fault)
+{
+	char *copy = strdup(path);
+	int error = 0;
+
+	if (copy == NULL)
+		return file_fault(fault, -ENOMEM, "make", path);
+	for (char *at = copy + strspn(copy, "/"); error == 0; *at++ = '/') {
+		at += strcspn(at, "/");
+		if (at[strspn(at, "/")] == '\0')
+			break;
+		*at = '\0';
+		error = make_dir(copy, fault);
+	}
+	free(copy);
+	return error;
+}
+
+static int make_store(
+	const char *path, const struct storage_options *options, struct fault *fault)
+{
+	int error = 0;
+
+	if (!options->create)
+		return 0;
+	if (options->create_parent_directories)
+		error = make_parents(path, fault);
+	return error == 0 ? make_dir(path, fault) : error;
 }
 
 static int open_locked(const char *path, int *opened, struct fault *fault)
@@ -107,7 +150,7 @@ static int clean(
 	char name[LAYOUT_NAME];
 	int error;
 
-	error = tree_remove(storage->fd, TEMP_NAME, fault);
+	error = temp_recover(storage, fault);
 	for (size_t i = 0; i < list->nmanifests && error == 0; i++)
 		if (!is_listed(list, list->manifests[i]))
 			error = tree_remove(storage->fd,
@@ -152,18 +195,28 @@ fini_list:
 int storage_open(
 	struct storage **storage, const char *path, bool create, struct fault *fault)
 {
+	struct storage_options options;
+
+	storage_options_init(&options);
+	options.create = create;
+	options.create_parent_directories = false;
+	return storage_open_options(storage, path, &options, fault);
+}
+
+int storage_open_options(struct storage **storage, const char *path,
+	const struct storage_options *options, struct fault *fault)
+{
 	struct storage *made;
 	int error;
 
-	if (create) {
-		error = make_dir(path, fault);
-		if (error != 0)
-			return error;
-	}
+	error = make_store(path, options, fault);
+	if (error != 0)
+		return error;
 	made = calloc(1, sizeof(*made));
 	if (made == NULL)
 		return fault_set(fault, -ENOMEM, "no memory for a store");
 	made->fd = -1;
+	made->options = *options;
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_mutex_init(&made->computing, NULL);
 	made->path = strdup(path);
@@ -201,6 +254,16 @@ void storage_close(struct storage *storage)
 	pthread_mutex_destroy(&storage->lock);
 	free(storage->path);
 	free(storage);
+}
+
+void storage_set_sync(struct storage *storage, const struct storage_options *options)
+{
+	pthread_mutex_lock(&storage->lock);
+	storage->options.sync = options->sync;
+	storage->options.sync_meta = options->sync_meta;
+	storage->options.use_fsync_rather_than_fdatasync =
+		options->use_fsync_rather_than_fdatasync;
+	pthread_mutex_unlock(&storage->lock);
 }
 
 const char *storage_path(const struct storage *storage)

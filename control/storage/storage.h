@@ -6,9 +6,10 @@
  *   PATH/snapshot_…/__raft_snapshot_meta  the table (control/table.h)
  *   PATH/snapshot_…/__snapline_manifest   the manifest, a file of the table
  *
- *   storage_create ─► writer: files, table, manifest ─► storage_commit ─► the newest
- * snapshot storage_open_newest ─► reader ─► reader_close        (a reader keeps its
- * directory alive)
+ *   saving     storage_create ─► write files, add_file… ─► storage_writer_commit
+ *   receiving  storage_create_copy ─► storage_filter ─► storage_prepare ─► bytes ─►
+ *              storage_commit
+ *   reading    storage_open_newest ─► reader ─► storage_reader_close; its directory stays
  *
  * Functions that touch the disk may block for long (fsync) and may be called from any
  * thread; the storage has its own lock around the reference counts. One process owns a
@@ -25,6 +26,21 @@
 
 struct storage;
 
+struct storage_options {
+	bool create;                    /* PATH, when it is missing */
+	bool create_parent_directories; /* and what is above it */
+	/* What a failed copy has left in temp stays, also over a restart, and
+	 * storage_filter uses it. */
+	bool filter_before_copy_remote;
+	bool sync;      /* files, table and directories are synced */
+	bool sync_meta; /* table and directories are, whatever `sync` says */
+	bool use_fsync_rather_than_fdatasync;
+	uint32_t chunk_size; /* bytes, of the manifests of saved snapshots */
+};
+
+/* braft's defaults: all true but filter_before_copy_remote and sync_meta. */
+void storage_options_init(struct storage_options *options);
+
 /* One committed snapshot. Fields are constant while the reader is held. */
 struct storage_reader {
 	int64_t index;
@@ -35,9 +51,14 @@ struct storage_reader {
 		manifest; /* from the file, or computed when the snapshot has none */
 };
 
+/* One thread at a time may use it. */
 struct storage_writer {
 	struct storage *storage;
-	char *path; /* PATH/temp */
+	char *path;         /* PATH/temp */
+	struct table table; /* what storage_writer_commit will commit */
+	uint64_t *have;     /* chunks that storage_filter found; NULL: not asked */
+	bool filtered;      /* temp holds nothing but what storage_filter has kept */
+	bool keep;          /* temp outlives the writer when it fails */
 };
 
 /* Opens the store at path for reading and writing, creating it if its parent exists
@@ -48,7 +69,15 @@ struct storage_writer {
  * -EBADMSG (newest table or manifest unreadable: the directory is kept), or an errno. */
 int storage_open(
 	struct storage **storage, const char *path, bool create, struct fault *fault);
+/* The same with all options: storage_open has braft's defaults, and makes no parents.
+ * With filter_before_copy_remote temp stays, but for what its own table does not list. */
+int storage_open_options(struct storage **storage, const char *path,
+	const struct storage_options *options, struct fault *fault);
 void storage_close(struct storage *storage);
+
+/* Changes what may change at run time: sync, sync_meta, use_fsync_rather_than_fdatasync.
+ * Holds for commits that begin after. Any thread. */
+void storage_set_sync(struct storage *storage, const struct storage_options *options);
 
 const char *storage_path(const struct storage *storage);
 /* Index of the newest committed snapshot, 0 when there is none. */
@@ -68,23 +97,56 @@ void storage_reader_close(struct storage *storage, struct storage_reader *reader
 /* Makes an empty PATH/temp, removing what was there. One writer at a time: -EBUSY. */
 int storage_create(
 	struct storage *storage, struct storage_writer **writer, struct fault *fault);
-/* Removes temp. */
+/* For a copy from another node: with filter_before_copy_remote temp is what the last
+ * attempt left, and its table the writer's. Otherwise the same as storage_create. */
+int storage_create_copy(
+	struct storage *storage, struct storage_writer **writer, struct fault *fault);
+/* Removes temp; after storage_create_copy with filter_before_copy_remote keeps it, with
+ * the writer's table, for the next attempt. */
 void storage_abort(struct storage_writer *writer);
 
+/* What braft calls LocalFileMeta. */
+struct storage_file_meta {
+	const uint8_t *user_meta; /* NULL: none */
+	size_t user_meta_len;
+	bool is_reference; /* the bytes may be elsewhere: the file need not be in temp */
+	const char *checksum; /* NULL: the commit fills in the CRC-32C */
+};
+
+/* Lists a file of temp, which may be written before or after. meta may be NULL. Returns
+ * 0, -EINVAL (a name that name_check refuses), -EEXIST or -ENOMEM. */
+int storage_writer_add_file(struct storage_writer *writer, const char *name,
+	const struct storage_file_meta *meta, struct fault *fault);
+/* Takes it off the list; the commit removes it from temp. Returns 0 or -ENOENT. */
+int storage_writer_remove_file(struct storage_writer *writer, const char *name);
+/* The list, sorted; valid until it is changed. */
+const struct table *storage_writer_table(const struct storage_writer *writer);
+/* Copies index, term and configuration. Returns 0 or -ENOMEM. */
+int storage_writer_save_meta(
+	struct storage_writer *writer, const struct snapshot_meta *meta);
+
+/* Commits the writer's own list: reads the files, makes manifest and missing checksums,
+ * and goes on as storage_commit. Without any file there is no manifest: a snapshot of
+ * the meta alone, as a witness has. Returns what storage_commit does; -ENOENT names a
+ * listed file that was not written. */
+int storage_writer_commit(struct storage_writer *writer, struct fault *fault);
+
 /* Creates every file of the manifest with its final size and mode, and all
- * sub-directories, for a transfer to fill. All-zero chunks stay holes. Returns 0, -ENOSPC
+ * sub-directories, for a transfer to fill. All-zero chunks stay holes. Files that
+ * storage_filter kept stay as they are. Returns 0, -ENOSPC
  * before anything is created when the file system cannot hold it (naming need and free),
  * or an errno. */
 int storage_prepare(struct storage_writer *writer, const struct manifest *manifest,
 	struct fault *fault);
 
-/* Commits temp: writes manifest_bytes as MANIFEST_NAME (when not NULL), fsyncs every file
- * of the table and every directory, writes and fsyncs the table, fsyncs temp, renames,
- * fsyncs PATH. Only then does the newest snapshot change; the previous one goes when
- * unreferenced. The writer is freed in every case; on failure temp is removed and the old
- * snapshot stays. Returns 0, -EEXIST when this index is the newest already, -ESTALE when
- * the newest is newer, or the errno of the first failing step (ENOSPC, EIO …): braft's
- * swallowed close() error is not copied. */
+/* Commits temp: removes what the table does not list, writes manifest_bytes as
+ * MANIFEST_NAME (when not NULL), fsyncs every file of the table, writes and fsyncs the
+ * table, fsyncs every directory, renames, fsyncs PATH. Only then does the newest snapshot
+ * change; the previous one goes when unreferenced. The writer is freed in every case; on
+ * failure it ends as by storage_abort (after -EIO, -EEXIST and -ESTALE temp is always
+ * removed) and the old snapshot stays. Returns 0, -EEXIST when this index is the newest
+ * already, -ESTALE when the newest is newer, or the errno of the first failing step
+ * (ENOSPC, EIO …): braft's swallowed close() error is not copied. */
 int storage_commit(struct storage_writer *writer, const struct table *table,
 	const uint8_t *manifest_bytes, size_t manifest_len, struct fault *fault);
 

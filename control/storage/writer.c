@@ -10,6 +10,7 @@
 
 #include "control/storage/file_io.h"
 #include "control/storage/state.h"
+#include "control/storage/temp.h"
 #include "control/storage/tree.h"
 #include "dataplane/base/log.h"
 
@@ -31,10 +32,20 @@ static void end(struct storage *storage)
 	pthread_mutex_unlock(&storage->lock);
 }
 
-int storage_create(
-	struct storage *storage, struct storage_writer **writer, struct fault *fault)
+static int empty_temp(const struct storage *storage, struct fault *fault)
+{
+	int error = tree_remove(storage->fd, TEMP_NAME, fault);
+
+	if (error == 0 && mkdirat(storage->fd, TEMP_NAME, 0755) != 0)
+		error = file_fault(fault, -errno, "make", TEMP_NAME);
+	return error;
+}
+
+static int create(struct storage *storage, bool keep, struct storage_writer **writer,
+	struct fault *fault)
 {
 	struct storage_writer *made;
+	bool found = false;
 	int error;
 
 	if (!begin(storage))
@@ -49,9 +60,11 @@ int storage_create(
 		goto end_writing;
 	}
 	made->storage = storage;
-	error = tree_remove(storage->fd, TEMP_NAME, fault);
-	if (error == 0 && mkdirat(storage->fd, TEMP_NAME, 0755) != 0)
-		error = file_fault(fault, -errno, "make", TEMP_NAME);
+	made->keep = keep;
+	table_init(&made->table);
+	if (keep)
+		found = temp_load(storage->fd, &made->table) == 0;
+	error = found ? 0 : empty_temp(storage, fault);
 	if (error != 0) {
 		fault_prefix(fault, "%s", storage->path);
 		free(made->path);
@@ -66,9 +79,23 @@ end_writing:
 	return error;
 }
 
+int storage_create(
+	struct storage *storage, struct storage_writer **writer, struct fault *fault)
+{
+	return create(storage, false, writer, fault);
+}
+
+int storage_create_copy(
+	struct storage *storage, struct storage_writer **writer, struct fault *fault)
+{
+	return create(storage, storage->options.filter_before_copy_remote, writer, fault);
+}
+
 void writer_free(struct storage_writer *writer)
 {
 	end(writer->storage);
+	table_fini(&writer->table);
+	free(writer->have);
 	free(writer->path);
 	free(writer);
 }
@@ -77,6 +104,10 @@ void storage_abort(struct storage_writer *writer)
 {
 	struct fault fault = {0};
 
+	if (writer->keep && temp_save(writer->storage->fd, &writer->table) == 0) {
+		writer_free(writer);
+		return;
+	}
 	/* What stays is removed by the next storage_create or storage_open. */
 	if (tree_remove(writer->storage->fd, TEMP_NAME, &fault) != 0)
 		log_line(LOG_WARN, "storage", "event=temp_stays path=%s err=\"%s\"",

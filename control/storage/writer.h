@@ -9,6 +9,11 @@
 int writer_open_temp(
 	const struct storage_writer *writer, int *dirfd, struct fault *fault);
 
+/* Whether a snapshot of this table may be committed now. Returns 0, -EINVAL, -EEXIST or
+ * -ESTALE. */
+int commit_check_order(
+	struct storage *storage, const struct table *table, struct fault *fault);
+
 /* Ends the writer; temp is gone or has been renamed. */
 void writer_free(struct storage_writer *writer);
 

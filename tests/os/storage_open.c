@@ -215,13 +215,14 @@ static void a_damaged_newest_snapshot_stops_the_start(void **state)
 
 static void a_framed_file_is_exactly_its_length(void **state)
 {
+	const struct file_image abc = {.bytes = (const uint8_t *)"abc", .len = 3};
 	struct place *place = *state;
 	int fd = place->scratch.fd;
 	struct fault fault = {0};
 	uint8_t *bytes;
 	size_t len;
 
-	assert_int_equal(pbfile_save(fd, "pb", (const uint8_t *)"abc", 3, NULL), 0);
+	assert_int_equal(pbfile_save(fd, "pb", &abc, NULL), 0);
 	assert_false(exists(place, "pb.tmp"));
 	assert_int_equal(pbfile_load(fd, "pb", &bytes, &len, NULL), 0);
 	assert_int_equal(len, 3);
