@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "control/rpc/rpc.h"
+
 enum { WIRE_CODES = 1001 }; /* brpc's and braft's own codes start here */
 
 static const struct {
@@ -39,6 +41,8 @@ static const struct {
 	{EACCES, EX_NOPERM},
 	{EPERM, EX_NOPERM},
 	{ENOTEMPTY, EX_CONFIG},
+	{RPC_ERPCTIMEDOUT, EX_TEMPFAIL},
+	{RPC_EFAILEDSOCKET, EX_TEMPFAIL},
 };
 
 int cli_exit_code(int error)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* snapline transfer start: a node sends its newest snapshot to a peer. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "control/cli/admin_client.h"
 #include "control/cli/cli.h"
 #include "control/cli/transfer_view.h"
+#include "control/rpc/rpc.h"
 #include "dataplane/base/json.h"
 
 enum { POLL_MS = 50 };
@@ -96,6 +98,19 @@ static int look(struct admin_client *admin, int64_t id, struct transfer_info *in
 	return err;
 }
 
+static int lose_node(const char *path, int64_t id, const struct fault *fault)
+{
+	struct fault lost = {0};
+
+	if (fault->code != -RPC_EFAILEDSOCKET && fault->code != -EHOSTDOWN)
+		return cli_fail(fault);
+	(void)fault_set(&lost, -ECONNRESET,
+		"the node behind %s ended, and transfer %" PRId64
+		" with it: start it again when the node is back",
+		path, id);
+	return cli_fail(&lost);
+}
+
 static int follow(
 	struct admin_client *admin, int64_t id, const struct arguments *arguments)
 {
@@ -107,7 +122,7 @@ static int follow(
 	for (;;) {
 		if (look(admin, id, &info, &fault) != 0) {
 			terminal_clear(&view.terminal);
-			return cli_fail(&fault);
+			return lose_node(arguments->admin, id, &fault);
 		}
 		if (info.stage == STAGE_DONE || info.stage == STAGE_FAILED)
 			return transfer_view_end(&view, &info, arguments->json);

@@ -279,7 +279,9 @@ free_copier:
 
 void copier_cancel(struct copier *copier, const char *why)
 {
-	(void)fault_set(&copier->fault, -ECANCELED, "%s", why);
+	/* what is durable already is a success, whatever is asked of it now */
+	if (copier->state <= COPIER_STOPPING)
+		(void)fault_set(&copier->fault, -ECANCELED, "%s", why);
 	if (copier->state == COPIER_MOVING) {
 		stop_session(copier);
 	} else if (copier->state == COPIER_OPENING) {

@@ -27,7 +27,12 @@ static void on_installed(void *ctx, const struct rpc_result *result)
 	struct install_snapshot_response response = {0};
 	struct fault fault = {0};
 
-	if (result->code != 0)
+	if (result->code == RPC_EFAILEDSOCKET)
+		(void)fault_set(&fault, -ECONNRESET,
+			"the follower %s went away before it had committed the snapshot: "
+			"start the transfer again when it is back",
+			outgoing->peer);
+	else if (result->code != 0)
 		(void)fault_set(&fault, -result->code, "%s", result->text);
 	else if (install_snapshot_response_decode(
 			 &response, result->message.data, result->message.len) != 0)
@@ -102,6 +107,9 @@ static void on_newest(void *ctx, struct served *served, const struct fault *faul
 	peer_id_format_address(&starting->peer, peer);
 	if (served == NULL) {
 		rpc_call_fail(starting->call, -fault->code, "%s", fault->text);
+	} else if (node->is_stopping) {
+		served_release(served);
+		rpc_call_fail(starting->call, EHOSTDOWN, "Node is stopped");
 	} else if (outgoing_create(&outgoing, &node->outgoing, served,
 			   node->options->group, peer) != 0) {
 		served_release(served);

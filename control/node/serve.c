@@ -142,6 +142,9 @@ static void on_newest(void *ctx, struct served *served, const struct fault *faul
 
 	if (served == NULL) {
 		refuse(pending->call, fault);
+	} else if (node->is_stopping) {
+		served_release(served);
+		rpc_call_fail(pending->call, EHOSTDOWN, "Node is stopped");
 	} else if (outgoing_create(&outgoing, &node->outgoing, served,
 			   node->options->group,
 			   pending->request.peer_id[0] != '\0'

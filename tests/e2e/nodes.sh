@@ -90,13 +90,14 @@ kill_node() { # NAME
 	wait "${!pid}" 2>/dev/null || true
 }
 
+# With via=exec, in a subshell, these become the command: its $! can be killed.
 start_transfer() { # ARGUMENT...
-	"$snapline" transfer start "$follower" --admin "$dir/leader.sock" "$@"
+	${via:-} "$snapline" transfer start "$follower" --admin "$dir/leader.sock" "$@"
 }
 pull() { # STORE ARGUMENT...: from the leader, over the second pair
 	local store=$1
 	shift
-	"$snapline" pull "$leader" --group g --store "$store" --dev "$(memif 1 client)" \
+	${via:-} "$snapline" pull "$leader" --group g --store "$store" --dev "$(memif 1 client)" \
 		--ip 10.78.0.2/24 --stall-timeout 2s "$@"
 }
 
