@@ -68,7 +68,8 @@ int offer_parse(struct offer *offer, const uint8_t *message, size_t len,
 	if (offer->attachment == NULL)
 		return fault_set(fault, -ENOMEM, "no memory for a manifest of %u bytes",
 			response->manifest_size);
-	memcpy(offer->attachment, attachment, attachment_len);
+	if (attachment_len > 0) /* without one, attachment is NULL */
+		memcpy(offer->attachment, attachment, attachment_len);
 	offer->manifest_bytes = offer->attachment + response->table_size;
 	err = table_decode(&offer->table, offer->attachment, response->table_size, fault);
 	if (err != 0)
