@@ -32,6 +32,9 @@ struct eal {
 	char error[256];
 };
 
+/* DPDK itself is one a process, and so is what its threads may still write to. */
+static struct eal *started;
+
 struct eal_args {
 	int count;
 	char text[EAL_ARGS_MAX][EAL_ARG_LEN];
@@ -260,10 +263,6 @@ static int init_fault(struct eal *eal, int error, struct fault *fault)
 	char text[sizeof(eal->error)];
 
 	eal_get_error(eal, text, sizeof(text));
-	if (error == EALREADY)
-		return fault_set(fault, -EBUSY,
-			"DPDK was started before in this process; it can be started "
-			"once only");
 	if (error == ENOMEM)
 		return fault_set(fault, -ENOMEM,
 			"DPDK found no memory (%s); ask for fewer buffers or reserve "
@@ -285,10 +284,16 @@ static void remove_runtime_dir(void)
 
 int eal_start(struct eal **eal, const struct eal_options *options, struct fault *fault)
 {
-	struct eal_args *args = calloc(1, sizeof(*args));
-	struct eal *self = calloc(1, sizeof(*self));
+	struct eal_args *args;
+	struct eal *self;
 	int rc = -ENOMEM;
 
+	if (started != NULL)
+		return fault_set(fault, -EBUSY,
+			"DPDK was started before in this process; it can be started once "
+			"only");
+	args = calloc(1, sizeof(*args));
+	self = calloc(1, sizeof(*self));
 	if (args == NULL || self == NULL || open_log(self) != 0) {
 		(void)fault_set(fault, rc, "out of memory");
 		goto free_self;
@@ -307,6 +312,7 @@ int eal_start(struct eal **eal, const struct eal_options *options, struct fault 
 		goto close_log;
 	}
 	free(args);
+	started = self;
 	*eal = self;
 	return 0;
 close_log:

@@ -48,6 +48,12 @@ static int open_bench(void **state)
 	*state = bench;
 	for (size_t i = 0; i < sizeof(bench->payload); i++)
 		bench->payload[i] = (uint8_t)(i * 31 + i / 256);
+	/* more than there is: refused before DPDK tries, so that it can still start */
+	options.memory = (size_t)1 << 50;
+	if (eal_start(&bench->eal, &options, &fault) != -ENOMEM ||
+		strstr(fault.text, "ask for fewer or smaller buffers") == NULL)
+		return -1;
+	memset(&fault, 0, sizeof(fault));
 	options.memory = nic_dpdk_memory(&loop_options) + 32 * MIB;
 	if (eal_start(&bench->eal, &options, &fault) != 0 ||
 		memif_guard_start(&fault) != 0 ||
@@ -252,17 +258,6 @@ static void dpdk_starts_once_a_process(void **state)
 	assert_non_null(strstr(fault.text, "once only"));
 }
 
-static void more_memory_than_there_is_is_refused_before_dpdk_tries(void **state)
-{
-	const struct eal_options options = {.memory = (size_t)1 << 50};
-	struct fault fault = {0};
-	struct eal *eal;
-
-	(void)state;
-	assert_int_equal(eal_start(&eal, &options, &fault), -ENOMEM);
-	assert_non_null(strstr(fault.text, "ask for fewer or smaller buffers"));
-}
-
 static void pci_addresses_are_told_from_vdevs(void **state)
 {
 	(void)state;
@@ -286,7 +281,6 @@ int main(void)
 		cmocka_unit_test(a_frame_above_the_mtu_is_dropped_not_overrun),
 		cmocka_unit_test(a_frame_in_pieces_is_joined),
 		cmocka_unit_test(a_device_that_cannot_be_had_is_refused_with_a_remedy),
-		cmocka_unit_test(more_memory_than_there_is_is_refused_before_dpdk_tries),
 		cmocka_unit_test(dpdk_starts_once_a_process),
 	};
 
