@@ -9,6 +9,7 @@
 #include "dataplane/base/parse.h"
 
 static const char *const takes[] = {
+	[OPTION_SWITCH] = "true or false",
 	[OPTION_STRING] = "a text",
 	[OPTION_U64] = "a number",
 	[OPTION_SIZE] = "a size such as 4096, 64KiB or 1GiB",
@@ -106,6 +107,19 @@ static int set_number(
 		takes[spec->kind], range, text, parse->command->name);
 }
 
+static int set_switch(
+	const struct parse *parse, const struct option_spec *spec, const char *text)
+{
+	bool is_true = strcmp(text, "true") == 0;
+
+	if (!is_true && strcmp(text, "false") != 0)
+		return fault_set(parse->fault, -EINVAL,
+			"--%s takes %s, not '%.60s'; see snapline %s --help", spec->name,
+			takes[spec->kind], text, parse->command->name);
+	*(bool *)field_of(spec, parse->target) = is_true;
+	return 0;
+}
+
 static int set_value(
 	struct parse *parse, const struct option_spec *spec, const char *text)
 {
@@ -115,6 +129,8 @@ static int set_value(
 	case OPTION_FLAG:
 		*(bool *)field_of(spec, parse->target) = true;
 		return 0;
+	case OPTION_SWITCH:
+		return set_switch(parse, spec, text);
 	case OPTION_STRING:
 		if (text[0] == '\0')
 			return fault_set(parse->fault, -EINVAL,
@@ -280,8 +296,9 @@ static void help_row(const struct option_spec *spec, FILE *out)
 	(void)snprintf(left, sizeof(left), "--%s%s%s", spec->name,
 		spec->arg != NULL ? " " : "", spec->arg != NULL ? spec->arg : "");
 	(void)fprintf(out, "  %-26s %s", left, spec->help);
-	if (spec->kind != OPTION_FLAG && spec->kind != OPTION_STRING &&
-		spec->kind != OPTION_LIST && spec->max != INT64_MAX)
+	if (spec->kind != OPTION_FLAG && spec->kind != OPTION_SWITCH &&
+		spec->kind != OPTION_STRING && spec->kind != OPTION_LIST &&
+		spec->max != INT64_MAX)
 		format_range(spec, range); /* the largest int64 would tell nobody */
 	if (range[0] != '\0')
 		(void)fprintf(out, ",%s", range);

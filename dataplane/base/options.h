@@ -30,6 +30,7 @@ struct option_list {
 
 enum option_kind {
 	OPTION_FLAG,     /* bool: --name */
+	OPTION_SWITCH,   /* bool: --name true, --name false */
 	OPTION_STRING,   /* const char *, not empty; NULL when absent */
 	OPTION_U64,      /* uint64_t: a decimal number */
 	OPTION_SIZE,     /* uint64_t, bytes: 4096, 64KiB, 1.5GiB, 10MB */

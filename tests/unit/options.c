@@ -18,6 +18,7 @@ struct ferry {
 	uint64_t rate_bps;
 	nsec stall;
 	bool json;
+	bool sync;
 	struct option_list peers;
 };
 
@@ -61,6 +62,12 @@ static const struct option_spec specs[] = {
 		.kind = OPTION_LIST,
 		.offset = offsetof(struct ferry, peers),
 		.help = "a member of the group"},
+	{.name = "sync",
+		.arg = "BOOL",
+		.kind = OPTION_SWITCH,
+		.fallback = "true",
+		.offset = offsetof(struct ferry, sync),
+		.help = "wait for the disk"},
 	{.name = "json",
 		.kind = OPTION_FLAG,
 		.offset = offsetof(struct ferry, json),
@@ -128,6 +135,17 @@ static void absent_options_take_the_default_that_help_shows(void **state)
 	assert_false(ferry.json);
 }
 
+static void a_switch_that_is_on_can_be_turned_off(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(WORDS("--store=/a", "from")), OPTIONS_RUN);
+	assert_true(ferry.sync);
+	assert_int_equal(parse(WORDS("--store=/a", "--sync=false", "from")), OPTIONS_RUN);
+	assert_false(ferry.sync);
+	assert_int_equal(parse(WORDS("--store=/a", "--sync", "true", "f")), OPTIONS_RUN);
+	assert_true(ferry.sync);
+}
+
 static void a_list_keeps_the_order_it_was_given_in(void **state)
 {
 	(void)state;
@@ -158,6 +176,8 @@ static void each_mistake_is_named_with_its_remedy(void **state)
 	refused(WORDS("--store", "--json", "f"), "--store needs a value: --store DIR");
 	refused(WORDS("--store=", "f"), "--store is empty; it takes DIR");
 	refused(WORDS("--json=yes", "f"), "--json takes no value");
+	refused(WORDS("--sync=yes", "f"),
+		"--sync takes true or false, not 'yes'; see snapline ferry --help");
 	refused(WORDS("--store=/a", "--store=/b"), "--store is given twice");
 	refused(WORDS("--stroe=/a"),
 		"unknown option '--stroe=/a'; did you mean --store? see "
@@ -215,6 +235,7 @@ static void help_wins_over_mistakes_and_shows_the_table(void **state)
 		"  --stall-timeout TIME       give up after silence, of at least 1.00 s "
 		"(default 10s)\n"
 		"  --peer PEER                a member of the group (may be repeated)\n"
+		"  --sync BOOL                wait for the disk (default true)\n"
 		"  --json                     JSON on standard output\n"
 		"  --help                     this text\n");
 	free(text);
@@ -225,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_and_operands_come_in_any_order),
 		cmocka_unit_test(absent_options_take_the_default_that_help_shows),
+		cmocka_unit_test(a_switch_that_is_on_can_be_turned_off),
 		cmocka_unit_test(a_list_keeps_the_order_it_was_given_in),
 		cmocka_unit_test(two_dashes_end_the_options),
 		cmocka_unit_test(each_mistake_is_named_with_its_remedy),
