@@ -41,7 +41,7 @@ void receiver_init(
 	receiver->last_data = now;
 	receiver->pull_interval = PULL_INTERVAL_MIN;
 	receiver->powers[0] = crc32c_power(0);
-	for (uint32_t i = 1; i <= manifest->chunk_size / config->slice_size; i++)
+	for (uint32_t i = 1; i < manifest->chunk_size / config->slice_size; i++)
 		receiver->powers[i] =
 			crc32c_multiply(receiver->powers[i - 1], slice_power);
 	for (uint32_t chunk = 0; chunk < manifest->nchunks; chunk++) {
