@@ -32,6 +32,12 @@ static void on_installed(void *ctx, const struct rpc_result *result)
 			"the follower %s went away before it had committed the snapshot: "
 			"start the transfer again when it is back",
 			outgoing->peer);
+	else if (result->code ==
+		 ENOENT) /* braft's words, for a peer that has no remedy */
+		(void)fault_set(&fault, -ENOENT,
+			"%s: it is not '%s' of group '%s': compare --group and --peer-id "
+			"of both nodes",
+			result->text, outgoing->peer, outgoing->group_id);
 	else if (result->code != 0)
 		(void)fault_set(&fault, -result->code, "%s", result->text);
 	else if (install_snapshot_response_decode(

@@ -42,7 +42,7 @@ static int probe(struct eal *eal, const struct nic_plan *plan, struct fault *fau
 	if (eal_is_pci(plan->name)) /* probed by eal_start already */
 		return 0;
 	if (rte_eth_dev_get_port_by_name(plan->name, &port) == 0)
-		return fault_set(fault, -EEXIST,
+		return fault_set(fault, -EINVAL,
 			"device name '%s' is used twice; number them, as in net_memif0 "
 			"and "
 			"net_memif1",

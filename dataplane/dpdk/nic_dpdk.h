@@ -30,7 +30,7 @@ struct nic_dpdk_stats {
 
 /* Starts the device and fills *nic. A memif client whose server is not there yet is not
  * an error: nic_dpdk_maintain keeps dialling. Returns 0, -ENODEV (no such device or it
- * won't start), -EEXIST (same device name twice), -ENOMEM or -EINVAL. */
+ * won't start), -ENOMEM or -EINVAL (also: same device name twice). */
 int nic_dpdk_open(struct nic_dpdk **self, struct nic *nic, struct eal *eal,
 	const struct nic_dpdk_options *options, struct fault *fault);
 /* No burst may be under way; all received frames have been released. */

@@ -222,7 +222,7 @@ static void a_device_that_cannot_be_had_is_refused_with_a_remedy(void **state)
 		const char *says;
 	} cases[] = {
 		{{.dev = "net_nonsense0"}, -ENODEV, "net_nonsense0"},
-		{{.dev = "net_ring0"}, -EEXIST, "used twice"},
+		{{.dev = "net_ring0"}, -EINVAL, "used twice"},
 		{{.dev = "0000:99:1f.7"}, -ENODEV, "dpdk-devbind.py"},
 		{{.dev = "net_memif0,role=boss"}, -ENODEV, "Unknown role"},
 		{{.dev = "net_memif0,bsize=100"}, -EINVAL, "bsize=100"},
