@@ -49,6 +49,12 @@ void copier_fault_of_report(struct fault *fault, const struct transfer_report *r
 	store_object_get_fault(object, &local);
 	if (report->by_peer && report->code == -ECANCELED)
 		(void)fault_set(fault, report->code, "the leader ended the transfer");
+	else if (report->by_peer && report->code == -EBADMSG)
+		(void)fault_set(fault, report->code,
+			"the leader's disk is corrupt: %s does not match the manifest; "
+			"run 'snapline snapshot verify' on its store, then take a new "
+			"snapshot there",
+			where[0] != '\0' ? where : "the snapshot");
 	else if (report->by_peer)
 		(void)fault_set(fault, report->code,
 			"the leader cannot read %s: %s; run 'snapline snapshot verify' "
