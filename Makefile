@@ -133,7 +133,7 @@ $(SIM_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
-$(FUZZ_TESTS): %: %.o $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
