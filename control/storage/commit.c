@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/snapshot_meta.h"
 #include "control/storage/entry.h"
 #include "control/storage/file_io.h"
 #include "control/storage/layout.h"
@@ -248,7 +249,31 @@ static int run(struct commit *commit, struct fault *fault)
 	return error;
 }
 
-int storage_commit(struct storage_writer *writer, const struct table *table,
+/* The table that is committed: the given one, but what storage_filter found to be a
+ * reference stays one. *merged is to be freed by its owner; *table may point to it. */
+static int merge_references(const struct storage_writer *writer,
+	const struct table **table, struct table *merged)
+{
+	const struct table *given = *table;
+	int error = 0;
+
+	table_init(merged);
+	if (!writer->filtered || given == &writer->table)
+		return 0;
+	error = snapshot_meta_copy(&merged->meta, &given->meta);
+	merged->has_meta = given->has_meta;
+	for (size_t i = 0; i < given->nfiles && error == 0; i++) {
+		const struct table_file *own =
+			table_find(&writer->table, given->files[i].name);
+		bool is_reference = own != NULL && entry_is_reference(own);
+
+		error = entry_put(merged, is_reference ? own : &given->files[i]);
+	}
+	*table = merged;
+	return error;
+}
+
+static int commit_table(struct storage_writer *writer, const struct table *table,
 	const uint8_t *manifest_bytes, size_t manifest_len, struct fault *fault)
 {
 	struct commit commit = {
@@ -263,23 +288,38 @@ int storage_commit(struct storage_writer *writer, const struct table *table,
 
 	error = commit_check_order(commit.storage, table, fault);
 	if (error != 0)
-		goto abort_writer;
+		return error;
 	error = writer_open_temp(writer, &commit.dirfd, fault);
 	if (error != 0)
-		goto abort_writer;
+		return error;
 	error = run(&commit, fault);
 	close(commit.dirfd);
 	if (error != 0) {
 		fault_prefix(fault, "%s", writer->path);
 		(void)tree_remove(commit.storage->fd,
 			layout_manifest(name, table->meta.index), NULL);
-		goto abort_writer;
+		return error;
 	}
 	state_supersede(commit.storage, table->meta.index);
-	writer_free(writer);
 	return 0;
+}
 
-abort_writer:
+int storage_commit(struct storage_writer *writer, const struct table *table,
+	const uint8_t *manifest_bytes, size_t manifest_len, struct fault *fault)
+{
+	struct table merged;
+	int error;
+
+	error = merge_references(writer, &table, &merged);
+	if (error == 0)
+		error = commit_table(writer, table, manifest_bytes, manifest_len, fault);
+	else
+		(void)fault_set(fault, error, "no memory for the table");
+	table_fini(&merged);
+	if (error == 0) {
+		writer_free(writer);
+		return 0;
+	}
 	/* -EIO: what the cache shows may not be what the disk holds. The others: nobody
 	 * will ever want it. */
 	if (error == -EIO || error == -EEXIST || error == -ESTALE)

@@ -5,36 +5,40 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "control/storage/entry.h"
 #include "control/storage/file_io.h"
 #include "control/storage/storage.h"
 #include "control/storage/tree.h"
 #include "control/storage/writer.h"
+#include "dataplane/base/bitmap.h"
 
 static bool is_zero(const struct manifest *manifest, uint32_t chunk)
 {
 	return (manifest->leaves[chunk].flags & LEAF_ZERO) != 0;
 }
 
-/* What the files will take at most: their chunks but the zero ones, and for each file a
- * block cut short and a block of metadata. */
-static uint64_t space_needed(const struct manifest *manifest, uint64_t block)
+/* What the files will take at most: their chunks but those that are zero or here (have
+ * may be NULL), and for each file a block cut short and a block of metadata. */
+static uint64_t space_needed(
+	const struct manifest *manifest, const uint64_t *have, uint64_t block)
 {
 	uint64_t need = 2 * (uint64_t)manifest->nfiles * block;
 
 	for (uint32_t i = 0; i < manifest->nchunks; i++)
-		if (!is_zero(manifest, i))
+		if (!is_zero(manifest, i) && (have == NULL || !bitmap_test(have, i)))
 			need += manifest_chunk_len(manifest, i);
 	return need;
 }
 
-static int check_space(int dirfd, const struct manifest *manifest, struct fault *fault)
+static int check_space(int dirfd, const struct manifest *manifest, const uint64_t *have,
+	struct fault *fault)
 {
 	struct statvfs fs;
 	uint64_t need, available;
 
 	if (fstatvfs(dirfd, &fs) != 0)
 		return file_fault(fault, -errno, "ask for free space in", "temp");
-	need = space_needed(manifest, fs.f_frsize);
+	need = space_needed(manifest, have, fs.f_frsize);
 	if (__builtin_mul_overflow(
 		    (uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &available))
 		available = UINT64_MAX;
@@ -106,6 +110,43 @@ static int create_file(int dirfd, const struct manifest *manifest,
 	return error != 0 ? file_fault(fault, error, "create", file->name) : 0;
 }
 
+/* Whether storage_filter has kept the file. One that is ours alone may lack chunks, and
+ * becomes writable. */
+static int is_kept(const struct storage_writer *writer, int dirfd,
+	const struct manifest_file *file, bool *kept)
+{
+	const struct table_file *entry = table_find(&writer->table, file->name);
+	struct stat st;
+	int error = 0;
+	int fd;
+
+	*kept = writer->filtered && entry != NULL && entry_is_reference(entry);
+	if (!writer->filtered || *kept)
+		return 0;
+	error = tree_open(dirfd, file->name, O_RDONLY | O_NONBLOCK, 0, &fd, NULL);
+	if (error != 0)
+		return error == -ENOENT ? 0 : error;
+	if (fstat(fd, &st) != 0 ||
+		(st.st_nlink == 1 && fchmod(fd, (file->mode & 0777) | 0600) != 0))
+		error = -errno;
+	close(fd);
+	*kept = error == 0;
+	return error;
+}
+
+static int make_file(const struct storage_writer *writer, int dirfd,
+	const struct manifest *manifest, const struct manifest_file *file,
+	struct fault *fault)
+{
+	bool kept;
+	int error;
+
+	error = is_kept(writer, dirfd, file, &kept);
+	if (error != 0)
+		return file_fault(fault, error, "look at", file->name);
+	return kept ? 0 : create_file(dirfd, manifest, file, fault);
+}
+
 int storage_prepare(struct storage_writer *writer, const struct manifest *manifest,
 	struct fault *fault)
 {
@@ -115,9 +156,9 @@ int storage_prepare(struct storage_writer *writer, const struct manifest *manife
 	error = writer_open_temp(writer, &dirfd, fault);
 	if (error != 0)
 		return error;
-	error = check_space(dirfd, manifest, fault);
+	error = check_space(dirfd, manifest, writer->have, fault);
 	for (uint32_t i = 0; i < manifest->nfiles && error == 0; i++)
-		error = create_file(dirfd, manifest, &manifest->files[i], fault);
+		error = make_file(writer, dirfd, manifest, &manifest->files[i], fault);
 	close(dirfd);
 	if (error != 0)
 		fault_prefix(fault, "%s", writer->path);

@@ -91,6 +91,24 @@ int tree_make_parents(int dirfd, const char *name, struct fault *fault)
 	return 0;
 }
 
+int tree_unlink(int dirfd, const char *name, struct fault *fault)
+{
+	const char *last = name;
+	int parent;
+	int error;
+
+	error = open_parent(dirfd, &last, false, &parent);
+	if (error == -ENOENT)
+		return 0;
+	if (error != 0)
+		return file_fault(fault, error, "remove", name);
+	if (unlinkat(parent, last, 0) != 0 && errno != ENOENT)
+		error = file_fault(fault, -errno, "remove", name);
+	if (parent != dirfd)
+		close(parent);
+	return error;
+}
+
 struct walk {
 	const struct tree_visitor *visitor;
 	char path[PATH_MAX]; /* of the entry at hand, below the start */

@@ -18,6 +18,9 @@ int tree_open(int dirfd, const char *name, int flags, mode_t mode, int *fd,
 /* Makes the directories above name, 0755. Returns 0 or an errno. */
 int tree_make_parents(int dirfd, const char *name, struct fault *fault);
 
+/* Removes a file. Returns 0, also when it is not there, or an errno. */
+int tree_unlink(int dirfd, const char *name, struct fault *fault);
+
 /* Removes name and all below it. Returns 0, also when it is not there, or an errno. */
 int tree_remove(int dirfd, const char *name, struct fault *fault);
 
