@@ -53,8 +53,10 @@ struct fetch_call {
 struct fetch_request {
 	uint32_t call; /* goes back with the answer */
 	const char *name;
-	uint64_t offset; /* bytes */
-	uint64_t count;  /* bytes */
+	uint64_t offset;  /* bytes */
+	uint64_t count;   /* bytes */
+	bool read_partly; /* less is welcome */
+	nsec timeout;
 };
 
 /* Its answer. */

@@ -190,6 +190,8 @@ bool file_fetch_poll(struct file_fetch *fetch, nsec now, struct fetch_request *r
 			.name = manifest->files[call->piece.file].name,
 			.offset = call->piece.file_offset,
 			.count = count,
+			.read_partly = fetch->policy.read_partly,
+			.timeout = fetch->policy.timeout,
 		};
 		*request = call->request;
 		return true;

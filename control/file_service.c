@@ -67,7 +67,7 @@ static bool may_read(const struct file_service *service, struct file_service_pla
 		refuse(plan, EAGAIN, "another read of this reader is under way");
 		return false;
 	}
-	if (service->max_reads > 1 || plan->file == service->current)
+	if (service->is_any_order || plan->file == service->current)
 		return true;
 	if (!service->is_at_end || plan->offset != 0) {
 		refuse(plan, EINVAL,

@@ -29,7 +29,8 @@ struct file_service {
 	const struct table_file *current; /* the file being read; NULL: none yet */
 	bool is_at_end;     /* the last read of current reached eof; true at first */
 	uint32_t nreads;    /* under way */
-	uint32_t max_reads; /* 1: braft's rules; more: of any file, at any offset */
+	uint32_t max_reads; /* at once; braft: 1 */
+	bool is_any_order;  /* any file at any offset; braft: false */
 };
 
 enum file_service_verdict {

@@ -61,6 +61,8 @@ bool file_stream_poll(struct file_stream *stream, nsec now, struct fetch_request
 		.name = stream->table->files[stream->file].name,
 		.offset = stream->offset,
 		.count = count,
+		.read_partly = stream->policy.read_partly,
+		.timeout = stream->policy.timeout,
 	};
 	*request = stream->request;
 	return true;

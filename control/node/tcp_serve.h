@@ -58,7 +58,7 @@ void tcp_serve_close(struct tcp_serve *serve);
  */
 void tcp_serve_set_throttle(struct tcp_serve *serve, struct throttle *throttle);
 
-/* Returns 0, -EEXIST (the id is taken) or -ENOMEM. */
+/* Returns 0, -EEXIST (the id is taken), -ENOMEM, or the errno of opening path. */
 int tcp_serve_add(struct tcp_serve *serve, const struct tcp_source *source);
 /* Calls for this id are answered with ENOENT from now on; a read under way is answered.
  * Unknown ids are ignored. */
