@@ -443,6 +443,8 @@ nsec worker_deadline(const struct worker *worker)
 {
 	nsec deadline = neighbors_deadline(&worker->neighbors);
 
+	if (worker->nsessions == 0)
+		return NEVER; /* nobody wants the neighbours either */
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
 		const struct session *session = worker->sessions[i];
 

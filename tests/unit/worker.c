@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One worker on its link: whom it answers, whom it ignores, and what a full nic costs. */
+#include "dataplane/base/bytes.h"
+#include "tests/unit/worker_paper.h"
+
+static void arp_for_us_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct ether_frame frame;
+
+	hear_arp(f, (const uint8_t[]){10, 0, 0, 1}, (const uint8_t[]){10, 0, 0, 2}, false,
+		1);
+	assert_int_equal(f->nout, 1);
+	frame = sent(f, 0);
+	assert_int_equal(frame.kind, ETHER_ARP_REPLY);
+	assert_memory_equal(frame.src_mac, mac1, 6);
+	assert_memory_equal(f->out[0].bytes, mac2, 6);
+	/* for somebody else: silence */
+	hear_arp(f, (const uint8_t[]){10, 0, 0, 3}, (const uint8_t[]){10, 0, 0, 2}, false,
+		2);
+	assert_int_equal(f->nout, 0);
+	assert_true(f->worker.frames_bad == 1);
+}
+
+static void make_ping(struct fixture *f, uint32_t data_len)
+{
+	struct ether_frame message = {.payload_len = 8 + data_len};
+	uint8_t *icmp = f->in.bytes + 34;
+	uint8_t zeros[1600] = {0};
+
+	message.payload = zeros;
+	f->in.len = ether_put_echo(f->in.bytes, sizeof(f->in.bytes), &to_us, &message);
+	icmp[0] = 8;
+}
+
+static void a_ping_is_answered_when_it_fits_inline(void **state)
+{
+	struct fixture *f = *state;
+
+	make_ping(f, 56);
+	turn(f, 1);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(f->out[0].len, 98);
+	assert_int_equal(f->out[0].bytes[34], 0);
+	assert_memory_equal(f->out[0].bytes, mac2, 6);
+	make_ping(f, NIC_HEAD_MAX - 42);
+	turn(f, 1);
+	assert_int_equal(f->nout, 1);
+	make_ping(f, NIC_HEAD_MAX - 41);
+	turn(f, 1);
+	assert_int_equal(f->nout, 0);
+}
+
+static void what_is_for_nobody_is_counted_and_dropped(void **state)
+{
+	static const struct {
+		uint32_t at;
+		uint8_t value;
+	} changes[] = {
+		{33, 9},    /* another IP */
+		{37, 9},    /* another port */
+		{46, 0xff}, /* no such slot: beyond the table */
+		{48, 0x40}, /* an empty one */
+		{42, 0x20}, /* another version */
+		{62, 1},    /* lengths that disagree */
+	};
+	struct fixture *f = *state;
+	uint64_t bad;
+
+	add_session(f, TRANSFER_SEND, 0);
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		const struct wire_header header = {
+			.type = WIRE_PROBE_ACK, .session_id = session_make_id(3, 7)};
+
+		ether_put_udp(f->in.bytes, &to_us, WIRE_HEADER_LEN);
+		wire_put_header(f->in.bytes + ETHER_UDP_HEADERS, &header,
+			f->session->params.rx_key, &f->session->self, 0);
+		f->in.bytes[changes[i].at] = changes[i].value;
+		if (changes[i].at == 33) /* 8 more in the sum */
+			put_be16(f->in.bytes + 24,
+				(uint16_t)(get_be16(f->in.bytes + 24) - 8));
+		f->in.len = ETHER_UDP_HEADERS + WIRE_HEADER_LEN;
+		bad = f->worker.frames_bad;
+		turn(f, 1);
+		assert_true(f->worker.frames_bad == bad + 1);
+		assert_true(f->session->counters.packets_bad == 0);
+	}
+}
+
+static void frames_that_are_nothing_of_ours_are_not_even_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	memset(f->in.bytes, 0x55, sizeof(f->in.bytes));
+	f->in.len = 60;
+	turn(f, 1);
+	assert_int_equal(f->nout, 0);
+	assert_true(f->worker.frames_bad == 0);
+}
+
+static void the_peers_mac_is_asked_for_first(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t peer[4] = {10, 0, 0, 2};
+	nsec now = 1;
+
+	add_session(f, TRANSFER_RECEIVE, 0);
+	turn(f, now);
+	turn(f, ++now);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(sent(f, 0).kind, ETHER_ARP_REQUEST);
+	assert_memory_equal(sent(f, 0).dst_ip, peer, 4);
+	hear_arp(f, (const uint8_t[]){10, 0, 0, 1}, peer, true, ++now);
+	now += 300 * MSEC; /* the first PULL was for nobody; this is the next */
+	turn(f, now);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(sent_type(f, 0), WIRE_PULL);
+	assert_memory_equal(f->out[0].bytes, mac2, 6);
+}
+
+static void a_far_peer_is_reached_through_the_gateway(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t gateway[4] = {10, 0, 3, 254};
+
+	add_session(f, TRANSFER_RECEIVE, 4); /* 10.0.4.2 is not in 10.0.0.0/22 */
+	turn(f, 1);
+	turn(f, 2);
+	assert_int_equal(f->nout, 1);
+	assert_memory_equal(sent(f, 0).dst_ip, gateway, 4);
+}
+
+static void a_peer_in_the_subnet_is_reached_directly(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t peer[4] = {10, 0, 3, 2};
+
+	add_session(f, TRANSFER_RECEIVE, 3);
+	turn(f, 1);
+	turn(f, 2);
+	assert_int_equal(f->nout, 1);
+	assert_memory_equal(sent(f, 0).dst_ip, peer, 4);
+}
+
+static void a_full_nic_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	f->capacity = 0;
+	add_session(f, TRANSFER_SEND, 0);
+	hear_pull(f, 1);
+	finish_request(f);
+	turn(f, 2);
+	make_ping(f, 8);
+	turn(f, 3);
+	assert_int_equal(f->nout, 0);
+	f->capacity = 1;
+	turn(f, 4);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(sent_type(f, 0), WIRE_DATA);
+	turn(f, 5);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(f->out[0].bytes[34], 0); /* the pong */
+	turn(f, 6);
+	assert_int_equal(f->nout, 0);
+}
+
+static void an_endless_stall_of_the_nic_drops_pongs_not_the_worker(void **state)
+{
+	struct fixture *f = *state;
+
+	f->capacity = 0;
+	for (nsec now = 1; now < 200; now++) {
+		make_ping(f, 8);
+		turn(f, now);
+	}
+	f->capacity = FRAMES;
+	turn(f, 200);
+	assert_int_equal(f->nout, NIC_BURST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORY(arp_for_us_is_answered),
+		STORY(a_ping_is_answered_when_it_fits_inline),
+		STORY(what_is_for_nobody_is_counted_and_dropped),
+		STORY(frames_that_are_nothing_of_ours_are_not_even_counted),
+		STORY(the_peers_mac_is_asked_for_first),
+		STORY(a_far_peer_is_reached_through_the_gateway),
+		STORY(a_peer_in_the_subnet_is_reached_directly),
+		STORY(a_full_nic_loses_nothing),
+		STORY(an_endless_stall_of_the_nic_drops_pongs_not_the_worker),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
