@@ -319,12 +319,16 @@ static void bodies_of_another_length_are_malformed(void **state)
 	struct wire_pull pull = full_pull(5);
 	struct wire_ack ack = {.nbits = 130};
 	struct wire_close close = {0};
-	uint8_t out[WIRE_BODY_MAX];
+	uint8_t out[WIRE_BODY_MAX] = {0};
+	uint32_t len;
 
 	(void)state;
-	check_lengths(out, wire_put_pull(out, &pull), get_pull);
-	check_lengths(out, wire_put_ack(out, &ack), get_ack);
-	check_lengths(out, wire_put_close(out, &close), get_close);
+	len = wire_put_pull(out, &pull);
+	check_lengths(out, len, get_pull);
+	len = wire_put_ack(out, &ack);
+	check_lengths(out, len, get_ack);
+	len = wire_put_close(out, &close);
+	check_lengths(out, len, get_close);
 }
 
 static void counts_beyond_the_arrays_are_malformed(void **state)
