@@ -170,6 +170,9 @@ static void answer(struct rpc_call *call, const struct executor_answer *answer)
 	free(bytes);
 }
 
+static void carry_out(
+	struct node *node, const struct executor_update *update, const char *why);
+
 static bool may_commit(void *ctx)
 {
 	struct node *node = ctx;
@@ -181,16 +184,21 @@ static void on_copied(void *ctx, const struct fault *fault)
 {
 	struct node *node = ctx;
 	struct incoming *incoming = &node->incoming;
-	struct executor_answer reply;
-	struct rpc_call *owner;
+	struct executor_update update;
+	/* the fault does not say whose disk failed, and only our own may end the node */
+	struct executor_end end = {.is_remote = true};
 
 	copier_describe(incoming->copier, &incoming->last);
 	incoming->last.id = incoming->id;
 	incoming->has_last = true;
 	(void)snprintf(
 		incoming->last.peer, sizeof(incoming->last.peer), "%s", incoming->peer);
-	owner = executor_on_copied(&node->executor, fault != NULL ? -fault->code : 0,
-		fault != NULL ? fault->text : "", incoming->last.index, &reply);
+	end.snapshot = (struct log_id){incoming->last.index, incoming->last.term};
+	if (fault != NULL) {
+		end.code = -fault->code;
+		end.text = fault->text;
+	}
+	executor_on_copied(&node->executor, &end, &update);
 	if (fault != NULL)
 		log_line(LOG_WARN, "install", "event=failed from=%s text=\"%s\"",
 			incoming->peer, fault->text);
@@ -203,17 +211,16 @@ static void on_copied(void *ctx, const struct fault *fault)
 			(unsigned long long)incoming->last.files,
 			(unsigned long long)incoming->last.bytes_total,
 			(unsigned long long)incoming->last.elapsed_ns / 1000000);
-	if (owner != NULL)
-		answer(owner, &reply);
+	carry_out(node, &update, NULL);
 	copier_destroy(incoming->copier);
 	incoming->copier = NULL;
 }
 
-static void start_copier(
-	struct node *node, const struct install_snapshot_request *request)
+static void start_copier(struct node *node)
 {
 	struct incoming *incoming = &node->incoming;
-	struct executor_answer reply;
+	struct executor_end end = {.is_remote = true};
+	struct executor_update update;
 	struct fault fault = {0};
 	struct uri uri = {0};
 	struct copier_options options = {
@@ -228,22 +235,59 @@ static void start_copier(
 		.ctx = node,
 	};
 
-	if (uri_parse(&uri, request->uri, &fault) == 0) {
-		options.address = uri.address;
-		options.reader_id = uri.reader_id;
-		(void)copier_start(&incoming->copier, &options, &fault);
+	if (uri_parse(&uri, node->executor.uri, NULL) != 0) {
+		executor_on_bad_uri(&node->executor, &update);
+		carry_out(node, &update, NULL);
+		return;
 	}
-	if (fault.code != 0) {
-		struct rpc_call *owner = executor_on_copied(
-			&node->executor, -fault.code, fault.text, 0, &reply);
-
-		answer(owner, &reply);
+	options.address = uri.address;
+	options.reader_id = uri.reader_id;
+	if (copier_start(&incoming->copier, &options, &fault) != 0) {
+		end.code = -fault.code;
+		end.text = fault.text;
+		executor_on_copied(&node->executor, &end, &update);
+		carry_out(node, &update, NULL);
 		return;
 	}
 	incoming->id = node->outgoing.next_id++;
 	(void)snprintf(incoming->peer, sizeof(incoming->peer), "%.255s", uri.address);
 	log_line(LOG_INFO, "install", "event=start from=%s index=%lld term=%lld",
-		uri.address, (long long)request->meta.index, (long long)request->term);
+		uri.address, (long long)node->executor.downloading,
+		(long long)node->executor.owner_term);
+}
+
+static void do_work(
+	struct node *node, const struct executor_update *update, const char *why)
+{
+	const struct executor_end loaded = {.snapshot = update->snapshot};
+	struct executor_update next;
+
+	switch (update->work) {
+	case EXECUTOR_COPY:
+		start_copier(node);
+		break;
+	case EXECUTOR_CANCEL_COPY:
+		copier_cancel(node->incoming.copier, why);
+		break;
+	case EXECUTOR_LOAD: /* there is no state machine here */
+		executor_on_loaded(&node->executor, &loaded, false, &next);
+		carry_out(node, &next, NULL);
+		break;
+	case EXECUTOR_NO_WORK:
+	case EXECUTOR_SAVE:
+	case EXECUTOR_COMMIT_SAVE:
+	case EXECUTOR_ABORT_SAVE:
+		break;
+	}
+}
+
+/* why: what a copier that is cancelled tells its leader. */
+static void carry_out(
+	struct node *node, const struct executor_update *update, const char *why)
+{
+	do_work(node, update, why);
+	for (size_t i = 0; i < update->nanswers; i++)
+		answer(update->answers[i].call, &update->answers[i]);
 }
 
 void install_on_request(void *ctx, struct rpc_call *call)
@@ -252,7 +296,7 @@ void install_on_request(void *ctx, struct rpc_call *call)
 	struct rpc_bytes message = rpc_call_message(call);
 	struct install_snapshot_request request;
 	struct executor_request asked;
-	struct executor_answer reply;
+	struct executor_update update;
 
 	if (install_snapshot_request_decode(&request, message.data, message.len) != 0) {
 		rpc_call_fail(call, RPC_EREQUEST, "malformed InstallSnapshotRequest");
@@ -264,30 +308,18 @@ void install_on_request(void *ctx, struct rpc_call *call)
 		.peer_id = request.peer_id,
 		.term = request.term,
 		.index = request.meta.index,
+		.uri = request.uri,
 	};
-	switch (executor_on_install(&node->executor, &asked, call, &reply)) {
-	case EXECUTOR_ANSWER:
-		answer(call, &reply);
-		break;
-	case EXECUTOR_START:
-		start_copier(node, &request);
-		break;
-	case EXECUTOR_JOIN:
-		if (reply.replaced != NULL)
-			answer(reply.replaced, &reply);
-		break;
-	case EXECUTOR_CANCEL:
-		answer(call, &reply);
-		copier_cancel(node->incoming.copier,
-			"interrupted by a newer InstallSnapshot; nothing was committed");
-		break;
-	}
+	executor_on_install(&node->executor, &asked, call, &update);
 	install_snapshot_request_fini(&request);
+	carry_out(node, &update,
+		"interrupted by a newer InstallSnapshot; nothing was committed");
 }
 
 void install_on_stop(struct node *node)
 {
-	if (executor_on_stop(&node->executor))
-		copier_cancel(node->incoming.copier,
-			"the follower is being stopped; nothing was committed");
+	struct executor_update update;
+
+	executor_on_stop(&node->executor, &update);
+	carry_out(node, &update, "the follower is being stopped; nothing was committed");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a follower answers to InstallSnapshot, row by row as braft's
- * handle_install_snapshot_request and register_downloading_snapshot do. */
+ * handle_install_snapshot_request and register_downloading_snapshot do. What becomes of a
+ * download is in executor_install.c, saves are in executor_save.c. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,11 +11,13 @@
 #include <cmocka.h>
 
 #include "control/executor.h"
+#include "control/throttle_braft.h"
 #include "dataplane/base/units.h"
 
 #define SELF "127.0.0.1:18801:0"
 #define LEADER "127.0.0.1:18802:0"
 #define USURPER "127.0.0.1:18803:0"
+#define URI "remote://127.0.0.1:18802/-7"
 
 /* Term 5 with LEADER, snapshot 100; where a copy is under way, it is of 200. */
 enum { TERM = 5, LAST = 100, UNDER_WAY = 200 };
@@ -25,18 +28,23 @@ struct row {
 	enum executor_state state;
 	bool is_stopped;
 	bool knows_no_leader;
+	bool is_unsupported;
+	bool is_full; /* the throttle takes no more */
+	const char *inactive;
 	/* what is asked; NULL and 0 mean the usual */
 	const char *group_id, *peer_id, *server_id;
 	int64_t term, index;
 	/* what comes of it */
-	enum executor_step step;
+	enum executor_work work;
 	enum executor_state after;
+	bool is_owner; /* is answered later; `code` and `text` are the old call's */
 	int code;
 	const char *text;
 	int64_t answer_term;
 	bool success;
 };
 
+#define RETRY "Interrupted by the retry InstallSnapshotRequest"
 #define TRYING "A former snapshot is under installing,  trying to cancel"
 
 static const struct row rows[] = {
@@ -54,10 +62,25 @@ static const struct row rows[] = {
 		.code = ENOENT,
 		.text = "peer_id not exist"},
 	/* NodeImpl::handle_install_snapshot_request */
+	{.name = "no store",
+		.is_unsupported = true,
+		.code = EINVAL,
+		.text = "Not support snapshot"},
 	{.name = "server_id does not parse",
 		.server_id = "127.0.0.1",
 		.code = 1003,
 		.text = "Fail to parse server_id"},
+	{.name = "the node is in error",
+		.inactive = "ERROR",
+		.index = 300,
+		.code = EINVAL,
+		.text = "node g:127.0.0.1:18801:0:0 is not in active state, state ERROR"},
+	{.name = "the node shuts down",
+		.inactive = "SHUTTING",
+		.index = LAST,
+		.code = EINVAL,
+		.text = "node g:127.0.0.1:18801:0:0 is not in active state, state "
+			"SHUTTING"},
 	{.name = "a term that is over", .term = 4, .index = 300, .answer_term = 5},
 	{.name = "a term that is over, while downloading",
 		.state = EXECUTOR_DOWNLOADING,
@@ -73,32 +96,43 @@ static const struct row rows[] = {
 		.state = EXECUTOR_DOWNLOADING,
 		.server_id = USURPER,
 		.index = 300,
-		.step = EXECUTOR_CANCEL,
+		.work = EXECUTOR_CANCEL_COPY,
 		.after = EXECUTOR_CANCELLING,
 		.answer_term = 6},
-	{.name = "another leader in this term, while committing",
-		.state = EXECUTOR_COMMITTING,
+	{.name = "another leader in this term, while loading",
+		.state = EXECUTOR_LOADING,
 		.server_id = USURPER,
 		.index = 300,
-		.after = EXECUTOR_COMMITTING,
+		.after = EXECUTOR_LOADING,
 		.answer_term = 6},
 	{.name = "no leader known in this term",
 		.knows_no_leader = true,
 		.server_id = USURPER,
 		.index = 300,
-		.step = EXECUTOR_START,
-		.after = EXECUTOR_DOWNLOADING},
+		.work = EXECUTOR_COPY,
+		.after = EXECUTOR_DOWNLOADING,
+		.is_owner = true},
 	{.name = "a newer term, another leader",
 		.server_id = USURPER,
 		.term = 6,
 		.index = 300,
-		.step = EXECUTOR_START,
-		.after = EXECUTOR_DOWNLOADING},
-	{.name = "a newer term interrupts the download",
+		.work = EXECUTOR_COPY,
+		.after = EXECUTOR_DOWNLOADING,
+		.is_owner = true},
+	{.name = "a newer term interrupts the download, and waits for its end (6)",
 		.state = EXECUTOR_DOWNLOADING,
 		.term = 6,
 		.index = UNDER_WAY,
-		.step = EXECUTOR_CANCEL,
+		.work = EXECUTOR_CANCEL_COPY,
+		.after = EXECUTOR_CANCELLING,
+		.is_owner = true,
+		.code = EINTR,
+		.text = RETRY},
+	{.name = "a newer term with a newer snapshot",
+		.state = EXECUTOR_DOWNLOADING,
+		.term = 6,
+		.index = UNDER_WAY + 1,
+		.work = EXECUTOR_CANCEL_COPY,
 		.after = EXECUTOR_CANCELLING,
 		.code = EBUSY,
 		.text = TRYING},
@@ -110,6 +144,17 @@ static const struct row rows[] = {
 		.code = EBUSY,
 		.text = "A former snapshot is under loading"},
 	/* SnapshotExecutor::register_downloading_snapshot */
+	{.name = "0: too many at once",
+		.is_full = true,
+		.index = 300,
+		.code = EBUSY,
+		.text = "Fail to add install_snapshot tasks now"},
+	{.name = "0: comes before everything else here",
+		.is_full = true,
+		.is_stopped = true,
+		.index = LAST,
+		.code = EBUSY,
+		.text = "Fail to add install_snapshot tasks now"},
 	{.name = "1: stopped",
 		.is_stopped = true,
 		.index = 300,
@@ -136,58 +181,84 @@ static const struct row rows[] = {
 		.after = EXECUTOR_DOWNLOADING,
 		.answer_term = 5,
 		.success = true},
+	{.name = "3: comes before 4",
+		.state = EXECUTOR_SAVING,
+		.index = LAST,
+		.after = EXECUTOR_SAVING,
+		.answer_term = 5,
+		.success = true},
+	{.name = "4: this node is saving",
+		.state = EXECUTOR_SAVING,
+		.index = 300,
+		.after = EXECUTOR_SAVING,
+		.code = EBUSY,
+		.text = "Is saving snapshot"},
+	{.name = "4: also while the save is made durable",
+		.state = EXECUTOR_SAVE_COMMITTING,
+		.index = 300,
+		.after = EXECUTOR_SAVE_COMMITTING,
+		.code = EBUSY,
+		.text = "Is saving snapshot"},
 	{.name = "5: nothing under way",
 		.index = LAST + 1,
-		.step = EXECUTOR_START,
-		.after = EXECUTOR_DOWNLOADING},
+		.work = EXECUTOR_COPY,
+		.after = EXECUTOR_DOWNLOADING,
+		.is_owner = true},
 	{.name = "6: a retry takes the running copy over",
 		.state = EXECUTOR_DOWNLOADING,
 		.index = UNDER_WAY,
-		.step = EXECUTOR_JOIN,
 		.after = EXECUTOR_DOWNLOADING,
+		.is_owner = true,
 		.code = EINTR,
-		.text = "Interrupted by the retry InstallSnapshotRequest"},
-	{.name = "6: also while committing",
-		.state = EXECUTOR_COMMITTING,
+		.text = RETRY},
+	{.name = "6: also while it is loaded",
+		.state = EXECUTOR_LOADING,
 		.index = UNDER_WAY,
-		.step = EXECUTOR_JOIN,
-		.after = EXECUTOR_COMMITTING,
+		.after = EXECUTOR_LOADING,
+		.is_owner = true,
 		.code = EINTR,
-		.text = "Interrupted by the retry InstallSnapshotRequest"},
+		.text = RETRY},
+	{.name = "6: also when it was cancelled, whose end it then gets",
+		.state = EXECUTOR_CANCELLING,
+		.index = UNDER_WAY,
+		.after = EXECUTOR_CANCELLING,
+		.is_owner = true,
+		.code = EINTR,
+		.text = RETRY},
 	{.name = "7: older than what is under way",
 		.state = EXECUTOR_DOWNLOADING,
 		.index = UNDER_WAY - 1,
 		.after = EXECUTOR_DOWNLOADING,
 		.code = EINVAL,
 		.text = "A newer snapshot is under installing"},
-	{.name = "7: also while committing",
-		.state = EXECUTOR_COMMITTING,
+	{.name = "7: comes before 8",
+		.state = EXECUTOR_LOADING,
 		.index = UNDER_WAY - 1,
-		.after = EXECUTOR_COMMITTING,
+		.after = EXECUTOR_LOADING,
 		.code = EINVAL,
 		.text = "A newer snapshot is under installing"},
-	{.name = "8: newer, but the old one is being loaded",
+	{.name = "8: newer, but the old one is being made durable",
 		.state = EXECUTOR_COMMITTING,
 		.index = UNDER_WAY + 1,
 		.after = EXECUTOR_COMMITTING,
 		.code = EBUSY,
 		.text = "A former snapshot is under loading"},
+	{.name = "8: newer, but the old one is being loaded",
+		.state = EXECUTOR_LOADING,
+		.index = UNDER_WAY + 1,
+		.after = EXECUTOR_LOADING,
+		.code = EBUSY,
+		.text = "A former snapshot is under loading"},
 	{.name = "9: newer than what is under way",
 		.state = EXECUTOR_DOWNLOADING,
 		.index = UNDER_WAY + 1,
-		.step = EXECUTOR_CANCEL,
+		.work = EXECUTOR_CANCEL_COPY,
 		.after = EXECUTOR_CANCELLING,
 		.code = EBUSY,
 		.text = TRYING},
-	{.name = "a cancelled copy has not ended yet",
+	{.name = "9: cancelled once is enough",
 		.state = EXECUTOR_CANCELLING,
 		.index = UNDER_WAY + 1,
-		.after = EXECUTOR_CANCELLING,
-		.code = EBUSY,
-		.text = TRYING},
-	{.name = "a cancelled copy is not joined",
-		.state = EXECUTOR_CANCELLING,
-		.index = UNDER_WAY,
 		.after = EXECUTOR_CANCELLING,
 		.code = EBUSY,
 		.text = TRYING},
@@ -195,73 +266,106 @@ static const struct row rows[] = {
 
 static int first_call, second_call;
 
-static enum executor_step install(struct executor *executor, const char *server_id,
-	int64_t term, int64_t index, void *call, struct executor_answer *answer)
+static void install(struct executor *executor, const char *server_id, int64_t term,
+	int64_t index, void *call, struct executor_update *update)
 {
 	const struct executor_request request = {.group_id = "g",
 		.server_id = server_id,
 		.peer_id = SELF,
 		.term = term,
-		.index = index};
+		.index = index,
+		.uri = URI};
 
-	return executor_on_install(executor, &request, call, answer);
+	executor_on_install(executor, &request, call, update);
 }
+
+static void assert_refused(const struct executor_update *update, const void *call,
+	int code, const char *text)
+{
+	assert_int_equal(update->nanswers, 1);
+	assert_ptr_equal(update->answers[0].call, call);
+	assert_int_equal(update->answers[0].code, code);
+	assert_string_equal(update->answers[0].text, text);
+	assert_false(update->answers[0].success);
+}
+
+static void assert_responded(const struct executor_update *update, const void *call,
+	int64_t term, bool success)
+{
+	assert_int_equal(update->nanswers, 1);
+	assert_ptr_equal(update->answers[0].call, call);
+	assert_int_equal(update->answers[0].code, 0);
+	assert_int_equal(update->answers[0].term, term);
+	assert_int_equal(update->answers[0].success, success);
+}
+
+static const struct executor_end copied = {.snapshot = {UNDER_WAY, TERM}};
 
 /* Brings an executor into a state by what leads there. */
 static void prepare(struct executor *executor, enum executor_state state)
 {
-	struct executor_answer answer;
+	struct executor_update update;
 
 	assert_int_equal(executor_init(executor, "g", SELF, LAST, NULL), 0);
 	/* hears of its leader by a snapshot it has */
-	assert_int_equal(install(executor, LEADER, TERM, 1, &first_call, &answer),
-		EXECUTOR_ANSWER);
-	assert_true(answer.success);
-	if (state == EXECUTOR_IDLE)
-		return;
-	assert_int_equal(install(executor, LEADER, TERM, UNDER_WAY, &first_call, &answer),
-		EXECUTOR_START);
-	if (state == EXECUTOR_COMMITTING)
+	install(executor, LEADER, TERM, 1, &first_call, &update);
+	assert_responded(&update, &first_call, TERM, true);
+	if (state == EXECUTOR_SAVING || state == EXECUTOR_SAVE_COMMITTING)
+		executor_on_save(executor, &first_call, UNDER_WAY, &update);
+	else if (state != EXECUTOR_IDLE)
+		install(executor, LEADER, TERM, UNDER_WAY, &first_call, &update);
+	if (state == EXECUTOR_SAVE_COMMITTING)
+		executor_on_saved(executor, &copied, &update);
+	if (state == EXECUTOR_COMMITTING || state == EXECUTOR_LOADING)
 		assert_true(executor_on_commit(executor));
+	if (state == EXECUTOR_LOADING)
+		executor_on_copied(executor, &copied, &update);
 	if (state == EXECUTOR_CANCELLING)
-		assert_int_equal(install(executor, LEADER, TERM, UNDER_WAY + 9,
-					 &second_call, &answer),
-			EXECUTOR_CANCEL);
+		install(executor, LEADER, TERM, UNDER_WAY + 9, &second_call, &update);
+	assert_int_equal(executor->state, state);
 }
 
 static void check_row(const struct row *row)
 {
+	struct throttle_limits limits;
+	struct throttle_braft throttle;
 	struct executor executor;
-	struct executor_answer answer;
+	struct executor_update update;
 	struct executor_request request = {
 		.group_id = row->group_id != NULL ? row->group_id : "g",
 		.peer_id = row->peer_id != NULL ? row->peer_id : SELF,
 		.server_id = row->server_id != NULL ? row->server_id : LEADER,
 		.term = row->term != 0 ? row->term : TERM,
 		.index = row->index,
+		.uri = URI,
 	};
 
 	prepare(&executor, row->state);
+	throttle_limits_default(&limits);
+	limits.max_install_tasks = row->is_full ? 0 : 1;
+	throttle_braft_init(&throttle, &limits, 0);
+	executor.throttle = &throttle.port;
 	executor.has_leader = !row->knows_no_leader;
-	if (row->is_stopped)
-		(void)executor_on_stop(&executor);
-	memset(&answer, 0x55, sizeof(answer));
-	assert_int_equal(executor_on_install(&executor, &request, &second_call, &answer),
-		row->step);
+	executor.is_unsupported = row->is_unsupported;
+	executor.is_stopped = row->is_stopped;
+	executor.inactive = row->inactive;
+	memset(&update, 0x55, sizeof(update));
+	executor_on_install(&executor, &request, &second_call, &update);
+	assert_int_equal(update.work, row->work);
+	assert_int_equal(update.log, EXECUTOR_LOG_NONE);
+	assert_int_equal(update.fault, EXECUTOR_FAULT_NONE);
 	assert_int_equal(executor.state, row->after);
-	if (row->step == EXECUTOR_START) {
+	/* a task is held by a copy that starts, and by nothing else */
+	assert_int_equal(throttle.install_tasks, row->work == EXECUTOR_COPY);
+	if (row->is_owner)
 		assert_ptr_equal(executor.owner, &second_call);
-		return;
-	}
-	assert_int_equal(answer.code, row->code);
-	if (row->code != 0) {
-		assert_string_equal(answer.text, row->text);
-	} else {
-		assert_int_equal(answer.term, row->answer_term);
-		assert_int_equal(answer.success, row->success);
-	}
-	assert_ptr_equal(
-		answer.replaced, row->step == EXECUTOR_JOIN ? &first_call : NULL);
+	if (row->code != 0)
+		assert_refused(&update, row->is_owner ? &first_call : &second_call,
+			row->code, row->text);
+	else if (row->is_owner)
+		assert_int_equal(update.nanswers, 0);
+	else
+		assert_responded(&update, &second_call, row->answer_term, row->success);
 }
 
 static void every_row_of_brafts_tables(void **state)
@@ -273,141 +377,36 @@ static void every_row_of_brafts_tables(void **state)
 	}
 }
 
-static void a_copy_answers_its_call_with_success(void **state)
+/* A hostile request must not make the counter overflow. */
+static void the_last_term_of_all_does_not_overflow(void **state)
 {
 	struct executor executor;
-	struct executor_answer answer;
-
-	(void)state;
-	prepare(&executor, EXECUTOR_COMMITTING);
-	assert_ptr_equal(
-		executor_on_copied(&executor, 0, NULL, UNDER_WAY, &answer), &first_call);
-	assert_int_equal(answer.code, 0);
-	assert_true(answer.success);
-	assert_int_equal(answer.term, TERM);
-	assert_int_equal(executor.state, EXECUTOR_IDLE);
-	assert_int_equal(executor.last_index, UNDER_WAY);
-	/* and is not made again */
-	assert_int_equal(
-		install(&executor, LEADER, TERM, UNDER_WAY, &second_call, &answer),
-		EXECUTOR_ANSWER);
-	assert_true(answer.success);
-}
-
-static void a_copy_that_failed_is_told_and_may_be_tried_again(void **state)
-{
-	struct executor executor;
-	struct executor_answer answer;
-
-	(void)state;
-	prepare(&executor, EXECUTOR_DOWNLOADING);
-	assert_ptr_equal(
-		executor_on_copied(&executor, ENOSPC, "/data is full", 0, &answer),
-		&first_call);
-	assert_int_equal(answer.code, ENOSPC);
-	assert_string_equal(answer.text, "/data is full");
-	assert_false(answer.success);
-	assert_int_equal(executor.last_index, LAST);
-	assert_int_equal(
-		install(&executor, LEADER, TERM, UNDER_WAY, &second_call, &answer),
-		EXECUTOR_START);
-}
-
-/* The older call is answered when it is replaced, the newer when the copy ends. */
-static void every_call_is_answered_once(void **state)
-{
-	struct executor executor;
-	struct executor_answer answer;
-
-	(void)state;
-	prepare(&executor, EXECUTOR_DOWNLOADING);
-	assert_int_equal(
-		install(&executor, LEADER, TERM, UNDER_WAY, &second_call, &answer),
-		EXECUTOR_JOIN);
-	assert_ptr_equal(answer.replaced, &first_call);
-	assert_ptr_equal(
-		executor_on_copied(&executor, 0, NULL, UNDER_WAY, &answer), &second_call);
-	assert_null(executor.owner);
-}
-
-static void a_cancelled_copy_ends_with_its_own_answer(void **state)
-{
-	struct executor executor;
-	struct executor_answer answer;
-
-	(void)state;
-	prepare(&executor, EXECUTOR_CANCELLING);
-	assert_false(executor_on_commit(&executor));
-	assert_ptr_equal(
-		executor_on_copied(&executor, ECANCELED, "cancelled", 0, &answer),
-		&first_call);
-	assert_int_equal(answer.code, ECANCELED);
-	/* the leader's next try, a second later */
-	assert_int_equal(
-		install(&executor, LEADER, TERM, UNDER_WAY + 9, &second_call, &answer),
-		EXECUTOR_START);
-}
-
-static void a_commit_that_has_begun_is_not_stopped(void **state)
-{
-	struct executor executor;
-	struct executor_answer answer;
-
-	(void)state;
-	prepare(&executor, EXECUTOR_COMMITTING);
-	assert_false(executor_on_commit(&executor));
-	assert_false(executor_on_stop(&executor));
-	(void)executor_on_copied(&executor, 0, NULL, UNDER_WAY, &answer);
-	assert_true(answer.success);
-}
-
-static void stopping_cancels_a_download_once(void **state)
-{
-	struct executor executor;
+	struct executor_update update;
 
 	(void)state;
 	prepare(&executor, EXECUTOR_IDLE);
-	assert_false(executor_on_stop(&executor));
-	prepare(&executor, EXECUTOR_DOWNLOADING);
-	assert_true(executor_on_stop(&executor));
-	assert_false(executor_on_stop(&executor));
-	assert_int_equal(executor.state, EXECUTOR_CANCELLING);
+	install(&executor, LEADER, INT64_MAX, 1, &first_call, &update);
+	assert_responded(&update, &first_call, INT64_MAX, true);
+	install(&executor, USURPER, INT64_MAX, 1, &first_call, &update);
+	assert_responded(&update, &first_call, INT64_MAX, false);
+	install(&executor, LEADER, INT64_MIN, INT64_MIN, &first_call, &update);
+	assert_responded(&update, &first_call, INT64_MAX, false);
 }
 
 /* After a conflict nobody is leader: the next one heard of in that term is. */
 static void two_leaders_in_a_term_are_both_dropped(void **state)
 {
 	struct executor executor;
-	struct executor_answer answer;
+	struct executor_update update;
 
 	(void)state;
 	prepare(&executor, EXECUTOR_IDLE);
-	(void)install(&executor, USURPER, TERM, 300, &first_call, &answer);
-	assert_int_equal(answer.term, TERM + 1);
-	assert_int_equal(install(&executor, LEADER, TERM, 300, &first_call, &answer),
-		EXECUTOR_ANSWER);
-	assert_false(answer.success);
-	assert_int_equal(install(&executor, USURPER, TERM + 1, 300, &first_call, &answer),
-		EXECUTOR_START);
-}
-
-/* A hostile request must not make the counter overflow. */
-static void the_last_term_of_all_does_not_overflow(void **state)
-{
-	struct executor executor;
-	struct executor_answer answer;
-
-	(void)state;
-	prepare(&executor, EXECUTOR_IDLE);
-	assert_int_equal(install(&executor, LEADER, INT64_MAX, 1, &first_call, &answer),
-		EXECUTOR_ANSWER);
-	(void)install(&executor, USURPER, INT64_MAX, 1, &first_call, &answer);
-	assert_false(answer.success);
-	assert_true(answer.term == INT64_MAX);
-	assert_int_equal(
-		install(&executor, LEADER, INT64_MIN, INT64_MIN, &first_call, &answer),
-		EXECUTOR_ANSWER);
-	assert_false(answer.success);
+	install(&executor, USURPER, TERM, 300, &first_call, &update);
+	assert_responded(&update, &first_call, TERM + 1, false);
+	install(&executor, LEADER, TERM, 300, &first_call, &update);
+	assert_responded(&update, &first_call, TERM + 1, false);
+	install(&executor, USURPER, TERM + 1, 300, &first_call, &update);
+	assert_int_equal(update.work, EXECUTOR_COPY);
 }
 
 static void an_identity_that_makes_no_sense_is_refused(void **state)
@@ -431,14 +430,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_of_brafts_tables),
-		cmocka_unit_test(a_copy_answers_its_call_with_success),
-		cmocka_unit_test(a_copy_that_failed_is_told_and_may_be_tried_again),
-		cmocka_unit_test(every_call_is_answered_once),
-		cmocka_unit_test(a_cancelled_copy_ends_with_its_own_answer),
-		cmocka_unit_test(a_commit_that_has_begun_is_not_stopped),
-		cmocka_unit_test(stopping_cancels_a_download_once),
-		cmocka_unit_test(two_leaders_in_a_term_are_both_dropped),
 		cmocka_unit_test(the_last_term_of_all_does_not_overflow),
+		cmocka_unit_test(two_leaders_in_a_term_are_both_dropped),
 		cmocka_unit_test(an_identity_that_makes_no_sense_is_refused),
 	};
 
