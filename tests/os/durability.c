@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a commit makes durable, in which order, and that every step that can fail counts.
- * fsync, syncfs and renameat are the test's own: they write down the order, and fail on
- * demand.
+ * fsync, fdatasync, syncfs and renameat are the test's own: they write down the order,
+ * and fail on demand.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,7 @@ static struct {
 	char steps[64][128]; /* "fsync NAME" or "rename FROM TO" */
 	int count;
 	int fail_at; /* the step that fails; -1: none */
+	int error;   /* with which errno; 0: EIO */
 	bool on;
 } trace;
 
@@ -61,10 +62,21 @@ int fsync(int fd)
 	char path[PATH_MAX];
 
 	if (note("fsync", tail(fd, path))) {
-		errno = EIO;
+		errno = trace.error != 0 ? trace.error : EIO;
 		return -1;
 	}
 	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	char path[PATH_MAX];
+
+	if (note("fdatasync", tail(fd, path))) {
+		errno = trace.error != 0 ? trace.error : EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
 }
 
 int syncfs(int fd)
@@ -72,7 +84,7 @@ int syncfs(int fd)
 	char path[PATH_MAX];
 
 	if (note("syncfs", tail(fd, path))) {
-		errno = EIO;
+		errno = trace.error != 0 ? trace.error : EIO;
 		return -1;
 	}
 	return (int)syscall(SYS_syncfs, fd);
@@ -84,7 +96,7 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 
 	(void)snprintf(what, sizeof(what), "%s %s", from, to);
 	if (note("rename", what)) {
-		errno = EIO;
+		errno = trace.error != 0 ? trace.error : EIO;
 		return -1;
 	}
 	return (int)syscall(SYS_renameat, from_dir, from, to_dir, to);
@@ -230,6 +242,106 @@ static void many_files_share_one_sync(void **state)
 	assert_string_equal(trace.steps[5], "fsync store");
 }
 
+/* braft reports success for all but EIO, deletes the snapshot, and truncates the log. */
+static void the_close_error_is_not_swallowed(void **state)
+{
+	static const int errors[] = {ENOSPC, EDQUOT, EROFS, ENOENT, EACCES};
+	struct place *place = *state;
+
+	assert_int_equal(commit(place, 7, NULL), 0);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		struct fault fault = {0};
+
+		trace.fail_at = 2; /* the table */
+		trace.error = errors[i];
+		trace.count = 0;
+		trace.on = true;
+		assert_int_equal(commit(place, 8, &fault), -errors[i]);
+		trace.on = false;
+		assert_non_null(strstr(fault.text, "__raft_snapshot_meta"));
+		assert_int_equal(storage_newest_index(place->storage), 7);
+	}
+	trace.error = 0;
+}
+
+static int count_steps(const char *start)
+{
+	int count = 0;
+
+	for (int i = 0; i < trace.count; i++)
+		count += strncmp(trace.steps[i], start, strlen(start)) == 0;
+	return count;
+}
+
+static void save_twenty(struct place *place, int64_t index)
+{
+	struct storage_writer *writer;
+	char path[40];
+
+	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+	writer->table.has_meta = true;
+	writer->table.meta.index = index;
+	writer->table.meta.term = 1;
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(path, sizeof(path), "store/temp/d%d/%d", i % 4, i);
+		scratch_write(&place->scratch, path, path, 10);
+		assert_int_equal(storage_writer_add_file(writer,
+					 path + strlen("store/temp/"), NULL, NULL),
+			0);
+	}
+	trace.fail_at = -1;
+	trace.count = 0;
+	trace.on = true;
+	assert_int_equal(storage_writer_commit(writer, NULL), 0);
+	trace.on = false;
+}
+
+/* braft rewrites and fsyncs the whole table after each file. */
+static void the_table_is_written_once(void **state)
+{
+	save_twenty(*state, 7);
+	assert_int_equal(count_steps("fsync store/temp/__raft_snapshot_meta.tmp"), 1);
+	assert_int_equal(count_steps("rename __raft_snapshot_meta.tmp"), 1);
+}
+
+/* braft fsyncs no directory at all. */
+static void directories_are_fsynced(void **state)
+{
+	save_twenty(*state, 7);
+	for (int i = 0; i < 4; i++) {
+		char step[40];
+
+		(void)snprintf(step, sizeof(step), "fsync store/temp/d%d", i);
+		assert_true(count_steps(step) >= 1 + 5); /* and its files */
+	}
+	assert_string_equal(trace.steps[trace.count - 3], "fsync store/temp");
+	assert_string_equal(trace.steps[trace.count - 1], "fsync store");
+}
+
+/* raft_sync, raft_sync_meta and raft_use_fsync_rather_than_fdatasync. */
+static void what_is_synced_can_be_chosen(void **state)
+{
+	struct place *place = *state;
+	struct storage_options options;
+
+	storage_options_init(&options);
+	options.sync = false;
+	storage_set_sync(place->storage, &options);
+	save_twenty(place, 7);
+	assert_int_equal(count_steps("fsync"), 0);
+	assert_int_equal(count_steps("fdatasync"), 0);
+	options.sync_meta = true;
+	storage_set_sync(place->storage, &options);
+	save_twenty(place, 8);
+	assert_int_equal(count_steps("fsync"), 1 + 5 + 1);
+	options.sync = true;
+	options.use_fsync_rather_than_fdatasync = false;
+	storage_set_sync(place->storage, &options);
+	save_twenty(place, 9);
+	assert_int_equal(count_steps("fdatasync"), 20 + 2); /* the manifest is two */
+	assert_int_equal(count_steps("fsync"), 1 + 5 + 1);
+}
+
 struct reading {
 	struct place *place;
 	_Atomic bool stop;
@@ -294,6 +406,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(files_then_table_then_directories_then_the_rename),
 		STORY(every_failing_step_fails_the_commit),
+		STORY(the_close_error_is_not_swallowed),
+		STORY(the_table_is_written_once),
+		STORY(directories_are_fsynced),
+		STORY(what_is_synced_can_be_chosen),
 		STORY(many_files_share_one_sync),
 		STORY(readers_never_meet_a_snapshot_that_is_gone),
 	};

@@ -182,8 +182,9 @@ static void a_store_has_one_owner(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* A corrupt table is not "no snapshot": nothing is deleted, least of all an older one. */
-static void a_damaged_newest_snapshot_stops_the_start(void **state)
+/* braft goes on as if there was none, and takes the whole log for lost. Here nothing is
+ * deleted, least of all an older snapshot. */
+static void a_corrupt_table_is_not_taken_for_no_snapshot(void **state)
 {
 	struct place *place = *state;
 	uint8_t *bytes;
@@ -272,7 +273,7 @@ int main(void)
 		STORY(a_directory_that_is_no_store_stays_untouched),
 		STORY(a_missing_store_is_not_made_unasked),
 		STORY(a_store_has_one_owner),
-		STORY(a_damaged_newest_snapshot_stops_the_start),
+		STORY(a_corrupt_table_is_not_taken_for_no_snapshot),
 		STORY(a_framed_file_is_exactly_its_length),
 		STORY(a_list_shows_sound_and_damaged_snapshots),
 	};
