@@ -33,8 +33,9 @@ struct log_rule {
 enum log_action {
 	LOG_KEEP,
 	LOG_TRUNCATE_PREFIX, /* drop everything before `index` */
-	/* The snapshot is not in the log: drop everything, continue at `index`; the entry
-	 * before it counts as present, with the snapshot's term. */
+	/* The snapshot is not in the log: drop everything before `index`; a log that ends
+	 * before is then empty and continues there. The entry before `index` counts as
+	 * present, with the snapshot's term. */
 	LOG_VIRTUAL_FIRST,
 	LOG_RESET, /* the log is of another history: drop everything, continue at `index`
 		    */

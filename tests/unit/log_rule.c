@@ -50,6 +50,10 @@ static void obey(struct log_update update)
 		range.first_index = update.index;
 		break;
 	case LOG_VIRTUAL_FIRST:
+		range.first_index = update.index;
+		if (range.last_index < update.index)
+			range.last_index = update.index - 1;
+		break;
 	case LOG_RESET:
 		range.first_index = update.index;
 		range.last_index = update.index - 1;
@@ -129,18 +133,29 @@ static void set_snapshot(void **state)
 	assert_int_equal(term_at(1000), 2); /* the last log id is the snapshot's */
 }
 
-static void snapshot_outside_the_log_drops_all_of_it(void **state)
+static void snapshot_beyond_the_log_drops_all_of_it(void **state)
 {
 	(void)state;
 	start();
 	append(1, 20);
-	assert_int_equal(snapshot(21, 1), LOG_VIRTUAL_FIRST); /* beyond */
+	assert_int_equal(snapshot(21, 1), LOG_VIRTUAL_FIRST);
 	assert_int_equal(range.first_index, 22);
+	assert_int_equal(range.last_index, 21);
 	append(1, 30);
-	range.first_index = 28;
-	assert_int_equal(snapshot(25, 1), LOG_VIRTUAL_FIRST); /* before its first */
-	assert_int_equal(range.first_index, 26);
-	assert_int_equal(range.last_index, 25);
+	assert_int_equal(term_at(21), 1);
+}
+
+/* Restarted after an idle tick: the log begins right after the snapshot, and stays. */
+static void snapshot_before_the_log_drops_none_of_it(void **state)
+{
+	(void)state;
+	start();
+	append(1, 40);
+	range.first_index = 32;
+	assert_int_equal(snapshot(31, 1), LOG_VIRTUAL_FIRST);
+	assert_int_equal(range.first_index, 32);
+	assert_int_equal(range.last_index, 40);
+	assert_int_equal(term_at(31), 1);
 }
 
 static void snapshot_of_another_term_resets_the_log(void **state)
@@ -273,7 +288,8 @@ int main(void)
 		cmocka_unit_test(read_committed_user_log),
 		cmocka_unit_test(load_at_start_cuts_nothing_but_the_first_save_does),
 		cmocka_unit_test(set_snapshot),
-		cmocka_unit_test(snapshot_outside_the_log_drops_all_of_it),
+		cmocka_unit_test(snapshot_beyond_the_log_drops_all_of_it),
+		cmocka_unit_test(snapshot_before_the_log_drops_none_of_it),
 		cmocka_unit_test(snapshot_of_another_term_resets_the_log),
 		cmocka_unit_test(snapshot_no_newer_than_the_newest_changes_nothing),
 		cmocka_unit_test(check_consistency),
