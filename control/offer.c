@@ -45,7 +45,8 @@ static int check_response(
 			attachment_len,
 			(unsigned long long)response->table_size +
 				response->manifest_size);
-	if (response->slice_size == 0 || response->slice_size % 64 != 0)
+	if (!response->is_tcp &&
+		(response->slice_size == 0 || response->slice_size % 64 != 0))
 		return fault_set(fault, -EBADMSG,
 			"the leader asks for slices of %u bytes", response->slice_size);
 	return 0;
@@ -92,6 +93,26 @@ fini_table:
 free_attachment:
 	free(offer->attachment);
 	return err;
+}
+
+int offer_parse_table(
+	struct offer *offer, const uint8_t *table, size_t len, struct fault *fault)
+{
+	int err;
+
+	memset(offer, 0, sizeof(*offer));
+	err = manifest_init(&offer->manifest, MANIFEST_CHUNK_DEFAULT, fault);
+	if (err != 0)
+		return err;
+	err = table_decode(&offer->table, table, len, fault);
+	if (err != 0) {
+		manifest_fini(&offer->manifest);
+		return err;
+	}
+	offer->response.is_tcp = true;
+	offer->response.index = offer->table.meta.index;
+	offer->response.term = offer->table.meta.term;
+	return 0;
 }
 
 void offer_fini(struct offer *offer)

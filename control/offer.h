@@ -21,6 +21,10 @@ struct offer {
  * or the other way round); or -ENOMEM. offer_fini after success only. */
 int offer_parse(struct offer *offer, const uint8_t *message, size_t len,
 	const uint8_t *attachment, size_t attachment_len, struct fault *fault);
+/* The offer of a stock leader: its table is all there is; the manifest stays empty. Takes
+ * the same errors. */
+int offer_parse_table(
+	struct offer *offer, const uint8_t *table, size_t len, struct fault *fault);
 void offer_fini(struct offer *offer);
 
 #endif

@@ -142,6 +142,13 @@ char *progress_line(const struct progress_view *view, char line[static PROGRESS_
 	return line;
 }
 
+/* Of what was moved: bytes that were here already took no time. */
+static uint64_t rate_moved(const struct progress_summary *summary)
+{
+	return rate_of(summary->bytes - u64_min(summary->bytes_reused, summary->bytes),
+		summary->elapsed);
+}
+
 char *progress_summary_text(
 	const struct progress_summary *summary, char line[static PROGRESS_LINE_MAX])
 {
@@ -154,8 +161,8 @@ char *progress_summary_text(
 		summary->index, summary->term, summary->files,
 		format_bytes(summary->bytes, bytes),
 		format_duration(summary->elapsed, elapsed),
-		format_rate(rate_of(summary->bytes, summary->elapsed), rate),
-		summary->path, format_bytes(summary->bytes_resent, resent),
+		format_rate(rate_moved(summary), rate), summary->path,
+		format_bytes(summary->bytes_resent, resent),
 		format_bytes(summary->bytes_reused, reused));
 	return line;
 }
@@ -169,7 +176,7 @@ void progress_summary_json(const struct progress_summary *summary, struct json *
 	json_u64(json, "files", summary->files);
 	json_u64(json, "bytes", summary->bytes);
 	json_thousandths(json, "seconds", (uint64_t)(elapsed / MSEC));
-	json_thousandths(json, "gbit_per_s", rate_of(summary->bytes, elapsed) / 1000000);
+	json_thousandths(json, "gbit_per_s", rate_moved(summary) / 1000000);
 	json_string(json, "path", summary->path);
 	json_u64(json, "bytes_resent", summary->bytes_resent);
 	json_u64(json, "bytes_reused", summary->bytes_reused);

@@ -80,6 +80,9 @@ struct snapline_log {
 	int64_t (*first_index)(
 		void *ctx); /* of the first entry kept; 1 when none ever was */
 	int64_t (*last_index)(void *ctx); /* 0: empty */
+	/* Bytes of the entries from first on; NULL: not known, then the trigger by bytes
+	 * is off. */
+	uint64_t (*bytes_from)(void *ctx, int64_t first);
 	/* Term of an entry, 0 when it is not in the log. */
 	int64_t (*term_at)(void *ctx, int64_t index);
 	/* Forget entries below first_kept; beyond the end the log is then empty and goes

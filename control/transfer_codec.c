@@ -122,7 +122,9 @@ int open_response_encode(
 	message.term = response->term;
 	message.table_size = response->table_size;
 	message.manifest_size = response->manifest_size;
-	message.endpoint = &endpoint;
+	message.endpoint = response->is_tcp ? NULL : &endpoint;
+	if (response->reason[0] != '\0')
+		message.reason = (char *)(uintptr_t)response->reason;
 	message.peer_endpoint = response->peer_endpoint;
 	message.slice_size = response->slice_size;
 	message.nonce.data = (uint8_t *)response->nonce;
@@ -143,8 +145,11 @@ static int copy_open_response(
 		.peer_endpoint = message->peer_endpoint,
 		.slice_size = message->slice_size,
 		.session_id = message->session_id,
+		.is_tcp = message->endpoint == NULL,
 	};
-	if (endpoint_from_message(&response->endpoint, message->endpoint) != 0)
+	pb_copy_text(response->reason, sizeof(response->reason), message->reason);
+	if (message->endpoint != NULL &&
+		endpoint_from_message(&response->endpoint, message->endpoint) != 0)
 		return -EBADMSG;
 	return copy_nonce(response->nonce, &message->nonce);
 }

@@ -52,12 +52,14 @@ struct open_response {
 	int64_t term;
 	uint32_t table_size;    /* bytes of the attachment */
 	uint32_t manifest_size; /* bytes of the attachment, behind the table */
+	bool is_tcp;            /* no device: endpoint to session_id mean nothing */
 	struct transfer_endpoint endpoint;
-	uint32_t
-		peer_endpoint; /* index into the request's endpoints; the caller checks */
-	uint32_t slice_size;   /* bytes */
+	/* index into the request's endpoints; the caller checks */
+	uint32_t peer_endpoint;
+	uint32_t slice_size; /* bytes */
 	uint8_t nonce[TRANSFER_NONCE_LEN];
 	uint32_t session_id;
+	char reason[TRANSFER_TEXT_MAX]; /* of is_tcp; empty: none; cut when longer */
 };
 
 struct progress_request {

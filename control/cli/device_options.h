@@ -22,13 +22,11 @@ struct device_options {
 	{.name = "dev",                                                                  \
 		.arg = "DEV",                                                            \
 		.kind = OPTION_LIST,                                                     \
-		.required = true,                                                        \
 		.offset = offsetof(target, device.devs),                                 \
 		.help = "DPDK device: a PCI address or vdev, net_memif0,role=client"},   \
 		{.name = "ip",                                                           \
 			.arg = "ADDR/LEN",                                               \
 			.kind = OPTION_LIST,                                             \
-			.required = true,                                                \
 			.offset = offsetof(target, device.ips),                          \
 			.help = "its IPv4 address and subnet; one a --dev, in order"},   \
 		{.name = "gateway",                                                      \
@@ -67,8 +65,9 @@ struct device_options {
 		.help = "a peer that sends nothing for so long has gone"                 \
 	}
 
-/* Fills *transfer, which refers to options. Returns 0, or -EINVAL: not one --ip a --dev,
- * an address that does not parse. */
+/* No --dev at all is allowed: everything goes over TCP then. Fills *transfer, which
+ * refers to options. Returns 0, or -EINVAL: not one --ip a --dev, an address that does
+ * not parse. */
 int device_options_resolve(struct device_options *options,
 	struct transfer_options *transfer, struct fault *fault);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* snapline node: serves a store and receives snapshots until it is told to stop. */
 #include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "control/cli/cli.h"
@@ -16,7 +18,10 @@ struct arguments {
 
 #define AT(field) .offset = offsetof(struct arguments, field)
 
-static const struct option_spec options[] = {
+enum { ROWS = 64 };
+
+/* The rows of the snapshot settings are appended at start. */
+static struct option_spec options[ROWS] = {
 	{.name = "store",
 		.arg = "DIR",
 		.kind = OPTION_STRING,
@@ -71,6 +76,9 @@ int node_command(int argc, char *const argv[])
 	enum log_level level;
 	int exit_code;
 
+	if (snapshot_options_append(
+		    options, ROWS, offsetof(struct arguments, node.settings)) != 0)
+		abort();
 	if (!cli_parse(&command, argc, argv, &arguments, NULL, &exit_code))
 		return exit_code;
 	if (log_parse_level(arguments.log_level, &level) != 0) {

@@ -22,6 +22,7 @@ struct arguments {
 	const char *store;
 	const char *group;
 	struct device_options device;
+	const char *path;
 	bool json;
 	bool quiet;
 };
@@ -42,6 +43,12 @@ static const struct option_spec options[] = {
 		AT(group),
 		.help = "id of the Raft group"},
 	DEVICE_OPTION_ROWS(struct arguments),
+	{.name = "path",
+		.arg = "PATH",
+		.kind = OPTION_STRING,
+		.fallback = "auto",
+		AT(path),
+		.help = "auto, dpdk or tcp; auto takes tcp when a side has no device"},
 	{.name = "json",
 		.kind = OPTION_FLAG,
 		AT(json),
@@ -87,9 +94,9 @@ static void on_signal(uv_signal_t *handle, int number)
 
 	(void)number;
 	if (pull->copier != NULL)
-		copier_cancel(pull->copier, "interrupted: nothing was committed and the "
-					    "store keeps what it had; "
-					    "the same command starts again");
+		copier_cancel(pull->copier, "interrupted: nothing was committed, what "
+					    "came is kept; the same command "
+					    "goes on from there");
 }
 
 static void on_end(void *ctx, const struct fault *fault)
@@ -100,7 +107,8 @@ static void on_end(void *ctx, const struct fault *fault)
 	copier_describe(pull->copier, &pull->info);
 	copier_destroy(pull->copier);
 	pull->copier = NULL;
-	plane_close(pull->plane);
+	if (pull->plane != NULL)
+		plane_close(pull->plane);
 	uv_close((uv_handle_t *)&pull->show, NULL);
 	uv_close((uv_handle_t *)&pull->on_sigint, NULL);
 	uv_close((uv_handle_t *)&pull->on_sigterm, NULL);
@@ -122,29 +130,50 @@ static void watch(struct pull *pull)
 static int run(struct pull *pull, struct arguments *arguments,
 	struct copier_options *copier, struct fault *fault)
 {
+	struct storage_options storage;
 	struct transfer_options transfer;
 	int err = device_options_resolve(&arguments->device, &transfer, fault);
 
 	if (err != 0)
 		return err;
-	err = storage_open(&copier->storage, arguments->store, true, fault);
+	storage_options_init(&storage);
+	storage.create = true;
+	storage.create_parent_directories = false;
+	storage.filter_before_copy_remote = true; /* an interrupted pull goes on */
+	err = storage_open_options(&copier->storage, arguments->store, &storage, fault);
 	if (err != 0)
 		return err;
 	(void)uv_loop_init(&pull->loop);
-	err = plane_open(&pull->plane, &pull->loop, &transfer, fault);
+	if (transfer.ndevices > 0 && copier->path != COPIER_TCP)
+		err = plane_open(&pull->plane, &pull->loop, &transfer, fault);
 	if (err == 0) {
 		copier->loop = &pull->loop;
 		copier->plane = pull->plane;
 		err = copier_start(&pull->copier, copier, fault);
 		if (err == 0)
 			watch(pull);
-		else
+		else if (pull->plane != NULL)
 			plane_close(pull->plane);
 	}
 	(void)uv_run(&pull->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&pull->loop);
 	storage_close(copier->storage);
 	return err;
+}
+
+static int parse_path(const char *text, enum copier_path *path, struct fault *fault)
+{
+	static const char *const names[] = {
+		[COPIER_AUTO] = "auto", [COPIER_DPDK] = "dpdk", [COPIER_TCP] = "tcp"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*path = (enum copier_path)i;
+			return 0;
+		}
+	}
+	return fault_set(
+		fault, -EINVAL, "--path: '%.40s' is none of auto, dpdk, tcp", text);
 }
 
 int pull_command(int argc, char *const argv[])
@@ -154,11 +183,17 @@ int pull_command(int argc, char *const argv[])
 	struct pull pull = {0};
 	struct fault fault = {0};
 	struct uri uri;
-	struct copier_options copier = {.self = "pull", .on_end = on_end, .ctx = &pull};
+	struct copier_options copier = {.self = "pull",
+		.policy = fetch_policy_default(),
+		.filters = true,
+		.on_end = on_end,
+		.ctx = &pull};
 	int exit_code;
 
 	if (!cli_parse(&command, argc, argv, &arguments, &operands, &exit_code))
 		return exit_code;
+	if (parse_path(arguments.path, &copier.path, &fault) != 0)
+		return cli_fail(&fault);
 	copier.address = operands.items[0];
 	copier.group_id = arguments.group;
 	if (strstr(operands.items[0], "://") != NULL) {

@@ -6,8 +6,28 @@
 
 #include "control/node/node_state.h"
 
+static void on_started(void *ctx, int64_t id, const struct fault *fault)
+{
+	const struct start_response response = {.id = id};
+	struct rpc_call *call = ctx;
+	uint8_t *bytes;
+	size_t len;
+
+	if (fault != NULL) {
+		rpc_call_fail(call, -fault->code, "%s", fault->text);
+		return;
+	}
+	if (start_response_encode(&response, &bytes, &len) != 0) {
+		rpc_call_fail(call, ENOMEM, "no memory for an answer");
+		return;
+	}
+	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
+	free(bytes);
+}
+
 static void on_start(void *ctx, struct rpc_call *call)
 {
+	const struct install_starter starter = {.started = on_started, .ctx = call};
 	struct rpc_bytes message = rpc_call_message(call);
 	struct start_request request;
 
@@ -15,7 +35,7 @@ static void on_start(void *ctx, struct rpc_call *call)
 		rpc_call_fail(call, RPC_EREQUEST, "malformed StartRequest");
 		return;
 	}
-	install_start(ctx, request.peer, call);
+	install_start(ctx, request.peer, &starter);
 }
 
 static size_t add_incoming(

@@ -9,17 +9,10 @@
 
 #include <uv.h>
 
-#include "control/node/copier_fault.h"
 #include "control/node/copier_state.h"
 #include "control/node/session_setup.h"
-#include "dataplane/base/log.h"
-#include "dataplane/file/store_file.h"
 
-enum {
-	OPEN_TIMEOUT_MS =
-		300000, /* a snapshot of braft's is read once before it is served */
-	PROGRESS_EVERY_MS = 200,
-};
+enum { PROGRESS_EVERY_MS = 200 };
 
 static const bool moves[COPIER_ENDED + 1][COPIER_ENDED + 1] = {
 	[COPIER_OPENING] = {[COPIER_PREPARING] = true, [COPIER_CLOSING] = true},
@@ -42,185 +35,8 @@ static void on_timer(uv_timer_t *timer)
 	struct copier *copier = timer->data;
 
 	if (copier->state == COPIER_MOVING)
-		transfer_get_stats(plane_transfer(copier->options.plane),
-			copier->session_id, &copier->stats);
+		copier_read_stats(copier);
 	copier_report_progress(copier);
-}
-
-static void on_stopped(struct copier *copier)
-{
-	store_object_close(copier->object);
-	copier->object = NULL;
-	if (copier->fault.code == 0 && copier->options.may_commit != NULL &&
-		!copier->options.may_commit(copier->options.ctx))
-		(void)fault_set(&copier->fault, -ECANCELED, "the copy was cancelled");
-	if (copier->fault.code != 0) {
-		copier_abort(copier);
-		return;
-	}
-	copier_commit(copier);
-}
-
-static void stop_session(struct copier *copier)
-{
-	copier_move(copier, COPIER_STOPPING);
-	transfer_get_stats(plane_transfer(copier->options.plane), copier->session_id,
-		&copier->stats);
-	if (transfer_stop(plane_transfer(copier->options.plane), copier->session_id) != 0)
-		log_line(LOG_ERROR, "copier",
-			"event=stop_failed err=EAGAIN hint=\"the worker does not take "
-			"orders\"");
-}
-
-static void on_report(void *ctx, const struct transfer_report *report)
-{
-	struct copier *copier = ctx;
-
-	if (report->event == REPORT_STOPPED) {
-		if (copier->state == COPIER_STOPPING)
-			on_stopped(copier);
-		return;
-	}
-	if (copier->state != COPIER_MOVING)
-		return;
-	if (report->event == REPORT_FAILED)
-		copier_fault_of_report(&copier->fault, report, &copier->offer.manifest,
-			copier->object, &copier->leader);
-	stop_session(copier);
-}
-
-static int start_session(struct copier *copier)
-{
-	const struct session_setup setup = {
-		.role = TRANSFER_RECEIVE,
-		.group_id = copier->group_id,
-		.index = copier->offer.response.index,
-		.term = copier->offer.response.term,
-		.sender_nonce = copier->offer.response.nonce,
-		.receiver_nonce = copier->nonce,
-		.device = copier->offer.response.peer_endpoint,
-		.session_id = copier->session_id,
-		.peer_session_id = copier->offer.response.session_id,
-		.peer = &copier->leader,
-		.slice_size = copier->offer.response.slice_size,
-		.manifest = &copier->offer.manifest,
-		.object = copier->object,
-	};
-
-	return session_setup_start(
-		plane_transfer(copier->options.plane), &setup, &copier->fault);
-}
-
-static void prepare_work(uv_work_t *work)
-{
-	struct copier *copier = work->data;
-
-	if (storage_create(
-		    copier->options.storage, &copier->writer, &copier->work_fault) != 0)
-		copier->writer = NULL;
-	else
-		(void)storage_prepare(
-			copier->writer, &copier->offer.manifest, &copier->work_fault);
-}
-
-static void after_prepare(uv_work_t *work, int status)
-{
-	struct copier *copier = work->data;
-
-	(void)status;
-	if (copier->fault.code == 0 && copier->work_fault.code != 0)
-		copier->fault = copier->work_fault;
-	if (copier->fault.code == 0)
-		(void)store_object_open(&copier->object, copier->writer->path,
-			&copier->offer.manifest, &copier->fault);
-	if (copier->fault.code == 0)
-		(void)start_session(copier);
-	if (copier->fault.code != 0) {
-		plane_release(copier->options.plane, copier->session_id);
-		copier_abort(copier);
-		return;
-	}
-	copier_move(copier, COPIER_MOVING);
-}
-
-static int check_offer(struct copier *copier)
-{
-	const struct open_response *response = &copier->offer.response;
-	struct transfer_endpoint ours[TRANSFER_DEVICES_MAX];
-	uint32_t count = plane_endpoints(copier->options.plane, ours);
-	uint32_t size = copier->offer.manifest.chunk_size;
-	int64_t newest = storage_newest_index(copier->options.storage);
-
-	if (response->peer_endpoint >= count ||
-		response->slice_size > ours[response->peer_endpoint].slice_size)
-		return fault_set(&copier->fault, -EBADMSG,
-			"the leader chose device %u with slices of %u bytes, which this "
-			"node "
-			"does not have",
-			response->peer_endpoint, response->slice_size);
-	if (size > plane_buffer_size(copier->options.plane))
-		return fault_set(&copier->fault, -EINVAL,
-			"the snapshot has chunks of %u bytes, larger than this node's "
-			"buffers: start it with --buffer-size %u",
-			size, size);
-	if (response->index < newest)
-		return fault_set(&copier->fault, -ESTALE,
-			"the leader offers index %lld, the store already has %lld: ask a "
-			"leader that is further",
-			(long long)response->index, (long long)newest);
-	copier->is_here_already = response->index == newest;
-	return 0;
-}
-
-static void on_opened(void *ctx, const struct rpc_result *result)
-{
-	struct copier *copier = ctx;
-
-	if (result->code != 0 && copier->fault.code == 0)
-		(void)fault_set(&copier->fault, -result->code, "%s", result->text);
-	if (copier->fault.code == 0 &&
-		offer_parse(&copier->offer, result->message.data, result->message.len,
-			result->attachment.data, result->attachment.len,
-			&copier->fault) == 0)
-		copier->has_offer = true;
-	if (copier->fault.code == 0)
-		(void)check_offer(copier);
-	if (copier->fault.code != 0 || copier->is_here_already) {
-		plane_release(copier->options.plane, copier->session_id);
-		if (copier->is_here_already)
-			copier->stats.bytes_reused = copier->offer.manifest.bytes;
-		copier_close_at_leader(copier);
-		return;
-	}
-	copier->leader = copier->offer.response.endpoint;
-	copier_move(copier, COPIER_PREPARING);
-	(void)uv_timer_start(&copier->timer, on_timer, 0, PROGRESS_EVERY_MS);
-	copier_run_work(copier, prepare_work, after_prepare);
-}
-
-static int call_open(struct copier *copier, struct fault *fault)
-{
-	struct open_request request = {.version = OPEN_VERSION};
-	uint8_t *bytes;
-	size_t len;
-	int err;
-
-	(void)snprintf(
-		request.group_id, sizeof(request.group_id), "%s", copier->group_id);
-	(void)snprintf(
-		request.peer_id, sizeof(request.peer_id), "%s", copier->options.self);
-	request.has_reader_id = copier->options.has_reader_id;
-	request.reader_id = copier->options.reader_id;
-	request.nendpoints = plane_endpoints(copier->options.plane, request.endpoints);
-	memcpy(request.nonce, copier->nonce, sizeof(request.nonce));
-	request.session_id = copier->session_id;
-	err = open_request_encode(&request, &bytes, &len);
-	if (err != 0)
-		return fault_set(fault, err, "cannot encode the open request");
-	rpc_client_call(copier->client, "snapline.TransferService", "open",
-		(struct rpc_bytes){bytes, len}, OPEN_TIMEOUT_MS, on_opened, copier);
-	free(bytes);
-	return 0;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -229,7 +45,28 @@ static void on_timer_closed(uv_handle_t *handle)
 
 	free(copier->address);
 	free(copier->group_id);
+	free(copier->skip);
 	free(copier);
+}
+
+static int reserve_session(struct copier *copier, struct fault *fault)
+{
+	const struct copier_options *options = &copier->options;
+	int err;
+
+	if (options->plane == NULL && options->path == COPIER_DPDK)
+		return fault_set(fault, -ENODEV,
+			"the path shall be dpdk and there is no device: give --dev and "
+			"--ip");
+	if (options->plane == NULL || options->path == COPIER_TCP)
+		return 0;
+	err = plane_reserve(
+		options->plane, copier_on_report, copier, &copier->session_id);
+	if (err != 0)
+		return fault_set(fault, err,
+			"all transfer slots are in use: try again when one has ended");
+	copier->has_session = true;
+	return 0;
 }
 
 int copier_start(
@@ -254,24 +91,23 @@ int copier_start(
 	err = session_setup_nonce(made->nonce, fault);
 	if (err != 0)
 		goto free_copier;
-	err = plane_reserve(options->plane, on_report, made, &made->session_id);
-	if (err != 0) {
-		(void)fault_set(fault, err,
-			"all transfer slots are in use: try again when one has ended");
+	err = reserve_session(made, fault);
+	if (err != 0)
 		goto free_copier;
-	}
 	err = rpc_client_open(&made->client, options->loop, made->address, fault);
 	if (err != 0)
 		goto release_session;
-	err = call_open(made, fault);
+	err = copier_call_open(made, fault);
 	if (err != 0)
 		goto close_client;
+	(void)uv_timer_start(
+		&made->timer, on_timer, PROGRESS_EVERY_MS, PROGRESS_EVERY_MS);
 	*copier = made;
 	return 0;
 close_client:
 	rpc_client_close(made->client);
 release_session:
-	plane_release(options->plane, made->session_id);
+	copier_release_session(made);
 free_copier:
 	uv_close((uv_handle_t *)&made->timer, on_timer_closed);
 	return err;
@@ -282,15 +118,10 @@ void copier_cancel(struct copier *copier, const char *why)
 	/* what is durable already is a success, whatever is asked of it now */
 	if (copier->state <= COPIER_STOPPING)
 		(void)fault_set(&copier->fault, -ECANCELED, "%s", why);
-	if (copier->state == COPIER_MOVING) {
-		stop_session(copier);
-	} else if (copier->state == COPIER_OPENING) {
-		/* the answer may be minutes away: do not wait for it */
-		rpc_client_close(copier->client);
-		copier->client = NULL;
-		plane_release(copier->options.plane, copier->session_id);
-		copier_close_at_leader(copier);
-	}
+	if (copier->state == COPIER_MOVING)
+		copier_stop_move(copier);
+	else if (copier->state == COPIER_OPENING)
+		copier_cancel_open(copier);
 }
 
 void copier_destroy(struct copier *copier)
@@ -315,6 +146,8 @@ void copier_describe(const struct copier *copier, struct transfer_info *info)
 		[COPIER_CLOSING] = STAGE_DONE,
 		[COPIER_ENDED] = STAGE_DONE,
 	};
+	static const char *const paths[] = {
+		[COPIER_AUTO] = "", [COPIER_DPDK] = "dpdk", [COPIER_TCP] = "tcp"};
 
 	info->stage = copier->fault.code != 0 ? STAGE_FAILED : stages[copier->state];
 	info->elapsed_ns =
@@ -328,9 +161,15 @@ void copier_describe(const struct copier *copier, struct transfer_info *info)
 		info->error_text, sizeof(info->error_text), "%s", copier->fault.text);
 	if (!copier->has_offer)
 		return;
-	(void)snprintf(info->path, sizeof(info->path), "dpdk");
+	(void)snprintf(info->path, sizeof(info->path), "%s", paths[copier->path]);
 	info->index = copier->offer.response.index;
 	info->term = copier->offer.response.term;
-	info->files = copier->offer.manifest.nfiles;
+	info->files = copier->is_stock ? copier->offer.table.nfiles
+				       : copier->offer.manifest.nfiles;
 	info->bytes_total = copier->offer.manifest.bytes;
+}
+
+bool copier_is_own_fault(const struct copier *copier)
+{
+	return copier->is_own_fault;
 }

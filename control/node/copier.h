@@ -5,12 +5,15 @@
  *      │           │           │          └─failed─► ABORTING ──┘
  *      └───────────┴───────────┴──── a fault ──────────┘
  *
- * Blocking work (directories, fsync) runs on libuv's thread pool, bytes move in the data
- * plane, the rest on the loop. Whatever happens, the store keeps its old snapshot until
+ * Bytes move over the data plane, or over get_file when a side has no device; a leader
+ * that does not know `open` is a stock braft node, whose table is all there is to go by.
+ * Blocking work (directories, fsync) runs on libuv's thread pool, the rest on
+ * the loop. Whatever happens, the store keeps its old snapshot until
  * the new one is durable, and on_end is called once. */
 #ifndef COPIER_H
 #define COPIER_H
 
+#include "control/fetch_call.h"
 #include "control/node/plane.h"
 #include "control/storage/storage.h"
 #include "control/transfer_codec.h"
@@ -18,10 +21,20 @@
 struct uv_loop_s;
 struct copier;
 
+enum copier_path {
+	COPIER_AUTO, /* over a device when both sides have one that reaches the other */
+	COPIER_DPDK, /* or not at all */
+	COPIER_TCP,
+};
+
 struct copier_options {
 	struct uv_loop_s *loop;
 	struct storage *storage;
-	struct plane *plane;
+	struct plane *plane; /* NULL: this node has no device */
+	enum copier_path path;
+	struct fetch_policy policy; /* of the TCP path */
+	bool meta_only;             /* no files: a witness */
+	bool filters; /* use what is here already, and keep what came when it fails */
 	const char *address; /* of the leader's control port; copied */
 	const char *group_id;
 	const char *self; /* who asks, for the leader's operator */
@@ -46,6 +59,10 @@ void copier_cancel(struct copier *copier, const char *why);
 
 /* After on_end, also from inside it. */
 void copier_destroy(struct copier *copier);
+
+/* Whether it failed by this node's own disk or memory, not by the leader or the network.
+ */
+bool copier_is_own_fault(const struct copier *copier);
 
 /* Numbers and stage for operators; id and peer are the caller's to fill. */
 void copier_describe(const struct copier *copier, struct transfer_info *info);

@@ -37,13 +37,24 @@ void copier_abort(struct copier *copier)
 	copier_run_work(copier, abort_work, after_abort);
 }
 
+/* A witness keeps the meta and no file. */
+static void commit_meta(struct copier *copier)
+{
+	struct table table = {.has_meta = true, .meta = copier->offer.table.meta};
+
+	(void)storage_commit(copier->writer, &table, NULL, 0, &copier->work_fault);
+}
+
 static void commit_work(uv_work_t *work)
 {
 	struct copier *copier = work->data;
 	const struct offer *offer = &copier->offer;
 
-	(void)storage_commit(copier->writer, &offer->table, offer->manifest_bytes,
-		offer->response.manifest_size, &copier->work_fault);
+	if (copier->options.meta_only)
+		commit_meta(copier);
+	else
+		(void)storage_commit(copier->writer, &offer->table, offer->manifest_bytes,
+			offer->response.manifest_size, &copier->work_fault);
 }
 
 static void after_commit(uv_work_t *work, int status)
@@ -52,8 +63,10 @@ static void after_commit(uv_work_t *work, int status)
 
 	(void)status;
 	copier->writer = NULL; /* storage_commit frees it in every case */
-	if (copier->work_fault.code != 0)
+	if (copier->work_fault.code != 0) {
 		copier->fault = copier->work_fault;
+		copier->is_own_fault = true;
+	}
 	copier_close_at_leader(copier);
 }
 

@@ -35,7 +35,7 @@ void copier_close_at_leader(struct copier *copier)
 
 	copier->ended = uv_hrtime();
 	copier_move(copier, COPIER_CLOSING);
-	if (!copier->has_offer) {
+	if (!copier->has_offer || copier->is_stock) {
 		end(copier);
 		return;
 	}
@@ -84,7 +84,7 @@ void copier_report_progress(struct copier *copier)
 	uint8_t *bytes;
 	size_t len;
 
-	if (!copier->is_progress_due || !copier->has_offer)
+	if (!copier->is_progress_due || !copier->has_offer || copier->is_stock)
 		return;
 	copier_describe(copier, &info);
 	request = (struct progress_request){

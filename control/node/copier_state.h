@@ -6,6 +6,8 @@
 #include <uv.h>
 
 #include "control/node/copier.h"
+#include "control/node/tcp_copy.h"
+#include "control/node/tcp_read.h"
 #include "control/offer.h"
 #include "control/rpc/rpc.h"
 
@@ -35,6 +37,13 @@ struct copier {
 	uint64_t done_at_failure;
 	uint32_t session_id;
 	uint8_t nonce[TRANSFER_NONCE_LEN];
+	bool has_session; /* session_id is reserved and not started */
+	bool is_own_fault;
+	bool is_stock;          /* the leader is braft's: no manifest, no close */
+	enum copier_path path;  /* taken; AUTO: not chosen yet */
+	struct tcp_read *table; /* being read from a stock leader */
+	struct tcp_copy *tcp;
+	uint64_t *skip; /* stock: a bit a file of the table that is here; NULL: none */
 	bool has_offer;
 	bool is_here_already;
 	struct offer offer;
@@ -48,6 +57,18 @@ struct copier {
 
 /* Asserts that the move is allowed. */
 void copier_move(struct copier *copier, enum copier_state to);
+
+/* copier_open.c: what is offered; ends in copier_prepare or copier_close_at_leader */
+int copier_call_open(struct copier *copier, struct fault *fault);
+void copier_cancel_open(struct copier *copier);
+
+/* copier_move.c: the bytes; ends in copier_commit or copier_abort */
+void copier_prepare(struct copier *copier);
+/* Ends the move early, or at its end. */
+void copier_stop_move(struct copier *copier);
+void copier_read_stats(struct copier *copier);
+void copier_on_report(void *ctx, const struct transfer_report *report);
+void copier_release_session(struct copier *copier);
 
 /* copier_leader.c: what the leader is told */
 void copier_report_progress(struct copier *copier);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "control/braft_codec.h"
+#include "control/node/machine.h"
 #include "control/node/node_state.h"
 #include "control/uri.h"
 #include "dataplane/base/log.h"
@@ -17,7 +18,7 @@
 /* An operator's `start` that waits for the newest snapshot to be read in. */
 struct starting {
 	struct node *node;
-	struct rpc_call *call;
+	struct install_starter starter;
 	struct peer_id peer;
 };
 
@@ -48,7 +49,7 @@ static void on_installed(void *ctx, const struct rpc_result *result)
 		(void)fault_set(&fault, -ESTALE,
 			"%s refused: it is in term %lld, newer than this leader's",
 			outgoing->peer, (long long)response.term);
-	if (fault.code == 0 && outgoing->session_id == 0)
+	if (fault.code == 0 && outgoing->session_id == 0 && !outgoing->is_tcp)
 		outgoing->bytes_reused =
 			outgoing->bytes; /* it had this snapshot already */
 	outgoing_end(outgoing, &fault);
@@ -67,8 +68,7 @@ static int call_install(struct node *node, struct outgoing *outgoing,
 
 	peer_id_format_address(&node->executor.self, uri.address);
 	peer_id_format_address(peer, address);
-	(void)snprintf(
-		request.group_id, sizeof(request.group_id), "%s", node->options->group);
+	(void)snprintf(request.group_id, sizeof(request.group_id), "%s", node->group);
 	peer_id_format(&node->executor.self, request.server_id);
 	peer_id_format(peer, request.peer_id);
 	request.term = outgoing->term > node->executor.term ? outgoing->term
@@ -79,7 +79,7 @@ static int call_install(struct node *node, struct outgoing *outgoing,
 	err = install_snapshot_request_encode(&request, &bytes, &len);
 	if (err != 0)
 		return fault_set(fault, err, "cannot encode InstallSnapshot");
-	err = rpc_client_open(&outgoing->client, &node->loop, address, fault);
+	err = rpc_client_open(&outgoing->client, node->loop, address, fault);
 	if (err == 0)
 		rpc_client_call(outgoing->client, "braft.RaftService", "install_snapshot",
 			(struct rpc_bytes){bytes, len}, RPC_NO_TIMEOUT, on_installed,
@@ -88,47 +88,39 @@ static int call_install(struct node *node, struct outgoing *outgoing,
 	return err;
 }
 
-static void answer_start(struct rpc_call *call, int64_t id)
-{
-	const struct start_response response = {.id = id};
-	uint8_t *bytes;
-	size_t len;
-
-	if (start_response_encode(&response, &bytes, &len) != 0) {
-		rpc_call_fail(call, ENOMEM, "no memory for an answer");
-		return;
-	}
-	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
-	free(bytes);
-}
-
-static void on_newest(void *ctx, struct served *served, const struct fault *fault)
+static void on_newest(void *ctx, struct served *served, const struct fault *unreadable)
 {
 	struct starting *starting = ctx;
+	struct install_starter *starter = &starting->starter;
 	struct node *node = starting->node;
-	struct outgoing *outgoing;
-	struct fault failed = {0};
+	struct outgoing *outgoing = NULL;
+	struct fault fault = {0};
 	char peer[PEER_ID_TEXT_MAX];
 
 	peer_id_format_address(&starting->peer, peer);
-	if (served == NULL) {
-		rpc_call_fail(starting->call, -fault->code, "%s", fault->text);
-	} else if (node->is_stopping) {
-		served_release(served);
-		rpc_call_fail(starting->call, EHOSTDOWN, "Node is stopped");
-	} else if (outgoing_create(&outgoing, &node->outgoing, served,
-			   node->options->group, peer) != 0) {
-		served_release(served);
-		rpc_call_fail(starting->call, ENOMEM, "no memory for another transfer");
+	if (served == NULL)
+		fault = *unreadable;
+	else if (node->is_stopping)
+		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
+	else if (outgoing_create(&outgoing, &node->outgoing, served, node->group, peer) !=
+		 0)
+		(void)fault_set(&fault, -ENOMEM, "no memory for another transfer");
+	if (fault.code != 0) {
+		if (served != NULL)
+			served_release(served);
+		starter->started(starter->ctx, 0, &fault);
 	} else {
-		answer_start(starting->call, outgoing->id);
-		if (call_install(node, outgoing, &starting->peer, &failed) != 0)
-			outgoing_end(outgoing, &failed);
+		outgoing->on_end = starter->ended;
+		outgoing->on_end_ctx = starter->ctx;
+		starter->started(starter->ctx, outgoing->id, NULL);
+		if (call_install(node, outgoing, &starting->peer, &fault) != 0)
+			outgoing_end(outgoing, &fault);
 	}
 	free(starting);
 }
 
-void install_start(struct node *node, const char *peer, struct rpc_call *call)
+void install_start(
+	struct node *node, const char *peer, const struct install_starter *starter)
 {
 	struct starting *starting = calloc(1, sizeof(*starting));
 	struct fault fault = {0};
@@ -142,161 +134,23 @@ void install_start(struct node *node, const char *peer, struct rpc_call *call)
 	if (fault.code == 0 && node->is_stopping)
 		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
 	if (fault.code != 0) {
-		rpc_call_fail(call, -fault.code, "%s", fault.text);
+		starter->started(starter->ctx, 0, &fault);
 		free(starting);
 		return;
 	}
 	starting->node = node;
-	starting->call = call;
+	starting->starter = *starter;
 	served_acquire(&node->served, on_newest, starting);
-}
-
-static void answer(struct rpc_call *call, const struct executor_answer *answer)
-{
-	const struct install_snapshot_response response = {
-		.term = answer->term, .success = answer->success};
-	uint8_t *bytes;
-	size_t len;
-
-	if (answer->code != 0) {
-		rpc_call_fail(call, answer->code, "%s", answer->text);
-		return;
-	}
-	if (install_snapshot_response_encode(&response, &bytes, &len) != 0) {
-		rpc_call_fail(call, ENOMEM, "no memory for an answer");
-		return;
-	}
-	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
-	free(bytes);
-}
-
-static void carry_out(
-	struct node *node, const struct executor_update *update, const char *why);
-
-static bool may_commit(void *ctx)
-{
-	struct node *node = ctx;
-
-	return executor_on_commit(&node->executor);
-}
-
-static void on_copied(void *ctx, const struct fault *fault)
-{
-	struct node *node = ctx;
-	struct incoming *incoming = &node->incoming;
-	struct executor_update update;
-	/* the fault does not say whose disk failed, and only our own may end the node */
-	struct executor_end end = {.is_remote = true};
-
-	copier_describe(incoming->copier, &incoming->last);
-	incoming->last.id = incoming->id;
-	incoming->has_last = true;
-	(void)snprintf(
-		incoming->last.peer, sizeof(incoming->last.peer), "%s", incoming->peer);
-	end.snapshot = (struct log_id){incoming->last.index, incoming->last.term};
-	if (fault != NULL) {
-		end.code = -fault->code;
-		end.text = fault->text;
-	}
-	executor_on_copied(&node->executor, &end, &update);
-	if (fault != NULL)
-		log_line(LOG_WARN, "install", "event=failed from=%s text=\"%s\"",
-			incoming->peer, fault->text);
-	else
-		log_line(LOG_INFO, "install",
-			"event=done from=%s index=%lld term=%lld files=%llu bytes=%llu "
-			"ms=%llu path=dpdk",
-			incoming->peer, (long long)incoming->last.index,
-			(long long)incoming->last.term,
-			(unsigned long long)incoming->last.files,
-			(unsigned long long)incoming->last.bytes_total,
-			(unsigned long long)incoming->last.elapsed_ns / 1000000);
-	carry_out(node, &update, NULL);
-	copier_destroy(incoming->copier);
-	incoming->copier = NULL;
-}
-
-static void start_copier(struct node *node)
-{
-	struct incoming *incoming = &node->incoming;
-	struct executor_end end = {.is_remote = true};
-	struct executor_update update;
-	struct fault fault = {0};
-	struct uri uri = {0};
-	struct copier_options options = {
-		.loop = &node->loop,
-		.storage = node->storage,
-		.plane = node->plane,
-		.group_id = node->options->group,
-		.self = node->options->peer_id,
-		.has_reader_id = true,
-		.may_commit = may_commit,
-		.on_end = on_copied,
-		.ctx = node,
-	};
-
-	if (uri_parse(&uri, node->executor.uri, NULL) != 0) {
-		executor_on_bad_uri(&node->executor, &update);
-		carry_out(node, &update, NULL);
-		return;
-	}
-	options.address = uri.address;
-	options.reader_id = uri.reader_id;
-	if (copier_start(&incoming->copier, &options, &fault) != 0) {
-		end.code = -fault.code;
-		end.text = fault.text;
-		executor_on_copied(&node->executor, &end, &update);
-		carry_out(node, &update, NULL);
-		return;
-	}
-	incoming->id = node->outgoing.next_id++;
-	(void)snprintf(incoming->peer, sizeof(incoming->peer), "%.255s", uri.address);
-	log_line(LOG_INFO, "install", "event=start from=%s index=%lld term=%lld",
-		uri.address, (long long)node->executor.downloading,
-		(long long)node->executor.owner_term);
-}
-
-static void do_work(
-	struct node *node, const struct executor_update *update, const char *why)
-{
-	const struct executor_end loaded = {.snapshot = update->snapshot};
-	struct executor_update next;
-
-	switch (update->work) {
-	case EXECUTOR_COPY:
-		start_copier(node);
-		break;
-	case EXECUTOR_CANCEL_COPY:
-		copier_cancel(node->incoming.copier, why);
-		break;
-	case EXECUTOR_LOAD: /* there is no state machine here */
-		executor_on_loaded(&node->executor, &loaded, false, &next);
-		carry_out(node, &next, NULL);
-		break;
-	case EXECUTOR_NO_WORK:
-	case EXECUTOR_SAVE:
-	case EXECUTOR_COMMIT_SAVE:
-	case EXECUTOR_ABORT_SAVE:
-		break;
-	}
-}
-
-/* why: what a copier that is cancelled tells its leader. */
-static void carry_out(
-	struct node *node, const struct executor_update *update, const char *why)
-{
-	do_work(node, update, why);
-	for (size_t i = 0; i < update->nanswers; i++)
-		answer(update->answers[i].call, &update->answers[i]);
 }
 
 void install_on_request(void *ctx, struct rpc_call *call)
 {
 	struct node *node = ctx;
+	const struct ask ask = {.kind = ASK_RPC, .call = call};
 	struct rpc_bytes message = rpc_call_message(call);
 	struct install_snapshot_request request;
 	struct executor_request asked;
-	struct executor_update update;
+	struct ask *waiting;
 
 	if (install_snapshot_request_decode(&request, message.data, message.len) != 0) {
 		rpc_call_fail(call, RPC_EREQUEST, "malformed InstallSnapshotRequest");
@@ -310,16 +164,10 @@ void install_on_request(void *ctx, struct rpc_call *call)
 		.index = request.meta.index,
 		.uri = request.uri,
 	};
-	executor_on_install(&node->executor, &asked, call, &update);
+	waiting = ask_create(&ask);
+	if (waiting == NULL)
+		rpc_call_fail(call, ENOMEM, "no memory to remember the call");
+	else
+		machine_install(node, &asked, waiting);
 	install_snapshot_request_fini(&request);
-	carry_out(node, &update,
-		"interrupted by a newer InstallSnapshot; nothing was committed");
-}
-
-void install_on_stop(struct node *node)
-{
-	struct executor_update update;
-
-	executor_on_stop(&node->executor, &update);
-	carry_out(node, &update, "the follower is being stopped; nothing was committed");
 }

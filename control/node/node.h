@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A Snapline node: serves its store to followers, receives snapshots from leaders, and
- * obeys an operator's socket. One Raft group.
+/* A Snapline node: serves its store to followers, receives snapshots from leaders, takes
+ * its own, and obeys an operator's socket. One Raft group.
  *
- *   TCP  braft.RaftService.install_snapshot, snapline.TransferService
+ *   TCP  braft.RaftService.install_snapshot, braft.FileService, snapline.TransferService
  *   unix snapline.AdminService
- *   DPDK the data plane */
+ *   DPDK the data plane
+ *
+ *   node_open ─► the loop runs ─► node_stop ─► stopped ─► the loop ends ─► node_free */
 #ifndef NODE_H
 #define NODE_H
 
+#include "control/snapline.h"
+#include "control/snapshot_options.h"
 #include "dataplane/base/fault.h"
 #include "dataplane/transfer.h"
+
+struct uv_loop_s;
+struct node;
 
 struct node_options {
 	const char *store;                /* directory, created when missing */
@@ -17,10 +24,26 @@ struct node_options {
 	const char *group;                /* group id */
 	const char *peer_id;              /* IP:PORT:IDX */
 	const char *admin;                /* unix socket; NULL: none */
-	struct transfer_options transfer; /* wake is set by the node */
+	struct transfer_options transfer; /* ndevices 0: none; wake is set by the node */
+	struct snapshot_options settings;
+	struct snapline_fsm fsm; /* all NULL: no state machine */
+	struct snapline_log log; /* all NULL: no log */
 };
 
-/* Runs until SIGTERM or SIGINT. Returns 0, or a negative errno with the fault. */
+/* Opens the store, loads the newest snapshot, listens. Copies options. Blocks. Returns 0
+ * or a negative errno with the fault; the loop must then be run once to its end. */
+int node_open(struct node **node, struct uv_loop_s *loop,
+	const struct node_options *options, struct fault *fault);
+
+/* Loop thread. Ends what is under way, answers everybody, closes all handles: then the
+ * loop runs out. Twice is once. */
+void node_stop(struct node *node);
+
+/* After the loop has run out. */
+void node_free(struct node *node);
+
+/* Opens a node on a loop of its own, runs it until SIGTERM or SIGINT. Returns 0, or a
+ * negative errno with the fault. */
 int node_run(const struct node_options *options, struct fault *fault);
 
 #endif

@@ -13,9 +13,11 @@
 #include "control/rpc/rpc.h"
 #include "dataplane/base/log.h"
 
-void outgoing_init(struct outgoing_list *list, struct plane *plane)
+void outgoing_init(struct outgoing_list *list, struct plane *plane, struct tcp_serve *tcp,
+	nsec stall_timeout)
 {
-	*list = (struct outgoing_list){.plane = plane, .next_id = 1};
+	*list = (struct outgoing_list){
+		.plane = plane, .tcp = tcp, .stall_timeout = stall_timeout, .next_id = 1};
 }
 
 void outgoing_fini(struct outgoing_list *list)
@@ -48,6 +50,42 @@ static void prune(struct outgoing_list *list)
 	}
 }
 
+/* Once neither a session nor get_file refers to it. */
+static void let_go(struct outgoing *outgoing)
+{
+	if (outgoing->session != SESSION_NONE || outgoing->is_offered)
+		return;
+	if (outgoing->served != NULL)
+		served_release(outgoing->served);
+	outgoing->served = NULL;
+}
+
+static void on_withdrawn(void *ctx)
+{
+	struct outgoing *outgoing = ctx;
+
+	outgoing->is_offered = false;
+	let_go(outgoing);
+}
+
+static int offer(struct outgoing *outgoing)
+{
+	const struct served *served = outgoing->served;
+	const struct tcp_source source = {
+		.reader_id = outgoing->reader_id,
+		.path = served->reader->path,
+		.table = &served->reader->table,
+		.table_bytes = served->table,
+		.table_len = served->table_len,
+		.released = on_withdrawn,
+		.ctx = outgoing,
+	};
+	int err = tcp_serve_add(outgoing->list->tcp, &source);
+
+	outgoing->is_offered = err == 0;
+	return err;
+}
+
 int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
 	struct served *served, const char *group_id, const char *peer)
 {
@@ -61,11 +99,16 @@ int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
 	made->list = list;
 	made->id = list->next_id++;
 	made->served = served;
+	if (offer(made) != 0) {
+		free(made);
+		return -ENOMEM;
+	}
 	made->index = served->reader->index;
 	made->term = served->reader->term;
 	made->files = served->reader->manifest.nfiles;
 	made->bytes = served->reader->manifest.bytes;
 	made->began = uv_hrtime();
+	made->heard_at = made->began;
 	(void)snprintf(made->peer, sizeof(made->peer), "%s", peer);
 	(void)snprintf(made->group_id, sizeof(made->group_id), "%s", group_id);
 	made->next = list->first;
@@ -85,15 +128,17 @@ struct outgoing *outgoing_find_reader(struct outgoing_list *list, int64_t reader
 	return outgoing;
 }
 
-static void let_go(struct outgoing *outgoing)
-{
-	if (outgoing->served != NULL)
-		served_release(outgoing->served);
-	outgoing->served = NULL;
-}
-
 static void read_stats(struct outgoing *outgoing)
 {
+	struct tcp_serve_stats tcp;
+
+	if (tcp_serve_get_stats(outgoing->list->tcp, outgoing->reader_id, &tcp) &&
+		tcp.calls > 0) {
+		outgoing->is_tcp = true; /* a stock follower does not say so */
+		outgoing->stats.bytes_done = tcp.bytes;
+		if ((uint64_t)tcp.last > outgoing->heard_at)
+			outgoing->heard_at = (uint64_t)tcp.last;
+	}
 	if (outgoing->session == SESSION_RUNNING)
 		transfer_get_stats(plane_transfer(outgoing->list->plane),
 			outgoing->session_id, &outgoing->stats);
@@ -124,9 +169,10 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 		outgoing->session = SESSION_STOPPING;
 		(void)transfer_stop(
 			plane_transfer(outgoing->list->plane), outgoing->session_id);
-	} else if (outgoing->session == SESSION_NONE) {
-		let_go(outgoing);
 	}
+	tcp_serve_remove(outgoing->list->tcp, outgoing->reader_id); /* may let go */
+	if (outgoing->on_end != NULL)
+		outgoing->on_end(outgoing->on_end_ctx, &outgoing->fault);
 }
 
 void outgoing_on_report(void *ctx, const struct transfer_report *report)
@@ -156,6 +202,26 @@ void outgoing_on_report(void *ctx, const struct transfer_report *report)
 	}
 }
 
+void outgoing_watch(struct outgoing_list *list)
+{
+	uint64_t now = uv_hrtime();
+
+	for (struct outgoing *it = list->first; it != NULL; it = it->next) {
+		struct fault fault = {0};
+
+		/* an install ends with its own connection, a session by its own timer */
+		if (it->is_ended || it->client != NULL || it->session != SESSION_NONE)
+			continue;
+		read_stats(it);
+		if (now - it->heard_at < (uint64_t)list->stall_timeout)
+			continue;
+		(void)fault_set(&fault, -ETIMEDOUT,
+			"nothing from the follower for the stall timeout: check that it "
+			"runs, then pull again");
+		outgoing_end(it, &fault);
+	}
+}
+
 void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 {
 	read_stats(outgoing);
@@ -164,8 +230,9 @@ void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 	info->sending = true;
 	(void)snprintf(info->peer, sizeof(info->peer), "%s", outgoing->peer);
 	(void)snprintf(info->group_id, sizeof(info->group_id), "%s", outgoing->group_id);
-	(void)snprintf(info->path, sizeof(info->path), "%s",
-		outgoing->session_id != 0 ? "dpdk" : "");
+	if (outgoing->is_tcp || outgoing->session_id != 0)
+		(void)snprintf(info->path, sizeof(info->path), "%s",
+			outgoing->is_tcp ? "tcp" : "dpdk");
 	info->index = outgoing->index;
 	info->term = outgoing->term;
 	info->stage = outgoing->stage;

@@ -10,6 +10,7 @@
 
 #include "control/node/plane.h"
 #include "control/node/served.h"
+#include "control/node/tcp_serve.h"
 #include "control/transfer_codec.h"
 
 struct outgoing;
@@ -18,7 +19,9 @@ struct rpc_client;
 enum { OUTGOING_KEPT = 32 }; /* ended ones kept for `transfer list` */
 
 struct outgoing_list {
-	struct plane *plane;
+	struct plane *plane; /* NULL: no device */
+	struct tcp_serve *tcp;
+	nsec stall_timeout;
 	struct outgoing *first; /* newest first */
 	int64_t next_id;
 };
@@ -37,6 +40,9 @@ struct outgoing {
 	uint64_t bytes;
 	enum { SESSION_NONE, SESSION_RUNNING, SESSION_STOPPING } session;
 	uint32_t session_id;
+	bool is_tcp;       /* the follower was told to use get_file */
+	bool is_offered;   /* get_file knows reader_id and refers to served */
+	uint64_t heard_at; /* over TCP: its last progress */
 	struct transfer_endpoint follower;
 	bool is_ended;
 	struct fault fault;
@@ -46,14 +52,18 @@ struct outgoing {
 	struct transfer_stats stats;
 	uint64_t began;
 	uint64_t ended;
+	void (*on_end)(void *ctx, const struct fault *fault); /* NULL: nobody waits */
+	void *on_end_ctx;
 	struct rpc_client *client; /* InstallSnapshot is under way; NULL for a pull */
 };
 
-void outgoing_init(struct outgoing_list *list, struct plane *plane);
+void outgoing_init(struct outgoing_list *list, struct plane *plane, struct tcp_serve *tcp,
+	nsec stall_timeout);
 /* Everything has been stopped. */
 void outgoing_fini(struct outgoing_list *list);
 
-/* Takes over the reference on served. Returns 0 or -ENOMEM (the reference stays). */
+/* Takes over the reference on served, and offers its files to get_file under a random
+ * reader_id. Returns 0 or -ENOMEM (the reference stays). */
 int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
 	struct served *served, const char *group_id, const char *peer);
 
@@ -65,6 +75,9 @@ void outgoing_on_report(void *ctx, const struct transfer_report *report);
 
 /* Ends it, once: fault NULL or code 0 means the follower committed. */
 void outgoing_end(struct outgoing *outgoing, const struct fault *fault);
+
+/* Once a second: ends a pull over TCP whose follower has gone. */
+void outgoing_watch(struct outgoing_list *list);
 
 void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info);
 

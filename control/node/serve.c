@@ -22,38 +22,48 @@ static void refuse(struct rpc_call *call, const struct fault *fault)
 	rpc_call_fail(call, -fault->code, "%s", fault->text);
 }
 
-static int start(struct node *node, struct outgoing *outgoing,
-	const struct open_request *request, struct open_response *response,
-	struct fault *fault)
+/* Names the devices that will talk, or says why none can. */
+static int find_route(struct node *node, const struct served *served,
+	const struct open_request *request, struct route *route, struct fault *fault)
 {
 	struct transfer_endpoint ours[TRANSFER_DEVICES_MAX];
-	uint32_t count = plane_endpoints(node->plane, ours);
-	const struct served *served = outgoing->served;
-	struct session_setup setup;
-	struct route route;
-	int err;
+	uint32_t size = served->reader->manifest.chunk_size;
 
-	err = route_find(
-		&route, ours, count, request->endpoints, request->nendpoints, fault);
-	if (err == 0)
-		err = session_setup_nonce(response->nonce, fault);
-	if (err != 0)
-		return err;
-	if (served->reader->manifest.chunk_size > plane_buffer_size(node->plane))
+	if (node->plane == NULL)
+		return fault_set(fault, -ENODEV, "the leader has no device");
+	if (request->nendpoints == 0)
+		return fault_set(fault, -ENODEV, "the follower has no device");
+	if (size > plane_buffer_size(node->plane))
 		return fault_set(fault, -EINVAL,
 			"the snapshot has chunks of %u bytes, larger than the leader's "
 			"buffers: start it with --buffer-size %u",
-			served->reader->manifest.chunk_size,
-			served->reader->manifest.chunk_size);
+			size, size);
+	return route_find(route, ours, plane_endpoints(node->plane, ours),
+		request->endpoints, request->nendpoints, fault);
+}
+
+static int start(struct node *node, struct outgoing *outgoing,
+	const struct open_request *request, struct open_response *response,
+	const struct route *route, struct fault *fault)
+{
+	struct transfer_endpoint ours[TRANSFER_DEVICES_MAX];
+	const struct served *served = outgoing->served;
+	struct session_setup setup;
+	int err;
+
+	err = session_setup_nonce(response->nonce, fault);
+	if (err != 0)
+		return err;
 	err = plane_reserve(
 		node->plane, outgoing_on_report, outgoing, &response->session_id);
 	if (err != 0)
 		return fault_set(fault, err,
 			"all transfer slots of the leader are in use: try again later");
-	response->endpoint = ours[route.local];
-	response->peer_endpoint = route.peer;
-	response->slice_size = route.slice_size;
-	outgoing->follower = request->endpoints[route.peer];
+	(void)plane_endpoints(node->plane, ours);
+	response->endpoint = ours[route->local];
+	response->peer_endpoint = route->peer;
+	response->slice_size = route->slice_size;
+	outgoing->follower = request->endpoints[route->peer];
 	setup = (struct session_setup){
 		.role = TRANSFER_SEND,
 		.group_id = outgoing->group_id,
@@ -61,18 +71,32 @@ static int start(struct node *node, struct outgoing *outgoing,
 		.term = outgoing->term,
 		.sender_nonce = response->nonce,
 		.receiver_nonce = request->nonce,
-		.device = route.local,
+		.device = route->local,
 		.session_id = response->session_id,
 		.peer_session_id = request->session_id,
 		.peer = &outgoing->follower,
-		.slice_size = route.slice_size,
+		.slice_size = route->slice_size,
 		.manifest = &served->reader->manifest,
 		.object = served->object,
 	};
 	err = session_setup_start(plane_transfer(node->plane), &setup, fault);
-	if (err != 0)
+	if (err != 0) {
 		plane_release(node->plane, response->session_id);
-	return err;
+		return err;
+	}
+	outgoing->session = SESSION_RUNNING;
+	outgoing->session_id = response->session_id;
+	return 0;
+}
+
+/* No device can be used: the files go over get_file, and both sides say so. */
+static void start_tcp(struct node *node, struct outgoing *outgoing,
+	struct open_response *response, const struct fault *why)
+{
+	response->is_tcp = true;
+	(void)snprintf(response->reason, sizeof(response->reason), "%s", why->text);
+	outgoing->is_tcp = true;
+	tcp_serve_set_any_order(node->tcp, outgoing->reader_id, SERVE_MAX_READS);
 }
 
 static int answer(const struct outgoing *outgoing, const struct open_response *response,
@@ -111,22 +135,24 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 		.table_size = (uint32_t)outgoing->served->table_len,
 		.manifest_size = (uint32_t)outgoing->served->manifest_len,
 	};
+	struct fault why = {0};
 	struct fault fault = {0};
+	struct route route;
 
-	if (start(node, outgoing, request, &response, &fault) != 0) {
+	if (find_route(node, outgoing->served, request, &route, &why) != 0) {
+		start_tcp(node, outgoing, &response, &why);
+	} else if (start(node, outgoing, request, &response, &route, &fault) != 0) {
 		refuse(call, &fault);
 		outgoing_end(outgoing, &fault);
 		return;
 	}
-	outgoing->session = SESSION_RUNNING;
-	outgoing->session_id = response.session_id;
 	outgoing->stage = STAGE_WIRE;
 	log_line(LOG_INFO, "serve",
-		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu slice=%u "
-		"path=dpdk",
+		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu path=%s "
+		"slice=%u reason=\"%s\"",
 		(long long)outgoing->id, outgoing->peer, (long long)outgoing->index,
 		(unsigned long long)outgoing->bytes, (unsigned long long)outgoing->files,
-		response.slice_size);
+		outgoing->is_tcp ? "tcp" : "dpdk", response.slice_size, why.text);
 	if (answer(outgoing, &response, call) != 0) {
 		(void)fault_set(&fault, -ENOMEM, "no memory for the manifest");
 		refuse(call, &fault);
@@ -145,8 +171,7 @@ static void on_newest(void *ctx, struct served *served, const struct fault *faul
 	} else if (node->is_stopping) {
 		served_release(served);
 		rpc_call_fail(pending->call, EHOSTDOWN, "Node is stopped");
-	} else if (outgoing_create(&outgoing, &node->outgoing, served,
-			   node->options->group,
+	} else if (outgoing_create(&outgoing, &node->outgoing, served, node->group,
 			   pending->request.peer_id[0] != '\0'
 				   ? pending->request.peer_id
 				   : rpc_call_peer(pending->call)) != 0) {
@@ -167,10 +192,10 @@ static int check_request(
 			"%d: "
 			"run the same release on both",
 			request->version, OPEN_VERSION);
-	if (strcmp(request->group_id, node->options->group) != 0)
+	if (strcmp(request->group_id, node->group) != 0)
 		return fault_set(fault, -ENOENT,
 			"group '%.100s' is not here: this node serves '%s'",
-			request->group_id, node->options->group);
+			request->group_id, node->group);
 	if (node->is_stopping)
 		return fault_set(fault, -EHOSTDOWN, "Node is stopped");
 	return 0;
@@ -210,7 +235,7 @@ void serve_open(void *ctx, struct rpc_call *call)
 			"start "
 			"a new one",
 			(long long)pending->request.reader_id);
-	else if (outgoing->session != SESSION_NONE)
+	else if (outgoing->session != SESSION_NONE || outgoing->is_tcp)
 		rpc_call_fail(call, EAGAIN, "reader=%lld is being read already",
 			(long long)pending->request.reader_id);
 	else
@@ -239,6 +264,7 @@ void serve_progress(void *ctx, struct rpc_call *call)
 		outgoing->stage =
 			request.stage < STAGE_DONE ? request.stage : outgoing->stage;
 		outgoing->follower_done = request.bytes_done;
+		outgoing->heard_at = uv_hrtime();
 		outgoing->bytes_reused = request.bytes_reused;
 	}
 	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
@@ -266,4 +292,11 @@ void serve_close(void *ctx, struct rpc_call *call)
 		/* else: the answer to InstallSnapshot is what counts, and it follows */
 	}
 	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
+}
+
+void serve_get_file(void *ctx, struct rpc_call *call)
+{
+	struct node *node = ctx;
+
+	tcp_serve_get_file(node->tcp, call);
 }

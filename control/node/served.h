@@ -9,6 +9,8 @@
 
 struct uv_loop_s;
 
+enum { SERVE_MAX_READS = 8 }; /* get_file calls of one of ours that run at once */
+
 struct served {
 	struct served *next;
 	struct served_list *list;

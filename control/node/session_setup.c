@@ -32,6 +32,7 @@ int session_setup_start(
 		.slice_size = setup->slice_size,
 		.manifest = setup->manifest,
 		.object = setup->object,
+		.have = setup->have,
 	};
 	bool sends = setup->role == TRANSFER_SEND;
 	struct session_keys keys;

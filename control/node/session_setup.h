@@ -19,6 +19,7 @@ struct session_setup {
 	uint32_t slice_size;
 	const struct manifest *manifest;
 	struct store_object *object;
+	const uint64_t *have; /* receiving: chunks already there; NULL: none */
 };
 
 /* 32 random bytes. Returns 0, or -EIO when the kernel gives none. */

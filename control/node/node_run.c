@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A node as a process: a loop of its own, and signals that end it. */
+#include <signal.h>
+
+#include "control/node/node_state.h"
+#include "dataplane/base/log.h"
+
+struct process {
+	struct node *node;
+	uv_loop_t loop;
+	uv_signal_t on_sigterm;
+	uv_signal_t on_sigint;
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct process *process = handle->data;
+
+	log_line(LOG_INFO, "node", "event=stop signal=%s",
+		number == SIGTERM ? "SIGTERM" : "SIGINT");
+	node_stop(process->node);
+}
+
+static void watch(struct process *process, uv_signal_t *handle, int number)
+{
+	/* neither fails after a valid loop was given */
+	(void)uv_signal_init(&process->loop, handle);
+	handle->data = process;
+	(void)uv_signal_start(handle, on_signal, number);
+	uv_unref((uv_handle_t *)handle); /* the node keeps the loop alive */
+}
+
+static void close_signals(struct process *process)
+{
+	uv_close((uv_handle_t *)&process->on_sigterm, NULL);
+	uv_close((uv_handle_t *)&process->on_sigint, NULL);
+	(void)uv_run(&process->loop, UV_RUN_DEFAULT);
+}
+
+int node_run(const struct node_options *options, struct fault *fault)
+{
+	struct process process = {0};
+	int err;
+
+	(void)uv_loop_init(&process.loop);
+	err = node_open(&process.node, &process.loop, options, fault);
+	if (err == 0) {
+		watch(&process, &process.on_sigterm, SIGTERM);
+		watch(&process, &process.on_sigint, SIGINT);
+		(void)uv_run(&process.loop, UV_RUN_DEFAULT);
+		close_signals(&process);
+		node_free(process.node);
+	} else {
+		(void)uv_run(&process.loop, UV_RUN_DEFAULT);
+	}
+	if (uv_loop_close(&process.loop) != 0)
+		log_line(LOG_ERROR, "node", "event=loop_left_open");
+	return err;
+}
