@@ -51,9 +51,6 @@ static nsec clock_now(void)
 	return now.tv_sec * SEC + now.tv_nsec;
 }
 
-/* ---- the child ----------------------------------------------------------------------
- */
-
 static uint8_t payload[FRAME_LARGE - HEAD];
 
 static void count_frames(struct progress *progress, struct nic_rx frames[], int count)
@@ -121,9 +118,6 @@ static int child_main(const char *dev, const char *file)
 	exchange(port, &nic, progress);
 	return 0;
 }
-
-/* ---- the test -----------------------------------------------------------------------
- */
 
 struct child {
 	pid_t pid;

@@ -47,8 +47,6 @@ struct job {
 
 static struct node node;
 
-/* ---- files ------------------------------------------------------------------------ */
-
 static void fill(uint8_t *bytes, uint64_t size, uint32_t seed)
 {
 	for (uint64_t i = 0; i < size; i++) {
@@ -165,8 +163,6 @@ static void finish(struct job *job)
 	manifest_fini(&job->manifest);
 }
 
-/* ---- sessions --------------------------------------------------------------------- */
-
 static struct transfer_session describe(const struct job *job, enum transfer_role role)
 {
 	struct transfer_endpoint end[2];
@@ -231,8 +227,6 @@ static void end(struct job *job)
 	assert_int_equal(transfer_stop(node.transfer, job->sender), 0);
 	(void)await(job->sender, REPORT_STOPPED);
 }
-
-/* ---- the tests -------------------------------------------------------------------- */
 
 static void on_wake(void *context)
 {
