@@ -100,11 +100,24 @@ void writer_free(struct storage_writer *writer)
 	free(writer);
 }
 
+/* The table must not tell of files that a power cut may yet take away: without a manifest
+ * nobody could tell them from complete ones. */
+static bool keep_temp(const struct storage_writer *writer)
+{
+	int storefd = writer->storage->fd;
+
+	if (!writer->keep)
+		return false;
+	if (state_options(writer->storage).sync && syncfs(storefd) != 0)
+		return false;
+	return temp_save(storefd, &writer->table) == 0;
+}
+
 void storage_abort(struct storage_writer *writer)
 {
 	struct fault fault = {0};
 
-	if (writer->keep && temp_save(writer->storage->fd, &writer->table) == 0) {
+	if (keep_temp(writer)) {
 		writer_free(writer);
 		return;
 	}
