@@ -83,6 +83,17 @@ static void retry_install_snapshot(void **state)
 	assert_int_equal(update.work, EXECUTOR_NO_WORK);
 }
 
+/* The answer carries the term in which it was asked for. */
+static void a_newer_leader_that_joins_is_answered_in_its_term(void **state)
+{
+	(void)state;
+	prepare(&executor, EXECUTOR_LOADING);
+	install(&executor, USURPER, TERM + 2, UNDER_WAY, &second_call, &update);
+	assert_refused(&update, &first_call, EINTR, RETRY);
+	load_ends(0, NULL, false);
+	assert_responded(&update, &second_call, TERM + 2, true);
+}
+
 static struct throttle_braft throttle;
 
 static void cap_tasks(uint32_t most)
@@ -380,7 +391,6 @@ static void stop_interrupts_a_download_but_neither_commit_nor_load(void **state)
 	assert_true(executor_is_done(&executor));
 }
 
-/* The answer carries the term in which it was asked for. */
 static void an_older_step_down_is_late_news(void **state)
 {
 	(void)state;
@@ -402,6 +412,7 @@ int main(void)
 		cmocka_unit_test(interrupt_installing),
 		cmocka_unit_test(retry_install_snapshot),
 		cmocka_unit_test(retry_request_with_throttle),
+		cmocka_unit_test(a_newer_leader_that_joins_is_answered_in_its_term),
 		cmocka_unit_test(Leader_step_down_during_install_snapshot),
 		cmocka_unit_test(Report_error_during_install_snapshot),
 		cmocka_unit_test(install_snapshot_exceed_max_task_num),

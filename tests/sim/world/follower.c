@@ -230,9 +230,12 @@ static void take_answer(struct follower *f, const struct executor_answer *answer
 	follower_expect(f, ++call->answers == 1, "a call is answered twice");
 	follower_expect(
 		f, answer->code == 0 || !answer->success, "an error that succeeds");
-	if (answer->success)
+	if (answer->success) {
 		follower_expect(f, f->executor.last_index >= call->index,
 			"success without the snapshot");
+		follower_expect(f, call->index == 0 || answer->term >= call->term,
+			"success in a term that is over");
+	}
 	count_answer(f, answer);
 }
 
@@ -253,12 +256,12 @@ static void carry_out(struct follower *f, const struct executor_update *update)
 
 /* ---- what may happen ---- */
 
-static struct follower_call *new_call(struct follower *f, int64_t index)
+static struct follower_call *new_call(struct follower *f, int64_t index, int64_t term)
 {
 	struct follower_call *call = &f->calls[f->ncalls++];
 
 	follower_expect(f, f->ncalls < FOLLOWER_CALLS_MAX, "the story is too long");
-	*call = (struct follower_call){.index = index};
+	*call = (struct follower_call){.index = index, .term = term};
 	return call;
 }
 
@@ -282,7 +285,8 @@ void follower_ask_install(struct follower *f)
 	request.index = index < 1 ? 1 : index > f->committed ? f->committed : index;
 	(void)snprintf(server, sizeof(server), "127.0.0.1:%d:0",
 		(int)(100 + (chance(f, 3) ? term + 1 : term) % 3));
-	executor_on_install(&f->executor, &request, new_call(f, request.index), &update);
+	executor_on_install(
+		&f->executor, &request, new_call(f, request.index, term), &update);
 	carry_out(f, &update);
 }
 
@@ -290,8 +294,8 @@ void follower_ask_save(struct follower *f)
 {
 	struct executor_update update;
 
-	executor_on_save(
-		&f->executor, chance(f, 70) ? new_call(f, 0) : NULL, f->applied, &update);
+	executor_on_save(&f->executor, chance(f, 70) ? new_call(f, 0, 0) : NULL,
+		f->applied, &update);
 	carry_out(f, &update);
 }
 

@@ -24,6 +24,7 @@ enum follower_job {
 
 struct follower_call {
 	int64_t index; /* asked for; 0: a save */
+	int64_t term;  /* of the leader that asked */
 	uint32_t answers;
 	bool is_lost; /* its node died */
 };
