@@ -62,23 +62,48 @@ static inline struct storage *world_open(
 	return storage;
 }
 
-/* The user's writes are recorded, but do not fail: that is the user's to handle. */
-static inline void put_files(struct storage_writer *writer)
+/* Returns 0 or an errno, as a user's own code would find it. */
+static inline int put_file(int dirfd, const struct world_file *file)
 {
-	bool injecting = trace.injecting;
+	const char *slash = strchr(file->name, '/');
+	uint8_t *bytes = world_bytes(file);
+	char parent[NAME_MAX + 1];
+	int error = 0;
+	int fd;
 
+	(void)snprintf(parent, sizeof(parent), "%.*s",
+		slash != NULL ? (int)(slash - file->name) : 0, file->name);
+	if (slash != NULL)
+		(void)mkdirat(dirfd, parent, 0755);
+	fd = openat(dirfd, file->name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, bytes, file->len) != (ssize_t)file->len)
+		error = -ENOSPC;
+	if (fd >= 0)
+		(void)close(fd);
+	free(bytes);
+	return error;
+}
+
+/* The user's writes are recorded, and may meet a full disk; other failures of theirs are
+ * not ours to test. */
+static inline int put_files(struct storage_writer *writer)
+{
+	int dirfd = open(writer->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool injecting = trace.injecting;
+	int error = 0;
+
+	assert_true(dirfd >= 0);
 	trace.injecting = false;
 	world_set_meta(writer, 2);
-	for (size_t i = 0; i < ARRAY_LEN(new_files); i++) {
-		uint8_t *bytes = world_bytes(&new_files[i]);
-
-		world_put(writer, new_files[i].name, bytes, new_files[i].len);
-		free(bytes);
+	for (size_t i = 0; i < ARRAY_LEN(new_files) && error == 0; i++) {
+		error = put_file(dirfd, &new_files[i]);
 		assert_int_equal(
 			storage_writer_add_file(writer, new_files[i].name, NULL, NULL),
 			0);
 	}
+	(void)close(dirfd);
 	trace.injecting = injecting;
+	return error;
 }
 
 static inline int run_save(const struct world *world, struct storage *storage)
@@ -89,8 +114,11 @@ static inline int run_save(const struct world *world, struct storage *storage)
 	(void)world;
 	if (error != 0)
 		return error;
-	put_files(writer);
-	return storage_writer_commit(writer, NULL);
+	error = put_files(writer);
+	if (error == 0)
+		return storage_writer_commit(writer, NULL);
+	storage_abort(writer);
+	return error;
 }
 
 static inline int pull_and_commit(

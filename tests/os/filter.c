@@ -205,6 +205,8 @@ static void a_corrupt_local_file_is_not_believed(void **state)
 	writer = filter(place, false, &result);
 	assert_int_equal(result.nfetch, 4);
 	assert_int_equal(result.have_chunks, 0);
+	/* not even for its good chunks: the others would be written into both */
+	assert_false(exists(place, "store/temp/big"));
 	flip(place, SNAP_1 "/big", 2 * CHUNK + 1);
 	flip(place, SNAP_1 "/three", 9);
 	finish(place, writer, &result);
