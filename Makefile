@@ -2,6 +2,7 @@
 # One non-recursive Makefile. `make help` lists the targets.
 
 VERSION := 0.1.0
+SOVERSION := 0
 PREFIX ?= /usr/local
 DESTDIR ?=
 CC := gcc
@@ -31,7 +32,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wpointer-arith -Wvla -Wundef -Wformat=2
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -DSNAPLINE_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS) $(SANFLAGS) \
-	-fvisibility=hidden -pthread -I. -I$(BUILD) -MMD -MP
+	-fPIC -fvisibility=hidden -pthread -I. -I$(BUILD) -MMD -MP
 LDFLAGS += $(SANFLAGS) -pthread
 
 # As many jobs as processors, unless the caller has said how many.
@@ -54,7 +55,8 @@ RPC_SRC := $(wildcard control/rpc/*.c)
 DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
 # The TCP path needs no device: tests of sockets and files may have it.
 TCP_SRC := $(wildcard control/node/tcp_*.c)
-APP_SRC := $(wildcard control/node/*.c control/cli/*.c)
+NODE_SRC := $(wildcard control/node/*.c)
+APP_SRC := $(wildcard control/cli/*.c)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 SIM_LIB_SRC := $(wildcard tests/sim/world/*.c)
 
@@ -65,25 +67,30 @@ DISK_OBJ := $(call objects,$(DISK_SRC))
 RPC_OBJ := $(call objects,$(RPC_SRC))
 DPDK_OBJ := $(call objects,$(DPDK_SRC))
 TCP_OBJ := $(call objects,$(TCP_SRC))
+NODE_OBJ := $(call objects,$(NODE_SRC))
 APP_OBJ := $(call objects,$(APP_SRC))
+# Everything but main(): the program and the library share it.
+ALL_OBJ := $(NODE_OBJ) $(RPC_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 TEST_LIB_OBJ := $(call objects,$(TEST_LIB_SRC))
 SIM_LIB_OBJ := $(call objects,$(SIM_LIB_SRC))
 
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 SIM_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/sim/*.c))
-OS_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/*.c))
+# api* know nothing but the public header: they link the shared library and nothing else.
+API_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/api*.c))
+OS_TESTS := $(filter-out $(API_TESTS),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/*.c)))
 DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
-C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
+C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
 .PHONY: all deps demo test check-tests bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BUILD)/snapline
+all: $(BUILD)/snapline $(BUILD)/libsnapline.so $(BUILD)/libsnapline.a
 
 help:
-	@echo 'make            build $(BUILD)/snapline'
+	@echo 'make            build snapline and libsnapline into $(BUILD)/'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
 	@echo 'make bench      cycles a packet of the core (see bench/README.md)'
@@ -109,7 +116,7 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h: proto/%.proto
 # Generated code is compiled without our warnings.
 $(PB_OBJ): %.o: %.c | $(PB_HDR)
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(SANFLAGS) -I$(BUILD) -I$(BUILD)/proto -c -o $@ $<
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(SANFLAGS) -fPIC -I$(BUILD) -I$(BUILD)/proto -c -o $@ $<
 
 $(DPDK_OBJ) $(DPDK_TESTS:%=%.o): EXTRA_CFLAGS = $(dpdk_cflags) -Wno-undef
 
@@ -120,9 +127,24 @@ $(BUILD)/%.o: %.c | $(PB_HDR)
 
 # ---- programs ------------------------------------------------------------------------------
 
-$(BUILD)/snapline: $(APP_OBJ) $(RPC_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(BUILD)/snapline: $(APP_OBJ) $(ALL_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) $(dpdk_libs)
+
+# The library exports snapline_* and nothing else, in both of its forms.
+$(BUILD)/libsnapline.so: $(ALL_OBJ)
+	$(call say,LINK,$@)
+	$(Q)echo '{ global: snapline_*; local: *; };' >$(BUILD)/exports.map
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libsnapline.so.$(SOVERSION) \
+		-Wl,--version-script=$(BUILD)/exports.map -o $@ $^ \
+		$(core_libs) $(uv_libs) $(dpdk_libs)
+	$(Q)ln -sf libsnapline.so $(BUILD)/libsnapline.so.$(SOVERSION)
+
+$(BUILD)/libsnapline.a: $(ALL_OBJ)
+	$(call say,AR,$@)
+	$(Q)$(LD) -r -o $(BUILD)/libsnapline.o $^
+	$(Q)objcopy --wildcard --keep-global-symbol='snapline_*' $(BUILD)/libsnapline.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libsnapline.o
 
 # The link line is the proof of purity: unit and sim tests get no DPDK, libuv or disk code.
 $(UNIT_TESTS): %: %.o $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
@@ -140,6 +162,12 @@ $(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 $(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) -lcmocka
+
+$(API_TESTS:%=%.o): EXTRA_CFLAGS = -Icontrol
+$(API_TESTS): %: %.o $(BUILD)/libsnapline.so
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -lsnapline -Wl,-rpath,$(abspath $(BUILD)) \
+		-lcmocka
 
 $(DPDK_TESTS): %: %.o $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
@@ -194,9 +222,26 @@ format:
 install: all
 	install -D -m 755 $(BUILD)/snapline $(DESTDIR)$(PREFIX)/bin/snapline
 	install -D -m 755 hugepages/hugepages.sh $(DESTDIR)$(PREFIX)/libexec/snapline/hugepages.sh
+	install -D -m 644 control/snapline.h $(DESTDIR)$(PREFIX)/include/snapline.h
+	install -D -m 644 $(BUILD)/libsnapline.a $(DESTDIR)$(PREFIX)/lib/libsnapline.a
+	install -D -m 755 $(BUILD)/libsnapline.so \
+		$(DESTDIR)$(PREFIX)/lib/libsnapline.so.$(VERSION)
+	ln -sf libsnapline.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsnapline.so.$(SOVERSION)
+	ln -sf libsnapline.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsnapline.so
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: snapline' \
+		'Description: Raft snapshots at the speed of the network card' \
+		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' \
+		'Libs: -L$${prefix}/lib -lsnapline' \
+		'Requires.private: $(PKG_CORE) $(PKG_UV) libdpdk' \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/snapline.pc
+
+INSTALLED := bin/snapline libexec/snapline/hugepages.sh include/snapline.h lib/libsnapline.a \
+	lib/libsnapline.so.$(VERSION) lib/libsnapline.so.$(SOVERSION) lib/libsnapline.so \
+	lib/pkgconfig/snapline.pc
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/snapline $(DESTDIR)$(PREFIX)/libexec/snapline/hugepages.sh
+	rm -f $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)
 
 clean:
 	$(Q)rm -rf build

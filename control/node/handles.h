@@ -13,8 +13,9 @@ struct snapline_reader {
 	const struct storage_reader *reader;
 	/* of snapline_reader_open only */
 	struct snapline_node *node;
-	struct storage_reader *owned;
-	int64_t reader_id; /* offered to get_file; 0: not */
+	struct storage_reader *owned; /* NULL once served has it */
+	struct served *served;        /* NULL: not offered to anybody */
+	int64_t reader_id;            /* under which it is offered; 0: it is not */
 };
 
 struct snapline_writer {

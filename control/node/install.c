@@ -88,20 +88,39 @@ static int call_install(struct node *node, struct outgoing *outgoing,
 	return err;
 }
 
+/* A second InstallSnapshot would interrupt the first at the follower. */
+static const struct outgoing *find_install(
+	const struct outgoing_list *list, const char *peer)
+{
+	const struct outgoing *it = list->first;
+
+	while (it != NULL &&
+		(it->is_ended || it->client == NULL || strcmp(it->peer, peer) != 0))
+		it = it->next;
+	return it;
+}
+
 static void on_newest(void *ctx, struct served *served, const struct fault *unreadable)
 {
 	struct starting *starting = ctx;
 	struct install_starter *starter = &starting->starter;
 	struct node *node = starting->node;
+	const struct outgoing *other;
 	struct outgoing *outgoing = NULL;
 	struct fault fault = {0};
 	char peer[PEER_ID_TEXT_MAX];
 
 	peer_id_format_address(&starting->peer, peer);
+	other = find_install(&node->outgoing, peer);
 	if (served == NULL)
 		fault = *unreadable;
 	else if (node->is_stopping)
 		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
+	else if (other != NULL)
+		(void)fault_set(&fault, -EBUSY,
+			"transfer %lld brings %s up to date already: see it with "
+			"'snapline transfer list'",
+			(long long)other->id, peer);
 	else if (outgoing_create(&outgoing, &node->outgoing, served, node->group, peer) !=
 		 0)
 		(void)fault_set(&fault, -ENOMEM, "no memory for another transfer");

@@ -90,8 +90,10 @@ void node_stop(struct node *node)
 	(void)fault_set(&fault, -ECANCELED, "the leader was stopped; run it again later");
 	node_timer_stop(node);
 	machine_stop(node);
-	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next)
+	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next) {
+		it->is_held = false;
 		outgoing_end(it, &fault);
+	}
 	(void)uv_timer_start(&node->stopper, on_stop_poll, 0, STOP_POLL_MS);
 }
 

@@ -86,36 +86,83 @@ static int offer(struct outgoing *outgoing)
 	return err;
 }
 
-int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
-	struct served *served, const char *group_id, const char *peer)
+static int create(struct outgoing **outgoing, struct outgoing_list *list,
+	struct served *served, const char *group_id, int64_t reader_id)
 {
 	struct outgoing *made = calloc(1, sizeof(*made));
 
-	if (made == NULL || getrandom(&made->reader_id, sizeof(made->reader_id), 0) !=
-				    sizeof(made->reader_id)) {
-		free(made);
+	if (made == NULL)
 		return -ENOMEM;
-	}
+	made->reader_id = reader_id;
 	made->list = list;
-	made->id = list->next_id++;
 	made->served = served;
 	if (offer(made) != 0) {
 		free(made);
 		return -ENOMEM;
 	}
+	made->id = list->next_id++;
 	made->index = served->reader->index;
 	made->term = served->reader->term;
 	made->files = served->reader->manifest.nfiles;
 	made->bytes = served->reader->manifest.bytes;
 	made->began = uv_hrtime();
 	made->heard_at = made->began;
-	(void)snprintf(made->peer, sizeof(made->peer), "%s", peer);
 	(void)snprintf(made->group_id, sizeof(made->group_id), "%s", group_id);
 	made->next = list->first;
 	list->first = made;
-	prune(list);
 	*outgoing = made;
 	return 0;
+}
+
+int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
+	struct served *served, const char *group_id, const char *peer)
+{
+	int64_t reader_id;
+	int err = -ENOMEM;
+
+	prune(list);
+	if (getrandom(&reader_id, sizeof(reader_id), 0) == sizeof(reader_id))
+		err = create(outgoing, list, served, group_id, reader_id);
+	if (err == 0)
+		(void)snprintf((*outgoing)->peer, sizeof((*outgoing)->peer), "%s", peer);
+	return err;
+}
+
+int outgoing_offer(struct outgoing_list *list, struct served *served,
+	const char *group_id, int64_t *reader_id)
+{
+	struct outgoing *made;
+	int err = outgoing_create(&made, list, served, group_id, "");
+
+	if (err != 0)
+		return err;
+	served_ref(served);
+	made->is_held = true;
+	*reader_id = made->reader_id;
+	return 0;
+}
+
+/* The next follower that comes with the same uri finds it again. */
+static void offer_again(const struct outgoing *ended, struct served *served)
+{
+	struct outgoing *again;
+
+	if (create(&again, ended->list, served, ended->group_id, ended->reader_id) != 0)
+		return;
+	served_ref(served);
+	again->is_held = true;
+}
+
+void outgoing_withdraw(struct outgoing_list *list, int64_t reader_id)
+{
+	struct outgoing *outgoing = outgoing_find_reader(list, reader_id);
+	struct fault fault = {0};
+
+	if (outgoing == NULL)
+		return;
+	(void)fault_set(&fault, -ECANCELED, "the leader's reader was closed");
+	outgoing->is_held = false;
+	outgoing_end(outgoing, &fault);
 }
 
 struct outgoing *outgoing_find_reader(struct outgoing_list *list, int64_t reader_id)
@@ -146,6 +193,8 @@ static void read_stats(struct outgoing *outgoing)
 
 void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 {
+	struct served *served;
+
 	if (outgoing->is_ended)
 		return;
 	outgoing->is_ended = true;
@@ -170,9 +219,16 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 		(void)transfer_stop(
 			plane_transfer(outgoing->list->plane), outgoing->session_id);
 	}
-	tcp_serve_remove(outgoing->list->tcp, outgoing->reader_id); /* may let go */
+	if (outgoing->served != NULL)
+		served_ref(outgoing->served); /* withdrawing may let go */
+	served = outgoing->served;
+	tcp_serve_remove(outgoing->list->tcp, outgoing->reader_id);
 	if (outgoing->on_end != NULL)
 		outgoing->on_end(outgoing->on_end_ctx, &outgoing->fault);
+	if (outgoing->is_held && served != NULL)
+		offer_again(outgoing, served);
+	if (served != NULL)
+		served_release(served);
 }
 
 void outgoing_on_report(void *ctx, const struct transfer_report *report)
@@ -210,7 +266,8 @@ void outgoing_watch(struct outgoing_list *list)
 		struct fault fault = {0};
 
 		/* an install ends with its own connection, a session by its own timer */
-		if (it->is_ended || it->client != NULL || it->session != SESSION_NONE)
+		if (it->is_ended || it->client != NULL || it->session != SESSION_NONE ||
+			(it->is_held && !it->is_tcp))
 			continue;
 		read_stats(it);
 		if (now - it->heard_at < (uint64_t)list->stall_timeout)

@@ -44,6 +44,7 @@ struct outgoing {
 	bool is_offered;   /* get_file knows reader_id and refers to served */
 	uint64_t heard_at; /* over TCP: its last progress */
 	struct transfer_endpoint follower;
+	bool is_held; /* offered by a reader of the engine's: goes on under the same id */
 	bool is_ended;
 	struct fault fault;
 	enum transfer_stage stage; /* what the follower says */
@@ -66,6 +67,13 @@ void outgoing_fini(struct outgoing_list *list);
  * reader_id. Returns 0 or -ENOMEM (the reference stays). */
 int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
 	struct served *served, const char *group_id, const char *peer);
+
+/* Offers a snapshot for as long as a reader is open, however often followers come for it:
+ * a new reader_id, until outgoing_withdraw. Takes a reference of its own. Returns 0 or
+ * -ENOMEM. */
+int outgoing_offer(struct outgoing_list *list, struct served *served,
+	const char *group_id, int64_t *reader_id);
+void outgoing_withdraw(struct outgoing_list *list, int64_t reader_id);
 
 /* Of those that have not ended. */
 struct outgoing *outgoing_find_reader(struct outgoing_list *list, int64_t reader_id);

@@ -266,6 +266,9 @@ void serve_progress(void *ctx, struct rpc_call *call)
 		outgoing->follower_done = request.bytes_done;
 		outgoing->heard_at = uv_hrtime();
 		outgoing->bytes_reused = request.bytes_reused;
+		/* it may check what it has for minutes before it sends a packet */
+		if (request.stage != STAGE_WIRE && outgoing->session == SESSION_RUNNING)
+			transfer_touch(plane_transfer(node->plane), outgoing->session_id);
 	}
 	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
 }

@@ -36,29 +36,29 @@ static void destroy(struct served *served)
 	free(served);
 }
 
+/* Encodes what is sent of a snapshot, and opens its directory. */
+static int prepare(struct served *served, struct fault *fault)
+{
+	struct storage_reader *reader = served->reader;
+	int err = table_encode(&reader->table, true, &served->table, &served->table_len);
+
+	if (err == 0)
+		err = manifest_encode(
+			&reader->manifest, &served->manifest, &served->manifest_len);
+	if (err != 0)
+		return fault_set(
+			fault, err, "no memory for the manifest of %s", reader->path);
+	return store_object_open(&served->object, reader->path, &reader->manifest, fault);
+}
+
 /* Thread pool: a snapshot without a manifest is read from end to end here. */
 static void load(uv_work_t *work)
 {
 	struct job *job = work->data;
-	struct served *served = job->served;
-	struct storage_reader *reader;
-	int err;
 
-	err = storage_open_newest(job->list->storage, &served->reader, &job->fault);
-	if (err != 0)
-		return;
-	reader = served->reader;
-	err = table_encode(&reader->table, true, &served->table, &served->table_len);
-	if (err == 0)
-		err = manifest_encode(
-			&reader->manifest, &served->manifest, &served->manifest_len);
-	if (err != 0) {
-		(void)fault_set(&job->fault, err, "no memory for the manifest of %s",
-			reader->path);
-		return;
-	}
-	(void)store_object_open(
-		&served->object, reader->path, &reader->manifest, &job->fault);
+	if (storage_open_newest(job->list->storage, &job->served->reader, &job->fault) ==
+		0)
+		(void)prepare(job->served, &job->fault);
 }
 
 static struct served *find(const struct served_list *list, int64_t index)
@@ -118,6 +118,42 @@ void served_acquire(struct served_list *list,
 	list->njobs++;
 	/* fails only for a NULL callback */
 	(void)uv_queue_work(list->loop, &job->work, load, after_load);
+}
+
+int served_adopt(
+	struct served_list *list, struct storage_reader *reader, struct served **served)
+{
+	struct served *made = calloc(1, sizeof(*made));
+	struct served *known = find(list, reader->index);
+	int err = -ENOMEM;
+
+	if (known != NULL) {
+		free(made);
+		storage_reader_close(list->storage, reader);
+		known->refs++;
+		*served = known;
+		return 0;
+	}
+	if (made == NULL)
+		return err;
+	made->list = list;
+	made->reader = reader;
+	err = prepare(made, NULL);
+	if (err != 0) {
+		made->reader = NULL; /* the caller's */
+		destroy(made);
+		return err;
+	}
+	made->refs = 1;
+	made->next = list->first;
+	list->first = made;
+	*served = made;
+	return 0;
+}
+
+void served_ref(struct served *served)
+{
+	served->refs++;
 }
 
 /* Thread pool: closing the last reader of a superseded snapshot deletes it. */

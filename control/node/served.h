@@ -39,6 +39,14 @@ void served_acquire(struct served_list *list,
 	void (*ready)(void *ctx, struct served *served, const struct fault *fault),
 	void *ctx);
 
+/* Serves a reader that is open already, and closes it at the end. Blocks shortly. Returns
+ * 0, -ENOMEM, or the errno of opening its directory: the reader stays the caller's. */
+int served_adopt(
+	struct served_list *list, struct storage_reader *reader, struct served **served);
+
+/* Another reference. */
+void served_ref(struct served *served);
+
 /* No session refers to it any more. */
 void served_release(struct served *served);
 
