@@ -92,14 +92,11 @@ static void finish_task(struct throttle *throttle, bool is_leader)
 	braft->install_tasks--;
 }
 
-static nsec wait_of(uint32_t checks_per_s)
-{
-	return (1000 / checks_per_s + 1) * MSEC;
-}
-
 static nsec retry_after(const struct throttle *throttle)
 {
-	return wait_of(((const struct throttle_braft *)throttle)->limits.checks_per_s);
+	const struct throttle_braft *braft = (const struct throttle_braft *)throttle;
+
+	return (1000 / braft->limits.checks_per_s + 1) * MSEC;
 }
 
 static const struct throttle_ops ops = {
@@ -136,9 +133,4 @@ void throttle_braft_set_limits(
 {
 	assert(limits->checks_per_s >= 1 && limits->checks_per_s <= 1000);
 	braft->limits = *limits;
-}
-
-nsec throttle_braft_eagain_wait(const struct throttle *own)
-{
-	return own != NULL ? own->ops->retry_after(own) : wait_of(THROTTLE_CHECKS_PER_S);
 }

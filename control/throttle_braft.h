@@ -11,9 +11,10 @@
  * above 0 never rounds down to nothing: both stalled transfers. A limit of 0 is a pause.
  *
  * Leader side: get_file refuses what it cannot grant with EAGAIN, and nothing in the
- * answer says when to return. A follower that has a throttle waits its own retry_after;
- * one that has none waits throttle_braft_eagain_wait(NULL), a cycle of the usual length,
- * where braft's waits a fixed second and so gets one cycle in ten. */
+ * answer says when to return. The follower learns the leader's cycle from the answers
+ * (control/fetch_call.h), where braft's waits a fixed second and so gets one cycle in
+ * ten; its own throttle's retry_after is for its own grants. retry_after is a span: a
+ * cycle, and so much more that the next one has begun. */
 #ifndef THROTTLE_BRAFT_H
 #define THROTTLE_BRAFT_H
 
@@ -46,8 +47,5 @@ void throttle_braft_init(
 /* Holds from the next grant on; what was granted stays granted. */
 void throttle_braft_set_limits(
 	struct throttle_braft *braft, const struct throttle_limits *limits);
-
-/* How long a follower waits after a leader's EAGAIN. own: its throttle, or NULL. */
-nsec throttle_braft_eagain_wait(const struct throttle *own);
 
 #endif

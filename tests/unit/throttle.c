@@ -105,26 +105,21 @@ static void throttle_functioning(void **state)
 	assert_true(measured <= limit + limit / 10);
 }
 
-/* The same without a throttle of its own: a leader's EAGAIN must not cost a second. */
-static void leader_only_throttle_does_not_stall_the_follower(void **state)
+/* Whoever got nothing and waits retry_after finds the next cycle open. */
+static void retry_after_reaches_the_next_cycle(void **state)
 {
-	const uint64_t limit = 100 * MIB;
-	nsec now = 0;
-	uint64_t sum = 0;
-
 	(void)state;
-	start(limit, THROTTLE_CHECKS_PER_S, now);
-	while (now < 10 * SEC) {
-		uint64_t granted = grant(128 * KIB, now);
+	for (uint32_t checks = 1; checks <= 1000; checks++) {
+		nsec now = 5 * SEC + 123456789;
 
-		sum += granted;
-		now += granted > 0 ? 10 * USEC : throttle_braft_eagain_wait(NULL);
+		start(1000 * MIB, checks, now);
+		assert_true(grant(UINT64_MAX, now) > 0);
+		assert_int_equal(grant(1, now), 0);
+		now += throttle->ops->retry_after(throttle);
+		assert_int_equal(grant(1, now), 1);
 	}
-	assert_true(sum > 10 * limit * 9 / 10);
-	assert_true(sum <= 10 * limit);
-	assert_int_equal(throttle_braft_eagain_wait(NULL), 101 * MSEC);
-	start(limit, 2, now);
-	assert_int_equal(throttle_braft_eagain_wait(throttle), 501 * MSEC);
+	start(1, 2, 0);
+	assert_int_equal(throttle->ops->retry_after(throttle), 501 * MSEC);
 }
 
 /* braft grants from the old cycle first, and then at once from the new one. */
@@ -221,7 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_throttled_by_throughput),
 		cmocka_unit_test(throttle_functioning),
-		cmocka_unit_test(leader_only_throttle_does_not_stall_the_follower),
+		cmocka_unit_test(retry_after_reaches_the_next_cycle),
 		cmocka_unit_test(stale_cycle_does_not_fill_first),
 		cmocka_unit_test(edge_belongs_to_the_old_cycle),
 		cmocka_unit_test(limit_of_zero_is_a_pause_and_a_small_one_is_not),
