@@ -3,33 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/storage/checksum.h"
 #include "control/storage/copy.h"
 #include "control/storage/file_io.h"
+#include "control/storage/save.h"
 #include "control/storage/tree.h"
 #include "control/storage/writer.h"
-#include "dataplane/base/units.h"
-#include "dataplane/crc.h"
-#include "dataplane/manifest_codec.h"
 
 /* What the steps of one build share. */
 struct build {
 	struct storage *storage;
 	const struct build_options *options;
-	int from;        /* descriptor of FROM */
-	int to;          /* descriptor of temp */
-	struct stat own; /* of the store: it must not be inside FROM */
-	struct manifest manifest;
-	uint32_t *file_crc;
-	struct table table;
-	uint8_t *manifest_bytes;
-	size_t manifest_len;
-	uint64_t copied; /* bytes */
+	int from;                 /* descriptor of FROM */
+	int to;                   /* descriptor of temp */
+	struct stat own;          /* of the store: it must not be inside FROM */
+	struct manifest manifest; /* of FROM: names, sizes, modes */
+	uint64_t copied;          /* bytes */
 };
 
 static const char *type_name(mode_t mode)
@@ -136,35 +127,11 @@ static int take_files(struct build *build, struct fault *fault)
 	return error;
 }
 
-static int sum_files(struct build *build, struct fault *fault)
-{
-	struct checksum_request request = {
-		.dirfd = build->to,
-		.manifest = &build->manifest,
-		.progress = on_checksum,
-		.ctx = build,
-	};
-	int error;
-
-	build->file_crc = calloc((size_t)build->manifest.nfiles + 1, sizeof(uint32_t));
-	if (build->file_crc == NULL)
-		return fault_set(fault, -ENOMEM, "no memory for checksums");
-	request.file_crc = build->file_crc;
-	error = checksum_directory(&request, fault);
-	if (error != 0)
-		return error;
-	if (manifest_encode(
-		    &build->manifest, &build->manifest_bytes, &build->manifest_len) != 0)
-		return fault_set(fault, -ENOMEM, "no memory for the manifest");
-	return 0;
-}
-
-static int fill_table(struct build *build)
+static int list_files(
+	const struct build *build, struct storage_writer *writer, struct fault *fault)
 {
 	const struct build_options *options = build->options;
-	struct table *table = &build->table;
-	char text[CHECKSUM_TEXT];
-	uint32_t crc;
+	struct table *table = &writer->table;
 	int error = 0;
 
 	table->has_meta = true;
@@ -173,16 +140,12 @@ static int fill_table(struct build *build)
 	for (size_t i = 0; i < options->npeers && error == 0; i++)
 		error = table_add_peer(table, options->peers[i]);
 	for (uint32_t i = 0; i < build->manifest.nfiles && error == 0; i++)
-		error = table_add_file(table, build->manifest.files[i].name,
-			checksum_text(text, build->file_crc[i]));
-	crc = crc32c(build->manifest_bytes, build->manifest_len);
-	if (error == 0)
-		error = table_add_file(table, MANIFEST_NAME, checksum_text(text, crc));
-	return error;
+		error = table_add_file(table, build->manifest.files[i].name, NULL);
+	return error != 0 ? fault_set(fault, error, "no memory for the table") : 0;
 }
 
 static int fill_temp(
-	struct build *build, const struct storage_writer *writer, struct fault *fault)
+	struct build *build, struct storage_writer *writer, struct fault *fault)
 {
 	int error;
 
@@ -190,16 +153,17 @@ static int fill_temp(
 	if (error != 0)
 		return error;
 	error = take_files(build, fault);
-	if (error == 0)
-		error = sum_files(build, fault);
 	close(build->to);
-	if (error == 0 && fill_table(build) != 0)
-		error = fault_set(fault, -ENOMEM, "no memory for the table");
-	return error;
+	return error == 0 ? list_files(build, writer, fault) : error;
 }
 
 static int make(struct build *build, struct fault *fault)
 {
+	const struct save_options save = {
+		.chunk_size = build->manifest.chunk_size,
+		.progress = on_checksum,
+		.ctx = build,
+	};
 	struct storage_writer *writer;
 	int error;
 
@@ -216,8 +180,7 @@ static int make(struct build *build, struct fault *fault)
 		storage_abort(writer);
 		return error;
 	}
-	return storage_commit(
-		writer, &build->table, build->manifest_bytes, build->manifest_len, fault);
+	return save_commit(writer, &save, fault);
 }
 
 static int check_options(
@@ -263,16 +226,12 @@ int build_snapshot(struct storage *storage, const struct build_options *options,
 		error = file_fault(fault, -errno, "open the directory", options->from);
 		goto fini_manifest;
 	}
-	table_init(&build.table);
 	error = make(&build, fault);
 	if (error == 0)
 		*result = (struct build_result){
 			.files = build.manifest.nfiles,
 			.bytes = build.manifest.bytes,
 		};
-	table_fini(&build.table);
-	free(build.manifest_bytes);
-	free(build.file_crc);
 	close(build.from);
 fini_manifest:
 	manifest_fini(&build.manifest);

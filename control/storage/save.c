@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A snapshot that the user's own code writes: the list of its files, and its end. */
+#include "control/storage/save.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 /* The manifest in the making. */
 struct save {
 	struct storage_writer *writer;
+	const struct save_options *options;
 	struct manifest manifest;
 	uint32_t *file_crc; /* of the manifest's files */
 	uint8_t *bytes;     /* the manifest as a file */
@@ -100,7 +102,12 @@ static int survey(struct save *save, int dirfd, struct fault *fault)
 
 static int sum_files(struct save *save, int dirfd, struct fault *fault)
 {
-	struct checksum_request request = {.dirfd = dirfd, .manifest = &save->manifest};
+	struct checksum_request request = {
+		.dirfd = dirfd,
+		.manifest = &save->manifest,
+		.progress = save->options->progress,
+		.ctx = save->options->ctx,
+	};
 	int error;
 
 	error = survey(save, dirfd, fault);
@@ -138,11 +145,10 @@ static int complete_table(struct save *save)
 
 static int make_manifest(struct save *save, struct fault *fault)
 {
-	uint32_t chunk_size = save->writer->storage->options.chunk_size;
 	int dirfd;
 	int error;
 
-	error = manifest_init(&save->manifest, chunk_size, fault);
+	error = manifest_init(&save->manifest, save->options->chunk_size, fault);
 	if (error != 0)
 		return error;
 	error = writer_open_temp(save->writer, &dirfd, fault);
@@ -155,9 +161,10 @@ static int make_manifest(struct save *save, struct fault *fault)
 	return error;
 }
 
-int storage_writer_commit(struct storage_writer *writer, struct fault *fault)
+int save_commit(struct storage_writer *writer, const struct save_options *options,
+	struct fault *fault)
 {
-	struct save save = {.writer = writer};
+	struct save save = {.writer = writer, .options = options};
 	int error;
 
 	error = commit_check_order(writer->storage, &writer->table, fault);
@@ -174,4 +181,12 @@ int storage_writer_commit(struct storage_writer *writer, struct fault *fault)
 	free(save.file_crc);
 	free(save.bytes);
 	return error;
+}
+
+int storage_writer_commit(struct storage_writer *writer, struct fault *fault)
+{
+	const struct save_options options = {
+		.chunk_size = writer->storage->options.chunk_size};
+
+	return save_commit(writer, &options, fault);
 }
