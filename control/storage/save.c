@@ -168,7 +168,7 @@ int save_commit(struct storage_writer *writer, const struct save_options *option
 	int error;
 
 	error = commit_check_order(writer->storage, &writer->table, fault);
-	if (error == 0 && writer->table.nfiles > 0)
+	if (error == 0 && !options->no_manifest)
 		error = make_manifest(&save, fault);
 	if (error == 0) {
 		error = storage_commit(
@@ -186,7 +186,9 @@ int save_commit(struct storage_writer *writer, const struct save_options *option
 int storage_writer_commit(struct storage_writer *writer, struct fault *fault)
 {
 	const struct save_options options = {
-		.chunk_size = writer->storage->options.chunk_size};
+		.chunk_size = writer->storage->options.chunk_size,
+		.no_manifest = writer->table.nfiles == 0,
+	};
 
 	return save_commit(writer, &options, fault);
 }

@@ -6,7 +6,8 @@
 #include "control/storage/storage.h"
 
 struct save_options {
-	uint32_t chunk_size;                                        /* bytes */
+	uint32_t chunk_size; /* bytes */
+	bool no_manifest;
 	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* may be NULL */
 	void *ctx;
 };
