@@ -66,8 +66,6 @@ static bool is_saving(const struct executor *executor)
 	       executor->state == EXECUTOR_SAVE_COMMITTING;
 }
 
-/* ---- answers ---- */
-
 static struct executor_answer *add_answer(struct executor_update *update, void *call)
 {
 	assert(update->nanswers < EXECUTOR_ANSWERS_MAX);
@@ -103,8 +101,6 @@ static void fail_node(struct executor *executor, enum executor_fault fault, int 
 	update->fault = fault;
 	update->fault_code = code;
 }
-
-/* ---- install ---- */
 
 /* Returns whether one more download is within the cap. */
 static bool add_task(struct executor *executor)
@@ -354,8 +350,6 @@ void executor_on_loaded(struct executor *executor, const struct executor_end *en
 	refuse(update, owner, end->code, "%s", end->text != NULL ? end->text : "");
 }
 
-/* ---- save ---- */
-
 /* The timer asks without a call. */
 static void answer_save(
 	struct executor_update *update, void *call, int code, const char *text)
@@ -433,8 +427,6 @@ void executor_on_save_committed(struct executor *executor, const struct executor
 		take_over(executor, executor->saving, update);
 	end_save(executor, end, update);
 }
-
-/* ---- the node ---- */
 
 void executor_on_step_down(struct executor *executor, int64_t term,
 	const struct peer_id *leader, struct executor_update *update)

@@ -65,7 +65,9 @@ static void happen(struct follower *f)
 		follower_stop(f);
 	else
 		follower_die(f);
-	if (what >= 980)
+	if (f->is_dying)
+		follower_die(f);
+	if (what >= 980 || f->is_dying)
 		follower_live(f);
 }
 

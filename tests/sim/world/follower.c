@@ -35,8 +35,6 @@ static bool chance(struct follower *f, int percent)
 	return follower_below(f, 100) < percent;
 }
 
-/* ---- the node's log ---- */
-
 int64_t follower_logged(const struct follower *f, int64_t index)
 {
 	return index >= f->log.first_index && index <= f->log.last_index
@@ -64,8 +62,6 @@ static void tell_log(struct follower *f, struct log_id snapshot)
 			      follower_logged(f, snapshot.index)));
 }
 
-/* ---- performing updates, as a node does ---- */
-
 static void carry_out(struct follower *f, const struct executor_update *update);
 
 static struct executor_end ended(int code, struct log_id snapshot)
@@ -88,6 +84,7 @@ static int commit(struct follower *f, struct log_id snapshot)
 	if (snapshot.index < f->store.index)
 		return ESTALE;
 	f->store = snapshot;
+	f->is_dying = chance(f, 3);
 	return 0;
 }
 
@@ -107,6 +104,8 @@ static void end_copy(struct follower *f)
 		end.is_remote = chance(f, 80);
 	}
 	f->copier = FOLLOWER_NO_JOB;
+	if (f->is_dying)
+		return;
 	executor_on_copied(&f->executor, &end, &update);
 	carry_out(f, &update);
 }
@@ -164,6 +163,8 @@ static void end_save(struct follower *f)
 		if (end.code == 0)
 			end.code = commit(f, f->saving);
 		f->saver = FOLLOWER_NO_JOB;
+		if (f->is_dying)
+			return;
 		executor_on_save_committed(&f->executor, &end, &update);
 	}
 	carry_out(f, &update);
@@ -254,8 +255,6 @@ static void carry_out(struct follower *f, const struct executor_update *update)
 		take_answer(f, &update->answers[i]);
 }
 
-/* ---- what may happen ---- */
-
 static struct follower_call *new_call(struct follower *f, int64_t index, int64_t term)
 {
 	struct follower_call *call = &f->calls[f->ncalls++];
@@ -281,7 +280,8 @@ void follower_ask_install(struct follower *f)
 		.term = term};
 	struct executor_update update;
 
-	/* a leader's snapshots hold committed entries only */
+	if (f->committed == 0)
+		return; /* a leader's snapshots hold committed entries only */
 	request.index = index < 1 ? 1 : index > f->committed ? f->committed : index;
 	(void)snprintf(server, sizeof(server), "127.0.0.1:%d:0",
 		(int)(100 + (chance(f, 3) ? term + 1 : term) % 3));
@@ -356,8 +356,6 @@ void follower_step_down(struct follower *f)
 	carry_out(f, &update);
 }
 
-/* ---- lives ---- */
-
 void follower_live(struct follower *f)
 {
 	struct throttle_limits limits;
@@ -366,7 +364,7 @@ void follower_live(struct follower *f)
 
 	f->tally->lives++;
 	f->copier = f->saver = FOLLOWER_NO_JOB;
-	f->is_loading = false;
+	f->is_loading = f->is_dying = false;
 	follower_expect(f, log_rule_check_start(f->store.index, f->log, NULL) == 0,
 		"entries are missing at start");
 	for (int64_t i = f->store.index + 1; i <= f->applied; i++)
@@ -398,8 +396,12 @@ void follower_stop(struct follower *f)
 
 	executor_on_stop(&f->executor, &update);
 	carry_out(f, &update);
-	while (!executor_is_done(&f->executor))
+	while (!executor_is_done(&f->executor) && !f->is_dying)
 		follower_make_progress(f);
+	if (f->is_dying) {
+		follower_die(f);
+		return;
+	}
 	if (chance(f, 50))
 		follower_ask_install(f);
 	if (chance(f, 50))

@@ -55,6 +55,7 @@ struct follower {
 	/* what is under way */
 	enum follower_job copier, saver;
 	bool is_loading;
+	bool is_dying; /* right after a commit, before anybody heard of it */
 	struct log_id arriving, saving;
 	struct follower_call calls[FOLLOWER_CALLS_MAX];
 	size_t ncalls;
@@ -75,7 +76,7 @@ void follower_append(struct follower *f);
 void follower_apply(struct follower *f);
 void follower_make_progress(struct follower *f);
 void follower_step_down(struct follower *f);
-/* Stops in order: everything that was asked is answered. */
+/* Stops in order: everything that was asked is answered, unless it dies of it. */
 void follower_stop(struct follower *f);
 /* kill -9: the disk keeps what was made durable, and nobody is answered. */
 void follower_die(struct follower *f);
