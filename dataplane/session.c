@@ -175,6 +175,14 @@ void session_seal(
 	wire_put_header(out, &header, session->params.tx_key, &session->peer, packet->pn);
 }
 
+void session_touch(struct session *session, nsec now)
+{
+	if (session->params.role == TRANSFER_SEND)
+		session->machine.sender.last_heard = now;
+	else
+		session->machine.receiver.last_heard = now;
+}
+
 nsec session_deadline(const struct session *session)
 {
 	if (session->params.role == TRANSFER_SEND)

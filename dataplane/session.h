@@ -74,6 +74,8 @@ bool session_poll(struct session *session, struct packet *packet, nsec now);
 void session_seal(
 	const struct session *session, const struct packet *packet, uint8_t *out);
 
+/* The peer has been heard of elsewhere. */
+void session_touch(struct session *session, nsec now);
 nsec session_deadline(const struct session *session);
 
 /* Copies the machine's numbers to the counters. */

@@ -116,6 +116,9 @@ void transfer_release(struct transfer *transfer, uint32_t session_id);
 /* Returns 0, or -EAGAIN when the worker's order ring is full. */
 int transfer_start(struct transfer *transfer, const struct transfer_session *session);
 int transfer_stop(struct transfer *transfer, uint32_t session_id);
+/* The peer is known to be alive though it sends no packets: its stall timeout begins
+ * again. A hint: dropped when the order ring is full. */
+void transfer_touch(struct transfer *transfer, uint32_t session_id);
 
 /* Takes the next report. Returns false when there is none. */
 bool transfer_next_report(struct transfer *transfer, struct transfer_report *report);

@@ -356,6 +356,15 @@ void worker_stop(struct worker *worker, uint32_t session_id)
 		session->is_stopping = true;
 }
 
+void worker_touch(struct worker *worker, uint32_t session_id, nsec now)
+{
+	uint32_t at = session_slot(session_id);
+	struct session *session = at < WORKER_SESSIONS ? worker->sessions[at] : NULL;
+
+	if (session != NULL && session->params.session_id == session_id)
+		session_touch(session, now);
+}
+
 static bool is_shared(const struct worker *worker, const struct session *session)
 {
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {

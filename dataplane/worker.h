@@ -58,6 +58,8 @@ void worker_fini(struct worker *worker);
 void worker_add(struct worker *worker, struct session *session, nsec now);
 /* Ends a session: REPORT_STOPPED follows when the store has let go of its buffers. */
 void worker_stop(struct worker *worker, uint32_t session_id);
+/* The peer is alive though it sends nothing: the stall timeout begins again. */
+void worker_touch(struct worker *worker, uint32_t session_id, nsec now);
 
 /* One turn of the loop. Returns whether there was anything to do. */
 bool worker_run(struct worker *worker, nsec now);

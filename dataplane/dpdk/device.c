@@ -48,8 +48,10 @@ static bool take_orders(struct device *device, nsec now)
 	while (ring_take(&device->orders, &order)) {
 		if (order.what == ORDER_START)
 			worker_add(&device->worker, order.session, now);
-		else
+		else if (order.what == ORDER_STOP)
 			worker_stop(&device->worker, order.session_id);
+		else
+			worker_touch(&device->worker, order.session_id, now);
 		busy = true;
 	}
 	return busy;

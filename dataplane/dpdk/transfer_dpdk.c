@@ -252,6 +252,15 @@ int transfer_stop(struct transfer *transfer, uint32_t session_id)
 	return rc;
 }
 
+void transfer_touch(struct transfer *transfer, uint32_t session_id)
+{
+	const struct device_order order = {.what = ORDER_TOUCH, .session_id = session_id};
+	struct slot *slot = find_slot(transfer, session_id);
+
+	if (slot != NULL && slot->state == SLOT_RUNNING)
+		(void)device_order(&transfer->devices[slot->device], &order);
+}
+
 static uint64_t load(const _Atomic uint64_t *counter)
 {
 	/* relaxed: a plain count, it orders nothing */
