@@ -37,7 +37,7 @@ struct leader {
 	struct file_service service;
 	struct throttle *throttle;
 	bool check_hole; /* leaves zero blocks out */
-	bool is_old;     /* does not say read_size */
+	bool is_old;     /* knows neither read_size nor read_partly */
 	nsec rtt;
 	struct flight flights[FLIGHTS_MAX];
 	nsec now;
@@ -115,7 +115,7 @@ static inline void leader_ask(struct leader *leader, const struct fetch_request 
 		.offset = (int64_t)wanted->offset,
 		.count = (int64_t)wanted->count,
 		.has_read_partly = true,
-		.read_partly = wanted->read_partly,
+		.read_partly = wanted->read_partly && !leader->is_old,
 	};
 	struct flight *flight = NULL;
 	uint32_t used = 1;
