@@ -153,6 +153,12 @@ int storage_prepare(struct storage_writer *writer, const struct manifest *manife
 	int dirfd;
 	int error;
 
+	/* What an earlier attempt left, and nobody has asked storage_filter about. */
+	if (writer->keep && !writer->filtered) {
+		error = writer_empty_temp(writer, fault);
+		if (error != 0)
+			return error;
+	}
 	error = writer_open_temp(writer, &dirfd, fault);
 	if (error != 0)
 		return error;

@@ -79,18 +79,31 @@ void state_unref(struct storage *storage, int64_t index)
 		remove_superseded(storage, index);
 }
 
-void state_supersede(struct storage *storage, int64_t index)
+static bool is_held(struct storage *storage, int64_t index)
 {
-	int64_t old;
 	bool held;
 
 	pthread_mutex_lock(&storage->lock);
-	old = storage->newest;
-	storage->newest = index;
-	held = find_ref(storage, old) != NULL;
+	held = find_ref(storage, index) != NULL;
 	pthread_mutex_unlock(&storage->lock);
-	if (old != 0 && !held)
-		remove_superseded(storage, old);
+	return held;
+}
+
+/* Nobody can take a new reference on any but the newest. Also what could not be removed
+ * when its time came goes now. */
+void state_supersede(struct storage *storage, int64_t index)
+{
+	struct layout_list list;
+
+	pthread_mutex_lock(&storage->lock);
+	storage->newest = index;
+	pthread_mutex_unlock(&storage->lock);
+	if (layout_list(storage->fd, &list, NULL) != 0)
+		return;
+	for (size_t i = 0; i < list.nsnapshots; i++)
+		if (list.snapshots[i] < index && !is_held(storage, list.snapshots[i]))
+			remove_superseded(storage, list.snapshots[i]);
+	layout_list_fini(&list);
 }
 
 struct storage_options state_options(struct storage *storage)

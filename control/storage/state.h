@@ -34,7 +34,7 @@ int state_ref_newest(struct storage *storage, int64_t *index);
 /* Drops a reference; deletes the snapshot when it was the last one and it is superseded.
  */
 void state_unref(struct storage *storage, int64_t index);
-/* Makes index the newest and deletes the one before unless a reader holds it. */
+/* Makes index the newest and deletes older ones unless a reader holds them. */
 void state_supersede(struct storage *storage, int64_t index);
 
 /* The options as they are now. */

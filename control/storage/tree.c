@@ -215,11 +215,13 @@ static int ascend_entry(
 			return file_fault(ascent->fault, -ELOOP, "descend into", name);
 		}
 		error = ascend(ascent, fd, depth + 1);
+	} else if (errno == ENOENT) {
+		return 0; /* another thread removes the same */
 	} else if (errno != ENOTDIR && errno != ELOOP) {
 		error = file_fault(ascent->fault, -errno, "open", name);
 	}
 	if (error == 0 && ascent->remove &&
-		unlinkat(dirfd, name, fd >= 0 ? AT_REMOVEDIR : 0) != 0)
+		unlinkat(dirfd, name, fd >= 0 ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT)
 		error = file_fault(ascent->fault, -errno, "remove", name);
 	return error;
 }

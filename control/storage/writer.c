@@ -128,6 +128,11 @@ void storage_abort(struct storage_writer *writer)
 	writer_free(writer);
 }
 
+int writer_empty_temp(const struct storage_writer *writer, struct fault *fault)
+{
+	return empty_temp(writer->storage, fault);
+}
+
 int writer_open_temp(const struct storage_writer *writer, int *dirfd, struct fault *fault)
 {
 	int fd = openat(writer->storage->fd, TEMP_NAME,

@@ -14,6 +14,9 @@ int writer_open_temp(
 int commit_check_order(
 	struct storage *storage, const struct table *table, struct fault *fault);
 
+/* Removes all that is in temp. Returns 0 or an errno. */
+int writer_empty_temp(const struct storage_writer *writer, struct fault *fault);
+
 /* Ends the writer; temp is gone or has been renamed. */
 void writer_free(struct storage_writer *writer);
 

@@ -56,6 +56,10 @@ static void expect_honest(
 	assert_null(wrong_with(world, scenario, storage));
 	assert_int_equal(storage_newest_index(storage), 2);
 	storage_close(storage);
+	assert_int_equal(access(scratch_path(&world->scratch,
+					"crash/snapshot_00000000000000000001"),
+				 F_OK),
+		-1);
 }
 
 /* The store goes on without a restart, too: the first attempt fails, the next does not.

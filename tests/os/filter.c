@@ -291,6 +291,23 @@ static void old_bytes_in_place_of_a_hole_do_not_stay(void **state)
 	finish(place, writer, &result);
 }
 
+/* Who does not filter starts from nothing, whatever lies in temp. */
+static void without_the_filter_temp_counts_for_nothing(void **state)
+{
+	struct place *place = *state;
+	struct filter_result result;
+	struct storage_writer *writer;
+
+	begin(place, NULL);
+	writer = filter(place, false, &result);
+	filter_result_fini(&result);
+	storage_abort(writer);
+	assert_true(exists(place, "store/temp/big"));
+	assert_int_equal(storage_create_copy(place->storage, &writer, NULL), 0);
+	result = (struct filter_result){.have = NULL};
+	finish(place, writer, &result);
+}
+
 static void damage_in_temp_is_no_error(void **state)
 {
 	struct place *place = *state;
@@ -321,6 +338,7 @@ int main(void)
 		STORY(a_file_of_another_mode_is_no_link),
 		STORY(a_stopped_copy_goes_on_where_it_was),
 		STORY(old_bytes_in_place_of_a_hole_do_not_stay),
+		STORY(without_the_filter_temp_counts_for_nothing),
 		STORY(damage_in_temp_is_no_error),
 	};
 
