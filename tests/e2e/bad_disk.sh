@@ -52,11 +52,6 @@ expect_logs() { # TEXT...
 		done
 	done
 }
-# The leader is told first; the follower takes back what it has begun a moment later.
-expect_old_store() {
-	wait_for 5 test ! -e "$dir/follower/temp" || fail 'the follower keeps a half'
-	expect_store "$dir/follower" 1
-}
 # The transfer fails; everybody names the file and the remedy; nothing is lost.
 expect_refusal() { # CODE TEXT...
 	local code=$1
@@ -64,7 +59,7 @@ expect_refusal() { # CODE TEXT...
 	mark
 	expect_error "$code" "$@" -- start_transfer --quiet
 	cat "$dir/stderr"
-	expect_old_store
+	expect_kept "$dir/follower" 1
 	expect_logs "$@"
 }
 
@@ -99,7 +94,7 @@ expect_end() { # CODE TEXT...
 	[ "$status" = "$want" ] || fail "exit $status, not $want: $(cat "$dir/begun.err")"
 	cat "$dir/begun.err"
 	expect_line "$dir/begun.err" "$@"
-	expect_old_store
+	expect_kept "$dir/follower" 1
 }
 cp "$snapshot/large" "$dir/kept"
 begin

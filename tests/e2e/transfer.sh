@@ -81,20 +81,32 @@ same follower 8
 expect_store "$dir/follower" 8
 add 9
 expect 0 'started' start_transfer --detach
-has_committed() {
-	[ -d "$dir/follower/snapshot_00000000000000000009" ]
+has_committed() { # INDEX
+	[ -d "$dir/follower/$(printf 'snapshot_%020d' "$1")" ]
 }
-wait_for 20 has_committed || explain follower 'did not receive what was detached'
+wait_for 20 has_committed 9 || explain follower 'did not receive what was detached'
+
+# ---- asked for while it is under way: the first goes on
+add 10
+start_transfer --detach >"$dir/out"
+expect_error 75 "$follower" 'already' 'transfer list' -- start_transfer
+wait_for 20 has_committed 10 || explain leader 'was interrupted by its second order'
+
+# ---- a second client on a pair that is taken gets nothing, and disturbs nobody
+expect_error 75 '10.77.0.1' 'on one network' -- "$snapline" pull "$leader" --group g \
+	--store "$dir/other" --dev "$(memif 0 client)" --ip 10.77.0.9/24 --stall-timeout 1s
+add 11
+start_transfer >"$dir/out" || explain follower 'lost its pair to a second client'
 
 # ---- pulled over the second pair, while the follower's is up
 pull "$dir/pulled" >"$dir/out" 2>"$dir/err" || fail "pull: $(cat "$dir/err")"
-grep -Eq '^index 9, term 3: 3 files, 24\.0 MiB in .* over dpdk, ' "$dir/out" ||
+grep -Eq '^index 11, term 3: 3 files, 24\.0 MiB in .* over dpdk, ' "$dir/out" ||
 	fail "pull says $(cat "$dir/out")"
 [ ! -s "$dir/err" ] || fail "pull that succeeds says: $(cat "$dir/err")"
-same pulled 9
-expect_store "$dir/pulled" 9
+same pulled 11
+expect_store "$dir/pulled" 11
 pull "$dir/pulled" --json >"$dir/out"
-jq -e '.index == 9 and .bytes_reused == .bytes' "$dir/out" >"$dir/jq" ||
+jq -e '.index == 11 and .bytes_reused == .bytes' "$dir/out" >"$dir/jq" ||
 	fail "pull --json of what is there says $(cat "$dir/out")"
 
 # ---- a uri nobody handed out, and a group that is not here
@@ -103,18 +115,18 @@ expect_error 66 'reader=12345' 'start a new one' -- "$snapline" pull \
 	--dev "$(memif 1 client)" --ip 10.78.0.2/24
 expect_error 66 "group 'h' is not here" "'g'" -- "$snapline" pull "$leader" --group h \
 	--store "$dir/other" --dev "$(memif 1 client)" --ip 10.78.0.2/24
-expect_store "$dir/other"
+expect_kept "$dir/other"
 
 # ---- over the first pair, once the follower has left it, into its store
 stop_node follower
-add 10
-expect 0 'index 10' "$snapline" pull "$leader" --group g --store "$dir/follower" \
+add 12
+expect 0 'index 12' "$snapline" pull "$leader" --group g --store "$dir/follower" \
 	--dev "$(memif 0 client)" --ip 10.77.0.2/24
-same follower 10
+same follower 12
 
 # ---- a follower that is further than the leader keeps what it has
 "$snapline" snapshot create --store "$dir/pulled" --index 99 --term 4 "$dir/from" >"$dir/out"
-expect_error 75 'index 10' '99' -- pull "$dir/pulled"
+expect_error 75 'index 12' '99' -- pull "$dir/pulled"
 expect_store "$dir/pulled" 99
 
 # ---- idle nodes sleep
