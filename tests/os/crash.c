@@ -9,6 +9,7 @@
 static const struct scenario scenarios[] = {
 	{.name = "save", .run = run_save},
 	{.name = "install", .run = run_install},
+	{.name = "install of braft's", .run = run_beside},
 	{.name = "install with hard links", .run = run_filter, .filter = true},
 	{.name = "install resumed", .run = run_filter, .filter = true, .begun = true},
 	{.name = "start after a crash", .run = run_nothing, .recovers = true},

@@ -3,6 +3,7 @@
 #ifndef CRASH_WORLD_H
 #define CRASH_WORLD_H
 
+#include "control/storage/entry.h"
 #include "control/storage/filter.h"
 #include "control/storage/tree.h"
 #include "dataplane/base/units.h"
@@ -140,6 +141,34 @@ static inline int run_install(const struct world *world, struct storage *storage
 	int error = storage_create_copy(storage, &writer, NULL);
 
 	return error != 0 ? error : pull_and_commit(world, writer);
+}
+
+/* A snapshot that braft made has no place for a manifest: it is kept beside. */
+static inline int run_beside(const struct world *world, struct storage *storage)
+{
+	const struct table *listed = &world->reader->table;
+	struct storage_reader from = *world->reader;
+	struct storage_writer *writer;
+	int error = storage_create_copy(storage, &writer, NULL);
+
+	if (error != 0)
+		return error;
+	table_init(&from.table);
+	from.table.has_meta = true;
+	from.table.meta.index = 2;
+	from.table.meta.term = 1;
+	for (size_t i = 0; i < listed->nfiles; i++)
+		if (strcmp(listed->files[i].name, MANIFEST_NAME) != 0)
+			assert_int_equal(entry_put(&from.table, &listed->files[i]), 0);
+	error = storage_prepare(writer, &from.manifest, NULL);
+	if (error == 0)
+		error = world_pull(&from, writer->path, NULL);
+	if (error == 0)
+		error = world_commit(writer, &from, NULL);
+	else
+		storage_abort(writer);
+	table_fini(&from.table);
+	return error;
 }
 
 static inline int begin_filter(const struct world *world, struct storage *storage,
