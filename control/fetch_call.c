@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+enum { REFUSALS_TO_HALVE = 16 };
+
 struct fetch_policy fetch_policy_default(void)
 {
 	return (struct fetch_policy){
@@ -45,15 +47,26 @@ static void wait(struct fetch_call *call, nsec now, nsec span)
 	call->not_before = now + nsec_max(span, FETCH_WAIT_MIN);
 }
 
+/* A leader that reads all or nothing refuses for ever what its throttle does not grant in
+ * one cycle: refused often enough, the call asks for less. */
+static uint64_t shrink(const struct fetch_call *call, uint64_t want)
+{
+	uint32_t halvings = u32_min(call->refusals / REFUSALS_TO_HALVE, 63);
+
+	return want >> halvings > 0 ? want >> halvings : 1;
+}
+
 uint64_t fetch_call_begin(struct fetch_call *call, const struct fetch_policy *policy,
 	uint64_t want, nsec now)
 {
 	struct throttle *throttle = policy->throttle;
-	uint64_t granted = want;
+	uint64_t granted;
 
 	assert(call->state != FETCH_CALL_SENT);
 	if (call->state == FETCH_CALL_WAITING && now < call->not_before)
 		return 0;
+	want = shrink(call, want);
+	granted = want;
 	if (throttle != NULL)
 		granted = throttle->ops->grant(throttle, want, now);
 	if (granted == 0) {
@@ -101,16 +114,21 @@ static nsec refused_wait(const struct fetch_call *call, const struct fetch_pace 
 	return nsec_min(span, most);
 }
 
+/* The follower's own throttle says how long it waits at most: it may not be the one that
+ * is used up. */
 static void refuse(struct fetch_call *call, struct fetch_pace *pace,
 	const struct fetch_policy *policy, nsec now)
 {
 	const struct throttle *own = policy->throttle;
+	nsec span;
 
 	pace->is_stalled = true;
 	if (call->refusals < UINT32_MAX)
 		call->refusals++;
-	wait(call, now,
-		own != NULL ? own->ops->retry_after(own) : refused_wait(call, pace));
+	span = refused_wait(call, pace);
+	if (own != NULL)
+		span = nsec_min(span, own->ops->retry_after(own));
+	wait(call, now, span);
 }
 
 int fetch_call_end(struct fetch_call *call, struct fetch_pace *pace,

@@ -8,7 +8,9 @@
  * braft waits a fixed second then, so that a throttle of ten cycles a second delivers an
  * eighth of what it allows. Here the wait begins at 1 ms, doubles, and is bounded by a
  * tenth of the leader's cycle, which is measured: it is the time from one answer after an
- * EAGAIN to the next such. So at most about a tenth of a cycle is lost. */
+ * EAGAIN to the next such. So at most about a tenth of a cycle is lost. A throttle of
+ * the follower's own only bounds this wait: its tokens went back, and it may not be the
+ * one that is used up. */
 #ifndef FETCH_CALL_H
 #define FETCH_CALL_H
 
@@ -81,8 +83,8 @@ int fetch_reply_len(const struct fetch_reply *reply, const struct fetch_request 
 /* 128 KiB a call, read partly, 3 retries, 1 s apart, 10 s each: braft's defaults. */
 struct fetch_policy fetch_policy_default(void);
 
-/* The call is to be made for up to want bytes. Returns how many may be asked for now; 0:
- * not before fetch_call_deadline. */
+/* The call is to be made for up to want bytes, at least 1. Returns how many may be asked
+ * for now; 0: not before fetch_call_deadline. */
 uint64_t fetch_call_begin(struct fetch_call *call, const struct fetch_policy *policy,
 	uint64_t want, nsec now);
 

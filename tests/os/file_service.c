@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* get_file between real sockets and files: the cases of braft's test_file_service.cpp and
  * of test_snapshot.cpp's copy, under their names, and the defects of braft's. */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #include "control/uri.h"
 #include "tests/os/tcp_world.h"
@@ -216,7 +219,7 @@ static void expect_same_tree(const struct world *world, const char *to)
 		expect_same_file(world, "data", to, manifest->files[i].name);
 }
 
-/* Two thousand small files and a large one, as from a stock leader. */
+/* A thousand small files and a large one, as from a stock leader. */
 static void copy(void **state)
 {
 	struct world *world = *state;
@@ -224,9 +227,9 @@ static void copy(void **state)
 	char name[32];
 	struct table table;
 
-	write_tree(world, 2000);
+	write_tree(world, 1000);
 	table_init(&table);
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(name, sizeof(name), "%02d/%04d", i % 30, i);
 		assert_int_equal(table_add_file(&table, name, NULL), 0);
 	}
@@ -259,7 +262,7 @@ static void copy_with_a_manifest(void **state)
 	struct world *world = *state;
 	struct tcp_serve_stats served;
 
-	write_tree(world, 200);
+	write_tree(world, 100);
 	serve_snapshot(world);
 	read_to_memory(world, MANIFEST_NAME, 1 << 20);
 	expect_ok(world);
@@ -280,7 +283,7 @@ static void copy_with_a_manifest_from_a_stock_leader(void **state)
 {
 	struct world *world = *state;
 
-	write_tree(world, 200);
+	write_tree(world, 100);
 	serve_snapshot(world);
 	read_to_memory(world, MANIFEST_NAME, 1 << 20);
 	copy_by_manifest(world, 0, NULL);
@@ -337,6 +340,76 @@ static void a_file_that_is_there_is_replaced(void **state)
 	table_fini(&table);
 }
 
+/* ---- on the wire */
+
+/* What the stock copier sends first, as captured: get_file of the table from reader 77,
+ * count UINT_MAX, read_partly. */
+static const char stock_request[] = "PRPC\0\0\0\x4a\0\0\0\x28"
+				    "\x0a\x1d\x0a\x11"
+				    "braft.FileService"
+				    "\x12\x08"
+				    "get_file"
+				    "\x18\0\x20\x82\x80\x80\x80\x90\x20"
+				    "\x08\x4d\x12\x14"
+				    "__raft_snapshot_meta"
+				    "\x18\xff\xff\xff\xff\x0f\x20\0\x28\x01";
+
+/* And the frame, meta and message that a stock leader answers with, before a segment
+ * header and a table of 14 bytes. */
+static const char stock_answer[] = "PRPC\0\0\0\x2d\0\0\0\x0f"
+				   "\x12\x02\x08\0\x18\0\x20\x82\x80\x80\x80\x90\x20"
+				   "\x28\x1a"
+				   "\x08\x01\x10\x0e"
+				   "\0\0\0\0\0\0\0\0\0\0\0\x0e";
+
+static int dial(const struct world *world)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(rpc_server_port(world->server)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static void a_stock_copier_is_answered_byte_for_byte(void **state)
+{
+	static const char *const names[] = {"data", NULL};
+	enum { HEAD = sizeof(stock_answer) - 1, TABLE = 14 };
+	struct world *world = *state;
+	struct tcp_source source = {.reader_id = 77, .path = world->scratch.path};
+	uint8_t answer[256];
+	struct table table;
+	size_t len = 0;
+	const struct timeval patience = {.tv_sec = 5};
+	int fd = dial(world);
+
+	assert_int_equal(
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	make_table(&table, names);
+	source.table = &table;
+	source.table_bytes = (const uint8_t *)"fourteen bytes";
+	source.table_len = TABLE;
+	assert_int_equal(tcp_serve_add(world->serve, &source), 0);
+	assert_int_equal(send(fd, stock_request, sizeof(stock_request) - 1, 0),
+		sizeof(stock_request) - 1);
+	run_until(world, &world->nasked, 1);
+	(void)uv_run(&world->loop, UV_RUN_NOWAIT);
+	for (ssize_t count = 1; len < HEAD + TABLE && count > 0; len += (size_t)count) {
+		count = recv(fd, answer + len, sizeof(answer) - len, 0);
+		assert_true(count > 0);
+	}
+	assert_int_equal(len, HEAD + TABLE);
+	assert_memory_equal(answer, stock_answer, HEAD);
+	assert_memory_equal(answer + HEAD, "fourteen bytes", TABLE);
+	close(fd);
+	table_fini(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +422,7 @@ int main(void)
 		STORY(copy_with_a_manifest_from_a_stock_leader),
 		STORY(what_is_here_is_not_sent),
 		STORY(a_file_that_is_there_is_replaced),
+		STORY(a_stock_copier_is_answered_byte_for_byte),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -330,6 +330,32 @@ static void a_source_is_released_after_its_last_read(void **state)
 	table_fini(&table);
 }
 
+static void on_garbage_answered(void *ctx, const struct rpc_result *result)
+{
+	struct world *world = ctx;
+
+	assert_int_equal(result->code, RPC_EREQUEST);
+	world->ended++;
+}
+
+static void a_malformed_request_is_erequest(void **state)
+{
+	static const char *const requests[] = {"", "\xff\xff\xff", "\x08\x01\x12\x7f"};
+	struct world *world = *state;
+	struct rpc_client *client;
+
+	assert_int_equal(rpc_client_open(&client, &world->loop, world->address, NULL), 0);
+	for (int i = 0; i < (int)ARRAY_LEN(requests); i++) {
+		const struct rpc_bytes message = {
+			(const uint8_t *)requests[i], strlen(requests[i])};
+
+		rpc_client_call(client, "braft.FileService", "get_file", message, 5000,
+			on_garbage_answered, world);
+		run_until(world, &world->ended, i + 1);
+	}
+	rpc_client_close(client);
+}
+
 static void nonsense_is_refused(void **state)
 {
 	struct world *world = *state;
@@ -370,6 +396,7 @@ int main(void)
 		STORY(a_leader_that_comes_back_goes_on),
 		STORY(a_copy_is_cancelled_at_once),
 		STORY(a_source_is_released_after_its_last_read),
+		STORY(a_malformed_request_is_erequest),
 		STORY(nonsense_is_refused),
 	};
 
