@@ -219,7 +219,7 @@ static void expect_same_tree(const struct world *world, const char *to)
 		expect_same_file(world, "data", to, manifest->files[i].name);
 }
 
-/* A thousand small files and a large one, as from a stock leader. */
+/* Two thousand small files and a large one, as from a stock leader. */
 static void copy(void **state)
 {
 	struct world *world = *state;
@@ -227,9 +227,9 @@ static void copy(void **state)
 	char name[32];
 	struct table table;
 
-	write_tree(world, 1000);
+	write_tree(world, 2000);
 	table_init(&table);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 2000; i++) {
 		(void)snprintf(name, sizeof(name), "%02d/%04d", i % 30, i);
 		assert_int_equal(table_add_file(&table, name, NULL), 0);
 	}
