@@ -40,6 +40,7 @@ struct copier_options {
 	const char *self; /* who asks, for the leader's operator */
 	bool has_reader_id;
 	int64_t reader_id; /* else the newest snapshot */
+	int64_t index;     /* the one that was announced; 0: any */
 	/* May refuse: the last moment before the commit, after which cancel has no
 	 * effect. */
 	bool (*may_commit)(void *ctx);

@@ -65,7 +65,11 @@ static void check_offer(struct copier *copier)
 	int64_t index = copier->offer.response.index;
 
 	copier->is_here_already = index == newest;
-	if (index < newest)
+	if (copier->options.index != 0 && index != copier->options.index)
+		(void)fault_set(&copier->fault, -EBADMSG,
+			"the leader announced the snapshot at index %lld and offers %lld",
+			(long long)copier->options.index, (long long)index);
+	else if (index < newest)
 		(void)fault_set(&copier->fault, -ESTALE,
 			"the leader offers index %lld, the store already has %lld: ask a "
 			"leader that is further",

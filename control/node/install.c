@@ -17,10 +17,16 @@
 
 /* An operator's `start` that waits for the newest snapshot to be read in. */
 struct starting {
+	uv_timer_t timer;
 	struct node *node;
 	struct install_starter starter;
 	struct peer_id peer;
 };
+
+static void free_starting(uv_handle_t *handle)
+{
+	free(handle->data);
+}
 
 static void on_installed(void *ctx, const struct rpc_result *result)
 {
@@ -129,13 +135,42 @@ static void on_newest(void *ctx, struct served *served, const struct fault *unre
 			served_release(served);
 		starter->started(starter->ctx, 0, &fault);
 	} else {
+		outgoing->is_install = true;
 		outgoing->on_end = starter->ended;
 		outgoing->on_end_ctx = starter->ctx;
 		starter->started(starter->ctx, outgoing->id, NULL);
 		if (call_install(node, outgoing, &starting->peer, &fault) != 0)
 			outgoing_end(outgoing, &fault);
 	}
-	free(starting);
+	uv_close((uv_handle_t *)&starting->timer, free_starting);
+}
+
+static void on_unblocked(uv_timer_t *timer)
+{
+	struct starting *starting = timer->data;
+
+	served_acquire(&starting->node->served, on_newest, starting);
+}
+
+/* A follower that has just refused is left alone for a while, as braft's replicator does:
+ * how long yet, in milliseconds. */
+static uint64_t blocked_ms(const struct node *node, const struct peer_id *peer)
+{
+	char address[PEER_ID_TEXT_MAX];
+	nsec left = 0;
+
+	peer_id_format_address(peer, address);
+	for (const struct outgoing *it = node->outgoing.first; it != NULL;
+		it = it->next) {
+		nsec block;
+
+		if (!it->is_install || !it->is_ended || it->fault.code == 0 ||
+			strcmp(it->peer, address) != 0)
+			continue;
+		block = snapshot_options_block(&node->settings, -it->fault.code);
+		left = nsec_max(left, (nsec)it->ended + block - (nsec)uv_hrtime());
+	}
+	return (uint64_t)((left + MSEC - 1) / MSEC);
 }
 
 void install_start(
@@ -159,7 +194,10 @@ void install_start(
 	}
 	starting->node = node;
 	starting->starter = *starter;
-	served_acquire(&node->served, on_newest, starting);
+	starting->timer.data = starting;
+	(void)uv_timer_init(node->loop, &starting->timer);
+	(void)uv_timer_start(
+		&starting->timer, on_unblocked, blocked_ms(node, &starting->peer), 0);
 }
 
 void install_on_request(void *ctx, struct rpc_call *call)

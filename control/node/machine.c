@@ -112,6 +112,7 @@ static void start_copier(struct node *node)
 		.group_id = node->group,
 		.self = node->peer_id,
 		.has_reader_id = true,
+		.index = node->executor.downloading,
 		.may_commit = may_commit,
 		.on_end = on_copied,
 		.ctx = node,
@@ -314,8 +315,12 @@ static void perform(struct node *node, const struct executor_update *update)
 	}
 	telling = calloc(1, sizeof(*telling));
 	if (telling == NULL) {
-		/* the log keeps more than it must; nothing is lost */
+		struct executor_update broken;
+
+		/* a log of another history may not be left as it is */
 		answer(update);
+		executor_on_error(&node->executor, &broken);
+		perform(node, &broken);
 		return;
 	}
 	telling->job.work = tell;

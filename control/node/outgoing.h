@@ -45,6 +45,7 @@ struct outgoing {
 	uint64_t heard_at; /* over TCP: its last progress */
 	struct transfer_endpoint follower;
 	bool is_held; /* offered by a reader of the engine's: goes on under the same id */
+	bool is_install; /* InstallSnapshot was sent for it */
 	bool is_ended;
 	struct fault fault;
 	enum transfer_stage stage; /* what the follower says */
