@@ -228,6 +228,8 @@ int storage_filter(struct storage_writer *writer, const struct filter_request *r
 	if (error == 0) {
 		open_last(&filter, index);
 		error = run(&filter, result, fault);
+		if (error != 0)
+			fault_prefix(fault, "%s", writer->path);
 		close_last(&filter);
 		close(filter.tempfd);
 	}

@@ -78,6 +78,20 @@ static bool is_sound(const struct filter *filter, const struct filter_item *item
 	return error == 0 && strcmp(checksum_text(text, crc), checksum) == 0;
 }
 
+/* Mode and bytes are the inode's: where either has to differ there is no link. */
+static bool is_linkable(const struct filter *filter, const struct filter_item *item,
+	const struct stat *st)
+{
+	const struct manifest *manifest = filter->request->manifest;
+	const struct manifest_file *file;
+
+	if (manifest == NULL)
+		return true;
+	file = &manifest->files[item - filter->items];
+	return (uint64_t)st->st_size == file->size &&
+	       (st->st_mode & 0777) == ((file->mode & 0777) | S_IRUSR);
+}
+
 /* With leaves to check by, also a file that was only begun is worth keeping. */
 static bool keep(struct filter *filter, struct filter_item *item)
 {
@@ -96,12 +110,12 @@ static bool keep(struct filter *filter, struct filter_item *item)
 		return false;
 	if (filter->request->manifest == NULL)
 		item->size = (uint64_t)st.st_size;
-	else if ((uint64_t)st.st_size != item->size)
-		return false;
-	if (!is_sound(filter, item))
+	item->is_shared = st.st_nlink > 1;
+	if ((uint64_t)st.st_size != item->size ||
+		(item->is_shared && !is_linkable(filter, item, &st)) ||
+		!is_sound(filter, item))
 		return false;
 	item->origin = FILTER_TEMP;
-	item->is_shared = st.st_nlink > 1;
 	return true;
 }
 
@@ -109,22 +123,6 @@ static void on_copied(void *ctx, uint64_t bytes)
 {
 	(void)ctx;
 	(void)bytes;
-}
-
-/* Mode and bytes are the inode's: where either has to differ there is no link. */
-static bool is_linkable(
-	const struct filter *filter, struct filter_item *item, const struct stat *st)
-{
-	const struct manifest *manifest = filter->request->manifest;
-	const struct manifest_file *file;
-
-	if (manifest == NULL) {
-		item->size = (uint64_t)st->st_size;
-		return true;
-	}
-	file = &manifest->files[item - filter->items];
-	return (uint64_t)st->st_size == file->size &&
-	       (st->st_mode & 0777) == ((file->mode & 0777) | S_IRUSR);
 }
 
 static void take_from_last(struct filter *filter, struct filter_item *item)
@@ -149,6 +147,7 @@ static void take_from_last(struct filter *filter, struct filter_item *item)
 	if (look(filter->lastfd, file.name, &st) != 0 || !is_linkable(filter, item, &st))
 		return;
 	file.size = (uint64_t)st.st_size;
+	item->size = file.size;
 	if (copy_file(&copy, &file, NULL) != 0)
 		return;
 	item->origin = FILTER_LINK;
