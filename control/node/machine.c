@@ -259,18 +259,24 @@ static void tell(struct engine_job *job, struct engine *engine)
 	struct telling *telling = (struct telling *)job;
 	const struct executor_update *update = &telling->update;
 	struct snapline_error error = {.code = -update->fault_code};
+	bool is_broken = update->fault != EXECUTOR_FAULT_NONE;
 
 	if (update->log == EXECUTOR_LOG_SNAPSHOT)
 		(void)engine_on_snapshot(engine, update->snapshot.index,
 			update->snapshot.term, &telling->fault);
 	else if (update->log == EXECUTOR_LOG_IDLE)
 		(void)engine_on_idle(engine, &telling->fault);
-	if (update->fault != EXECUTOR_FAULT_NONE && engine->fsm.on_error != NULL) {
+	if (telling->fault.code != 0) { /* the log's */
+		is_broken = true;
+		error.code = telling->fault.code;
+		(void)snprintf(error.text, sizeof(error.text), "%s", telling->fault.text);
+	} else {
 		(void)snprintf(error.text, sizeof(error.text), "%s",
 			update->nanswers > 0 ? update->answers[0].text
 					     : "the node is in error");
-		engine->fsm.on_error(engine->fsm.ctx, &error);
 	}
+	if (is_broken && engine->fsm.on_error != NULL)
+		engine->fsm.on_error(engine->fsm.ctx, &error);
 }
 
 static void answer(const struct executor_update *update)
@@ -374,6 +380,7 @@ static void after_ask(struct engine_job *job)
 void machine_save(struct node *node, struct ask *ask)
 {
 	struct executor_answer no = {.code = EINVAL};
+	struct executor_update update;
 	struct asking *asking;
 
 	if (!engine_can_save(&node->engine)) {
@@ -383,11 +390,19 @@ void machine_save(struct node *node, struct ask *ask)
 			ask_answer(ask, &no);
 		return;
 	}
+	if (node->executor.state != EXECUTOR_IDLE || node->executor.is_stopped) {
+		/* refused, however far the state machine is, and it may be busy for long
+		 */
+		executor_on_save(&node->executor, ask, 0, &update);
+		perform(node, &update);
+		return;
+	}
 	asking = calloc(1, sizeof(*asking));
 	if (asking == NULL) {
 		no.code = ENOMEM;
 		if (ask != NULL)
 			ask_answer(ask, &no);
+		node_on_settled(node); /* or the timer waits for ever */
 		return;
 	}
 	asking->job.work = ask_applied;

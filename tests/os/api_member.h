@@ -38,7 +38,7 @@ struct member {
 	int64_t last; /* first - 1: empty */
 	int64_t terms[LOG_MAX];
 	int resets;
-	int truncations;
+	int log_result; /* of truncate_prefix */
 	/* the state machine: the sum of the applied indexes */
 	int64_t applied;
 	int64_t sum;
@@ -111,14 +111,17 @@ static inline int64_t log_term_at(void *ctx, int64_t index)
 static inline int log_truncate(void *ctx, int64_t first_kept)
 {
 	struct member *member = ctx;
+	int result;
 
 	(void)pthread_mutex_lock(&member->lock);
-	member->truncations++;
-	member->first = first_kept;
-	if (member->last < first_kept - 1)
-		member->last = first_kept - 1;
+	result = member->log_result;
+	if (result == 0) {
+		member->first = first_kept;
+		if (member->last < first_kept - 1)
+			member->last = first_kept - 1;
+	}
 	(void)pthread_mutex_unlock(&member->lock);
-	return 0;
+	return result;
 }
 
 static inline int log_reset(void *ctx, int64_t next_index)
