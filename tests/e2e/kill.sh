@@ -28,7 +28,8 @@ rm "$dir/large"
 start_leader
 start_follower
 
-# Starts a transfer in the background and returns when it is in its middle.
+# Starts a transfer in the background and returns when it is in its middle, with the leader
+# frozen, so that the blow falls there however slow this machine is. thaw follows the blow.
 begin() { # NAME PERCENT COMMAND...
 	local name=$1 percent=$2
 	shift 2
@@ -41,6 +42,11 @@ begin() { # NAME PERCENT COMMAND...
 	wait_for 20 is_moving_or_ended "$name" "$percent"
 	is_moving "$name" "$percent" >"$dir/jq" ||
 		fail "not in mid-transfer: $(cat "$dir/moving.json" "$dir/begun.err")"
+	# shellcheck disable=SC2154 # nodes.sh sets it
+	kill -STOP "$leader_pid"
+}
+thaw() {
+	kill -CONT "$leader_pid" 2>/dev/null || true
 }
 is_moving_or_ended() { # NAME PERCENT
 	is_moving "$1" "$2" || is_gone "$begun"
@@ -96,6 +102,7 @@ for percent in 0 20 50; do
 	mark leader
 	begin leader "$percent" start_transfer
 	kill_node follower
+	thaw
 	expect_end 75 "the follower $follower went away" 'start the transfer again'
 	expect_alive leader
 	expect_log leader 'event=failed'
@@ -116,6 +123,7 @@ for percent in 0 20 50; do
 	mark leader
 	begin leader "$percent" pull "$dir/pulled" --quiet
 	kill -KILL "$begun"
+	thaw
 	wait "$begun" 2>/dev/null || true
 	expect_log leader 'event=failed'
 	expect_alive leader
@@ -125,6 +133,7 @@ for percent in 0 20 50; do
 	mark leader
 	begin leader "$percent" pull "$dir/pulled" --quiet
 	kill -INT "$begun"
+	thaw
 	expect_end 75 'interrupted' 'kept' 'same command'
 	expect_log leader 'interrupted'
 	expect_kept "$dir/pulled" 1
@@ -132,6 +141,7 @@ for percent in 0 20 50; do
 	# ---- SIGTERM of the follower, then of the leader
 	begin leader "$percent" start_transfer
 	mark leader
+	thaw
 	stop_node follower
 	expect_end 75 "$follower" 'stopped'
 	expect_log leader 'stopped'
@@ -139,6 +149,7 @@ for percent in 0 20 50; do
 	start_follower
 	begin leader "$percent" start_transfer
 	mark follower
+	thaw
 	stop_node leader
 	expect_end 75
 	expect_log follower 'the leader'
@@ -150,6 +161,7 @@ expect_store "$dir/follower" 2
 expect 0 'sound' "$snapline" snapshot verify --store "$dir/leader"
 begin leader 20 pull "$dir/pulled" --quiet
 kill -INT "$begun"
+thaw
 expect_end 75 'interrupted'
 # What a pull had received when it was interrupted is checked and used; that takes longer
 # than the stall timeout on a slow machine, and the leader waits.
