@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How fast snapshots may be read and written, and how many at once: the port behind which
- * a policy sits. One throttle a disk, shared by all groups and both directions, as braft's
- * SnapshotThrottle. Called from one thread; time is an argument. */
+ * a policy sits. One throttle a disk, shared by all groups and both directions, as
+ * braft's SnapshotThrottle. Called from one thread; time is an argument. */
 #ifndef THROTTLE_H
 #define THROTTLE_H
 
