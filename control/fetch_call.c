@@ -15,6 +15,7 @@ struct fetch_policy fetch_policy_default(void)
 		.max_retry = 3,
 		.retry_interval = SEC,
 		.timeout = 10 * SEC,
+		.connect_timeout = 200 * MSEC,
 	};
 }
 

@@ -32,6 +32,7 @@ struct fetch_policy {
 	uint32_t max_retry;        /* failures in a row, EAGAIN apart, before giving up */
 	nsec retry_interval;       /* after a failure */
 	nsec timeout;              /* of a call */
+	nsec connect_timeout;      /* raft_rpc_channel_connect_timeout_ms; 0: none */
 };
 
 /* What all calls to one leader have learnt about its throttle. */

@@ -18,6 +18,9 @@
 
 enum { SHOW_MS = 50 };
 
+/* a person would rather wait than call again */
+#define CONNECT_TIMEOUT (5 * SEC)
+
 struct arguments {
 	const char *store;
 	const char *group;
@@ -194,6 +197,7 @@ int pull_command(int argc, char *const argv[])
 		return exit_code;
 	if (parse_path(arguments.path, &copier.path, &fault) != 0)
 		return cli_fail(&fault);
+	copier.policy.connect_timeout = CONNECT_TIMEOUT;
 	copier.address = operands.items[0];
 	copier.group_id = arguments.group;
 	if (strstr(operands.items[0], "://") != NULL) {

@@ -97,6 +97,9 @@ int copier_start(
 	err = rpc_client_open(&made->client, options->loop, made->address, fault);
 	if (err != 0)
 		goto release_session;
+	if (options->policy.connect_timeout > 0)
+		rpc_client_set_connect_timeout(
+			made->client, (int)(options->policy.connect_timeout / MSEC));
 	err = copier_call_open(made, fault);
 	if (err != 0)
 		goto close_client;

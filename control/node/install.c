@@ -86,10 +86,14 @@ static int call_install(struct node *node, struct outgoing *outgoing,
 	if (err != 0)
 		return fault_set(fault, err, "cannot encode InstallSnapshot");
 	err = rpc_client_open(&outgoing->client, node->loop, address, fault);
-	if (err == 0)
-		rpc_client_call(outgoing->client, "braft.RaftService", "install_snapshot",
-			(struct rpc_bytes){bytes, len}, RPC_NO_TIMEOUT, on_installed,
-			outgoing);
+	if (err != 0)
+		goto free_bytes;
+	/* the answer may take hours, the connection may not */
+	rpc_client_set_connect_timeout(
+		outgoing->client, (int)node->settings.connect_timeout_ms);
+	rpc_client_call(outgoing->client, "braft.RaftService", "install_snapshot",
+		(struct rpc_bytes){bytes, len}, RPC_NO_TIMEOUT, on_installed, outgoing);
+free_bytes:
 	free(bytes);
 	return err;
 }

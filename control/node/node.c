@@ -36,6 +36,7 @@ struct fetch_policy node_fetch_policy(struct node *node)
 	policy.max_retry = (uint32_t)settings->copy_max_retry;
 	policy.retry_interval = (nsec)settings->copy_retry_interval_ms * MSEC;
 	policy.timeout = (nsec)settings->copy_timeout_ms * MSEC;
+	policy.connect_timeout = (nsec)settings->connect_timeout_ms * MSEC;
 	return policy;
 }
 

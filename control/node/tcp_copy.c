@@ -34,6 +34,7 @@ int tcp_copy_start(struct tcp_copy **copy, const struct tcp_copy_options *option
 	made->options = *options;
 	made->options.depth = u32_min(options->depth, FILE_FETCH_DEPTH_MAX);
 	made->fetch.ctx = made;
+	made->fetch.connect_timeout = options->policy.connect_timeout;
 	made->dirfd = -1;
 	made->fd = -1;
 	made->last = &made->first;

@@ -116,6 +116,9 @@ int tcp_fetch_start(struct tcp_fetch *fetch, struct uv_loop_s *loop, const char 
 
 	if (error != 0)
 		return error;
+	if (fetch->connect_timeout > 0)
+		rpc_client_set_connect_timeout(
+			fetch->client, (int)(fetch->connect_timeout / MSEC));
 	for (uint32_t i = 0; i < FILE_FETCH_DEPTH_MAX; i++)
 		fetch->calls[i] = (struct tcp_fetch_call){.fetch = fetch, .index = i};
 	fetch->reader_id = reader_id;

@@ -40,6 +40,7 @@ struct tcp_fetch {
 	struct rpc_client *client; /* NULL once ended */
 	uv_timer_t timer;
 	int64_t reader_id;
+	nsec connect_timeout; /* set before start; 0: none */
 	bool is_pumping;
 	bool is_ended;
 	void (*closed)(void *ctx);

@@ -159,6 +159,7 @@ int tcp_read_start(struct tcp_read **read, const struct tcp_read_options *option
 	made->options = *options;
 	made->fetch.ops = &ops;
 	made->fetch.ctx = made;
+	made->fetch.connect_timeout = policy.connect_timeout;
 	table_init(&made->table);
 	if (table_add_file(&made->table, options->name, NULL) != 0 ||
 		make_room(made, 1) != 0) {

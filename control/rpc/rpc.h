@@ -88,6 +88,10 @@ struct rpc_result {
  * -EINVAL for an address that does not parse, or -ENOMEM. */
 int rpc_client_open(struct rpc_client **client, struct uv_loop_s *loop,
 	const char *address, struct fault *fault);
+/* Bounds connecting alone, each of the host's addresses: a call that waits ends with
+ * EHOSTDOWN when none answers in time. RPC_NO_TIMEOUT, the default: as long as the system
+ * tries, minutes. Holds from the next attempt on. */
+void rpc_client_set_connect_timeout(struct rpc_client *client, int timeout_ms);
 /* Calls still open end without their callback. Freed by the loop's next iterations. */
 void rpc_client_close(struct rpc_client *client);
 

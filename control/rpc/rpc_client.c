@@ -10,59 +10,13 @@
 #include <uv.h>
 
 #include "control/frame.h"
-#include "control/rpc/address.h"
-#include "control/rpc/call_table.h"
-#include "control/rpc/conn.h"
+#include "control/rpc/rpc_dial.h"
 #include "dataplane/base/log.h"
 #include "dataplane/base/units.h"
 
 enum { TEXT_MAX = 1024 }; /* bytes of an explanation; no part of it is cut */
 
-enum client_state {
-	CLIENT_IDLE,       /* no connection; the next call makes one */
-	CLIENT_RESOLVING,  /* the host's name is being looked up */
-	CLIENT_CONNECTING, /* one of the host's addresses is being tried */
-	CLIENT_CONNECTED,
-	CLIENT_CLOSED,
-	CLIENT_STATES,
-};
-
-static const bool moves[CLIENT_STATES][CLIENT_STATES] = {
-	[CLIENT_IDLE] = {[CLIENT_RESOLVING] = true,
-		[CLIENT_CONNECTING] = true,
-		[CLIENT_CLOSED] = true},
-	[CLIENT_RESOLVING] = {[CLIENT_IDLE] = true,
-		[CLIENT_CONNECTING] = true,
-		[CLIENT_CLOSED] = true},
-	[CLIENT_CONNECTING] = {[CLIENT_IDLE] = true,
-		[CLIENT_CONNECTING] = true,
-		[CLIENT_CONNECTED] = true,
-		[CLIENT_CLOSED] = true},
-	[CLIENT_CONNECTED] = {[CLIENT_IDLE] = true, [CLIENT_CLOSED] = true},
-};
-
-struct rpc_client {
-	uv_loop_t *loop;
-	struct address address;
-	enum client_state state;
-	struct conn *conn; /* while CONNECTING or CONNECTED */
-	uv_connect_t connect;
-	uv_getaddrinfo_t resolve;
-	struct addrinfo *addresses; /* owned; the answer of resolve */
-	struct addrinfo *next;      /* to try when this one refuses */
-	uv_timer_t timer;           /* armed for the first call that is due */
-	uint64_t armed_ms;          /* loop time; CALL_NEVER: not armed */
-	struct call_table calls;
-	unsigned int nhandles; /* what libuv still has of us */
-};
-
-static void client_move(struct rpc_client *client, enum client_state to)
-{
-	assert(moves[client->state][to]);
-	client->state = to;
-}
-
-static void release(struct rpc_client *client)
+void rpc_client_release(struct rpc_client *client)
 {
 	client->nhandles--;
 	if (client->nhandles == 0)
@@ -126,8 +80,7 @@ static void move_call(
 	TAILQ_INSERT_TAIL(ended, call, order);
 }
 
-/* Ends the calls sent on conn, or those not sent at all. */
-static void fail_calls(struct rpc_client *client, const struct conn *via, int error)
+void rpc_client_fail_calls(struct rpc_client *client, const struct conn *via, int error)
 {
 	struct call_list ended = TAILQ_HEAD_INITIALIZER(ended);
 	struct client_call *call;
@@ -220,14 +173,14 @@ static void on_conn_closed(struct conn *conn)
 
 	if (client->conn == conn) {
 		client->conn = NULL;
-		client_move(client, CLIENT_IDLE);
+		rpc_dial_move(client, CLIENT_IDLE);
 	}
 	if (client->state != CLIENT_CLOSED)
-		fail_calls(client, conn, conn->error);
-	release(client);
+		rpc_client_fail_calls(client, conn, conn->error);
+	rpc_client_release(client);
 }
 
-static const struct conn_ops client_conn_ops = {
+const struct conn_ops rpc_client_conn_ops = {
 	.frame = on_frame,
 	.malformed = on_malformed,
 	.closed = on_conn_closed,
@@ -242,118 +195,15 @@ static void send_call(struct rpc_client *client, struct client_call *call)
 	conn_send(client->conn, bytes, call->len);
 }
 
-static void try_next_address(struct rpc_client *client, int error);
-
-static void on_connected(uv_connect_t *request, int status)
+void rpc_client_on_connected(struct rpc_client *client)
 {
-	struct conn *conn = (struct conn *)request->handle->data;
-	struct rpc_client *client = conn->owner;
 	struct client_call *call;
 
-	if (client->conn != conn || conn->closing)
-		return;
-	if (status != 0) {
-		client->conn = NULL;
-		conn_close(conn, status);
-		try_next_address(client, status);
-		return;
-	}
-	client_move(client, CLIENT_CONNECTED);
-	client->next = NULL;
-	conn_start(conn);
 	for (call = TAILQ_FIRST(&client->calls.calls); call != NULL;
 		call = TAILQ_NEXT(call, order)) {
 		if (call->bytes != NULL)
 			send_call(client, call);
 	}
-}
-
-/* Begins to connect to sockaddr, or to the unix path when it is NULL. */
-static int dial(struct rpc_client *client, const struct sockaddr *to)
-{
-	int err = conn_create(
-		&client->conn, client->loop, to == NULL, &client_conn_ops, client);
-
-	if (err != 0)
-		return err;
-	client->nhandles++;
-	client_move(client, CLIENT_CONNECTING);
-	if (to == NULL) {
-		uv_pipe_connect(&client->connect, &client->conn->uv.pipe,
-			client->address.host, on_connected);
-		return 0;
-	}
-	err = uv_tcp_connect(&client->connect, &client->conn->uv.tcp, to, on_connected);
-	if (err != 0) {
-		struct conn *conn = client->conn;
-
-		client->conn = NULL;
-		conn_close(conn, err);
-	}
-	return err;
-}
-
-static void free_addresses(struct rpc_client *client)
-{
-	uv_freeaddrinfo(client->addresses);
-	client->addresses = NULL;
-	client->next = NULL;
-}
-
-/* error is why the address before did not work. */
-static void try_next_address(struct rpc_client *client, int error)
-{
-	while (client->next != NULL) {
-		const struct addrinfo *at = client->next;
-
-		client->next = at->ai_next;
-		error = dial(client, at->ai_addr);
-		if (error == 0)
-			return;
-	}
-	free_addresses(client);
-	client_move(client, CLIENT_IDLE);
-	fail_calls(client, NULL, error);
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
-{
-	struct rpc_client *client = request->data;
-
-	if (client->state == CLIENT_CLOSED) {
-		uv_freeaddrinfo(found);
-		release(client);
-		return;
-	}
-	client->addresses = status == 0 ? found : NULL;
-	client->next = client->addresses;
-	try_next_address(client, status);
-	/* last: a callback may have closed the client */
-	release(client);
-}
-
-static int start_connecting(struct rpc_client *client)
-{
-	static const struct addrinfo hints = {
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV,
-	};
-	char service[8];
-	int err;
-
-	free_addresses(client);
-	if (client->address.is_unix)
-		return dial(client, NULL);
-	(void)snprintf(service, sizeof(service), "%u", client->address.port);
-	client->resolve.data = client;
-	err = uv_getaddrinfo(client->loop, &client->resolve, on_resolved,
-		client->address.host, service, &hints);
-	if (err != 0)
-		return err;
-	client->nhandles++;
-	client_move(client, CLIENT_RESOLVING);
-	return 0;
 }
 
 static int encode_call(struct client_call *call, const char *service, const char *method,
@@ -388,12 +238,12 @@ static void place_call(struct rpc_client *client, struct client_call *call)
 	/* a closing connection fails its own calls; this one gets a fresh one */
 	if (client->conn != NULL && client->conn->closing) {
 		client->conn = NULL;
-		client_move(client, CLIENT_IDLE);
+		rpc_dial_move(client, CLIENT_IDLE);
 	}
 	if (client->state == CLIENT_CONNECTED)
 		send_call(client, call);
 	else if (client->state == CLIENT_IDLE)
-		err = start_connecting(client);
+		err = rpc_dial_start(client);
 	if (err != 0)
 		fail_soon(client, call, EHOSTDOWN);
 }
@@ -447,11 +297,14 @@ int rpc_client_open(struct rpc_client **client, struct uv_loop_s *loop,
 			fault, err, "cannot call %s: %s", address, uv_strerror(err));
 		goto free_client;
 	}
+	(void)uv_timer_init(loop, &opened->dialling); /* as the first one */
 	conn_ignore_sigpipe();
 	opened->loop = loop;
 	opened->timer.data = opened;
+	opened->dialling.data = opened;
+	opened->connect_timeout_ms = RPC_NO_TIMEOUT;
 	opened->armed_ms = CALL_NEVER;
-	opened->nhandles = 1;
+	opened->nhandles = 2; /* the timers */
 	call_table_init(&opened->calls);
 	*client = opened;
 	return 0;
@@ -461,27 +314,30 @@ free_client:
 	return err;
 }
 
+void rpc_client_set_connect_timeout(struct rpc_client *client, int timeout_ms)
+{
+	client->connect_timeout_ms = timeout_ms;
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
-	release(handle->data);
+	rpc_client_release(handle->data);
 }
 
 void rpc_client_close(struct rpc_client *client)
 {
 	struct client_call *call;
 
-	/* a lookup that has not begun ends at once; one that has is waited for */
-	if (client->state == CLIENT_RESOLVING)
-		(void)uv_cancel((uv_req_t *)&client->resolve);
-	client_move(client, CLIENT_CLOSED);
+	rpc_dial_stop(client);
+	rpc_dial_move(client, CLIENT_CLOSED);
 	while ((call = TAILQ_FIRST(&client->calls.calls)) != NULL) {
 		call_table_remove(&client->calls, call);
 		call_free(call);
 	}
-	free_addresses(client);
 	if (client->conn != NULL) {
 		conn_close(client->conn, 0);
 		client->conn = NULL;
 	}
 	uv_close((uv_handle_t *)&client->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&client->dialling, on_timer_closed);
 }

@@ -2,6 +2,7 @@
 /* Installing a leader's snapshot through the public header, over either transport, and
  * what it does to the follower's log. */
 #include "api_world.h"
+#include "wall.h"
 
 static void prepare_leader(struct member *leader, int64_t index, int64_t term)
 {
@@ -260,6 +261,29 @@ static void status_names_what_is_under_way(void **state)
 	assert_int_equal(status_of(follower).downloading_index, 0);
 }
 
+/* InstallSnapshot has no timeout: only connecting has one. */
+static void a_follower_out_of_reach_is_given_up_soon(void **state)
+{
+	struct world *world = *state;
+	struct member *member = &world->members[0];
+	struct snapline_install what = {.term = 1, .index = 20};
+	struct outcome outcome = {0};
+	char text[64];
+	struct wall wall;
+
+	prepare_leader(member, 10, 1);
+	build_wall(&wall);
+	(void)snprintf(text, sizeof(text), "%s:0", wall.address);
+	snapline_send_snapshot(member->node, text, on_done, &outcome);
+	expect(&outcome, EHOSTDOWN, "connection timed out");
+	/* nor does a follower wait for a leader out of reach */
+	(void)snprintf(text, sizeof(text), "remote://%s/7", wall.address);
+	what.uri = text;
+	install(member, member, &what, &outcome);
+	expect(&outcome, EHOSTDOWN, "connection timed out");
+	pull_down(&wall);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +296,7 @@ int main(void)
 		STORY(terms_and_leaders_are_checked),
 		STORY(a_state_machine_that_cannot_load_is_in_error),
 		STORY(status_names_what_is_under_way),
+		STORY(a_follower_out_of_reach_is_given_up_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
