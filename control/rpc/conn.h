@@ -39,6 +39,7 @@ struct conn {
 		uv_tcp_t tcp;
 		uv_pipe_t pipe;
 	} uv;
+	uv_connect_t connect; /* a client's; lives until libuv has let go of the handle */
 	const struct conn_ops *ops;
 	void *owner;
 	bool is_unix;

@@ -79,12 +79,13 @@ static int dial(struct rpc_client *client, const struct sockaddr *to)
 	client->nhandles++;
 	rpc_dial_move(client, CLIENT_CONNECTING);
 	if (to == NULL) {
-		uv_pipe_connect(&client->connect, &client->conn->uv.pipe,
+		uv_pipe_connect(&client->conn->connect, &client->conn->uv.pipe,
 			client->address.host, on_connected);
 		bound(client);
 		return 0;
 	}
-	err = uv_tcp_connect(&client->connect, &client->conn->uv.tcp, to, on_connected);
+	err = uv_tcp_connect(
+		&client->conn->connect, &client->conn->uv.tcp, to, on_connected);
 	if (err == 0) {
 		bound(client);
 	} else {

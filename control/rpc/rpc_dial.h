@@ -29,7 +29,6 @@ struct rpc_client {
 	struct address address;
 	enum client_state state;
 	struct conn *conn; /* while CONNECTING or CONNECTED */
-	uv_connect_t connect;
 	uv_getaddrinfo_t resolve;
 	struct addrinfo *addresses; /* owned; the answer of resolve */
 	struct addrinfo *next;      /* to try when this one refuses */
