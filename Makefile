@@ -233,7 +233,7 @@ install: all
 		'Description: Raft snapshots at the speed of the network card' \
 		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' \
 		'Libs: -L$${prefix}/lib -lsnapline' \
-		'Requires.private: $(PKG_CORE) $(PKG_UV) libdpdk' \
+		'Libs.private: $(core_libs) $(uv_libs) $(dpdk_libs)' \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/snapline.pc
 
 INSTALLED := bin/snapline libexec/snapline/hugepages.sh include/snapline.h lib/libsnapline.a \
