@@ -75,7 +75,11 @@ static void format_eta(const struct progress_view *view, char text[static FORMAT
 		return;
 	left = 8.0 * (double)(view->bytes_total - view->bytes_done) /
 	       (double)view->rate_bps;
-	if (left < 100 * 3600.0)
+	if (left < 1)
+		(void)snprintf(text, FORMAT_MAX, "<1 s");
+	else if (left < 60)
+		(void)snprintf(text, FORMAT_MAX, "%.0f s", left);
+	else if (left < 100 * 3600.0)
 		format_duration((nsec)(left + 0.5) * SEC, text);
 }
 

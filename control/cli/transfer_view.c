@@ -29,6 +29,8 @@ void transfer_view_init(struct transfer_view *view, bool quiet)
 void transfer_view_show(struct transfer_view *view, const struct transfer_info *info)
 {
 	nsec now = terminal_now();
+	/* what was here already took no time */
+	uint64_t moved = info->bytes_done - u64_min(info->bytes_reused, info->bytes_done);
 	struct progress_view progress = {
 		.stage = stages[info->stage],
 		.bytes_done = info->bytes_done,
@@ -38,16 +40,14 @@ void transfer_view_show(struct transfer_view *view, const struct transfer_info *
 	};
 
 	if (now - view->rate_at >= RATE_INTERVAL) {
-		uint64_t moved = info->bytes_done - view->rate_bytes;
-
-		if (info->bytes_done >= view->rate_bytes)
-			view->rate_bps = rate_of(moved, now - view->rate_at);
+		if (moved >= view->rate_bytes)
+			view->rate_bps =
+				rate_of(moved - view->rate_bytes, now - view->rate_at);
 		view->rate_at = now;
-		view->rate_bytes = info->bytes_done;
+		view->rate_bytes = moved;
 	}
-	progress.rate_bps = view->rate_bps != 0
-				    ? view->rate_bps
-				    : rate_of(info->bytes_done, (nsec)info->elapsed_ns);
+	progress.rate_bps = view->rate_bps != 0 ? view->rate_bps
+						: rate_of(moved, (nsec)info->elapsed_ns);
 	terminal_show(&view->terminal, &progress);
 }
 

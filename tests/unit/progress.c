@@ -38,7 +38,7 @@ static void a_bar_fills_its_width_exactly(void **state)
 	(void)state;
 	assert_string_equal(progress_bar(&half, 80, line),
 		"wire   [#######       ]  50%  512.0 MiB / 1.0 GiB  2.15 Gb/s  ETA "
-		"2.00 s       ");
+		"2 s          ");
 	for (unsigned width = 0; width < 1000; width++) {
 		unsigned columns = width < 2 ? 1 : u32_min(width - 1, 400);
 
@@ -92,7 +92,7 @@ static void off_a_terminal_a_line_comes_every_five_seconds(void **state)
 	assert_int_equal(lines, 3);
 	assert_string_equal(line,
 		"wire: 50%, 512.0 MiB / 1.0 GiB in 16 files, 2.15 Gb/s, after 2.00 "
-		"s, ETA 2.00 s");
+		"s, ETA 2 s");
 }
 
 static void a_bar_is_drawn_at_once_and_ten_times_a_second(void **state)
