@@ -64,8 +64,8 @@ static const struct option_command command = {
 	.name = "pull",
 	.operands = "HOST:PORT | remote://IP:PORT/ID",
 	.summary = "Fetches the newest snapshot of a node, or the one a uri names, over\n"
-		   "the data plane, and commits it to the store. Interrupted or failed,\n"
-		   "the store keeps what it had.\n",
+		   "the data plane or TCP, and commits it to the store. Interrupted or\n"
+		   "failed, the store keeps what it had, and the same command goes on.\n",
 	.options = options,
 	.min_operands = 1,
 	.max_operands = 1,

@@ -69,10 +69,9 @@ static void on_progress_answered(void *ctx, const struct rpc_result *result)
 	/* a broken control connection alone is no reason to stop; nor is a pause alone */
 	if (copier->failed_calls >= SILENT_CALLS && copier->state == COPIER_MOVING) {
 		(void)fault_set(&copier->fault, -ECONNRESET,
-			"the leader is gone (%s) and nothing comes from its device: "
-			"nothing "
-			"was committed, run it again when the leader is back",
-			result->text);
+			"the leader is gone (%s) and nothing comes from %s: nothing was "
+			"committed, run it again when the leader is back",
+			result->text, copier->path == COPIER_DPDK ? "its device" : "it");
 		copier_cancel(copier, "");
 	}
 }
