@@ -131,9 +131,8 @@ static void on_newest(void *ctx, struct served *served, const struct fault *unre
 			"transfer %lld brings %s up to date already: see it with "
 			"'snapline transfer list'",
 			(long long)other->id, peer);
-	else if (outgoing_create(&outgoing, &node->outgoing, served, node->group, peer) !=
-		 0)
-		(void)fault_set(&fault, -ENOMEM, "no memory for another transfer");
+	else
+		(void)outgoing_create(&outgoing, &node->outgoing, served, peer, &fault);
 	if (fault.code != 0) {
 		if (served != NULL)
 			served_release(served);

@@ -131,8 +131,8 @@ static void offer(struct errand *errand)
 			return;
 		reader->owned = NULL; /* served closes it */
 	}
-	offering->result = outgoing_offer(
-		&node->outgoing, reader->served, node->group, &reader->reader_id);
+	offering->result =
+		outgoing_offer(&node->outgoing, reader->served, &reader->reader_id);
 }
 
 int snapline_reader_uri(struct snapline_reader *reader, char *text, size_t size)

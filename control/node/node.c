@@ -204,6 +204,7 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 {
 	struct node *made = calloc(1, sizeof(*made));
 	struct transfer_options transfer = options->transfer;
+	struct outgoing_list outgoing;
 	int err;
 
 	if (made == NULL)
@@ -229,9 +230,13 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 		err = plane_open(&made->plane, loop, &transfer, fault);
 	if (err != 0)
 		goto close_servers;
+	outgoing = (struct outgoing_list){.plane = made->plane,
+		.tcp = made->tcp,
+		.group_id = made->group,
+		.stall_timeout = transfer.stall_timeout};
 	engine_queue_init(&made->queue, loop, &made->engine);
 	served_init(&made->served, loop, made->storage);
-	outgoing_init(&made->outgoing, made->plane, made->tcp, transfer.stall_timeout);
+	outgoing_init(&made->outgoing, &outgoing);
 	start_timers(made);
 	log_line(LOG_INFO, "node",
 		"event=ready listen=%s group=%s peer_id=%s store=%s index=%lld "

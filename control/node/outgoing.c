@@ -13,11 +13,11 @@
 #include "control/rpc/rpc.h"
 #include "dataplane/base/log.h"
 
-void outgoing_init(struct outgoing_list *list, struct plane *plane, struct tcp_serve *tcp,
-	nsec stall_timeout)
+void outgoing_init(struct outgoing_list *list, const struct outgoing_list *with)
 {
-	*list = (struct outgoing_list){
-		.plane = plane, .tcp = tcp, .stall_timeout = stall_timeout, .next_id = 1};
+	*list = *with;
+	list->first = NULL;
+	list->next_id = 1;
 }
 
 void outgoing_fini(struct outgoing_list *list)
@@ -87,7 +87,7 @@ static int offer(struct outgoing *outgoing)
 }
 
 static int create(struct outgoing **outgoing, struct outgoing_list *list,
-	struct served *served, const char *group_id, int64_t reader_id)
+	struct served *served, int64_t reader_id)
 {
 	struct outgoing *made = calloc(1, sizeof(*made));
 
@@ -107,32 +107,44 @@ static int create(struct outgoing **outgoing, struct outgoing_list *list,
 	made->bytes = served->reader->manifest.bytes;
 	made->began = uv_hrtime();
 	made->heard_at = made->began;
-	(void)snprintf(made->group_id, sizeof(made->group_id), "%s", group_id);
+	(void)snprintf(made->group_id, sizeof(made->group_id), "%s", list->group_id);
 	made->next = list->first;
 	list->first = made;
 	*outgoing = made;
 	return 0;
 }
 
-int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
-	struct served *served, const char *group_id, const char *peer)
+static uint32_t count_live(const struct outgoing_list *list)
 {
-	int64_t reader_id;
-	int err = -ENOMEM;
+	uint32_t count = 0;
 
-	prune(list);
-	if (getrandom(&reader_id, sizeof(reader_id), 0) == sizeof(reader_id))
-		err = create(outgoing, list, served, group_id, reader_id);
-	if (err == 0)
-		(void)snprintf((*outgoing)->peer, sizeof((*outgoing)->peer), "%s", peer);
-	return err;
+	for (const struct outgoing *it = list->first; it != NULL; it = it->next)
+		count += !it->is_ended;
+	return count;
 }
 
-int outgoing_offer(struct outgoing_list *list, struct served *served,
-	const char *group_id, int64_t *reader_id)
+int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
+	struct served *served, const char *peer, struct fault *fault)
+{
+	int64_t reader_id;
+
+	prune(list);
+	if (count_live(list) >= OUTGOING_LIVE)
+		return fault_set(fault, -EBUSY,
+			"the leader serves %d followers already: try again when one has "
+			"ended",
+			OUTGOING_LIVE);
+	if (getrandom(&reader_id, sizeof(reader_id), 0) != sizeof(reader_id) ||
+		create(outgoing, list, served, reader_id) != 0)
+		return fault_set(fault, -ENOMEM, "no memory for another transfer");
+	(void)snprintf((*outgoing)->peer, sizeof((*outgoing)->peer), "%s", peer);
+	return 0;
+}
+
+int outgoing_offer(struct outgoing_list *list, struct served *served, int64_t *reader_id)
 {
 	struct outgoing *made;
-	int err = outgoing_create(&made, list, served, group_id, "");
+	int err = outgoing_create(&made, list, served, "", NULL);
 
 	if (err != 0)
 		return err;
@@ -147,7 +159,7 @@ static void offer_again(const struct outgoing *ended, struct served *served)
 {
 	struct outgoing *again;
 
-	if (create(&again, ended->list, served, ended->group_id, ended->reader_id) != 0)
+	if (create(&again, ended->list, served, ended->reader_id) != 0)
 		return;
 	served_ref(served);
 	again->is_held = true;

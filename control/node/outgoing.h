@@ -16,11 +16,15 @@
 struct outgoing;
 struct rpc_client;
 
-enum { OUTGOING_KEPT = 32 }; /* ended ones kept for `transfer list` */
+enum {
+	OUTGOING_KEPT = 32,  /* ended ones kept for `transfer list` */
+	OUTGOING_LIVE = 256, /* at once; whoever dials in may begin one */
+};
 
 struct outgoing_list {
 	struct plane *plane; /* NULL: no device */
 	struct tcp_serve *tcp;
+	const char *group_id; /* the node's */
 	nsec stall_timeout;
 	struct outgoing *first; /* newest first */
 	int64_t next_id;
@@ -59,21 +63,20 @@ struct outgoing {
 	struct rpc_client *client; /* InstallSnapshot is under way; NULL for a pull */
 };
 
-void outgoing_init(struct outgoing_list *list, struct plane *plane, struct tcp_serve *tcp,
-	nsec stall_timeout);
+/* Takes plane, tcp, group_id and stall_timeout of `with`. */
+void outgoing_init(struct outgoing_list *list, const struct outgoing_list *with);
 /* Everything has been stopped. */
 void outgoing_fini(struct outgoing_list *list);
 
 /* Takes over the reference on served, and offers its files to get_file under a random
- * reader_id. Returns 0 or -ENOMEM (the reference stays). */
+ * reader_id. Returns 0, or -EBUSY (OUTGOING_LIVE) or -ENOMEM: the reference stays. */
 int outgoing_create(struct outgoing **outgoing, struct outgoing_list *list,
-	struct served *served, const char *group_id, const char *peer);
+	struct served *served, const char *peer, struct fault *fault);
 
 /* Offers a snapshot for as long as a reader is open, however often followers come for it:
  * a new reader_id, until outgoing_withdraw. Takes a reference of its own. Returns 0 or
  * -ENOMEM. */
-int outgoing_offer(struct outgoing_list *list, struct served *served,
-	const char *group_id, int64_t *reader_id);
+int outgoing_offer(struct outgoing_list *list, struct served *served, int64_t *reader_id);
 void outgoing_withdraw(struct outgoing_list *list, int64_t reader_id);
 
 /* Of those that have not ended. */

@@ -160,25 +160,28 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 	}
 }
 
-static void on_newest(void *ctx, struct served *served, const struct fault *fault)
+static void on_newest(void *ctx, struct served *served, const struct fault *unreadable)
 {
 	struct pending *pending = ctx;
 	struct node *node = pending->node;
+	const char *peer = pending->request.peer_id;
 	struct outgoing *outgoing;
+	struct fault fault = {0};
 
-	if (served == NULL) {
-		refuse(pending->call, fault);
-	} else if (node->is_stopping) {
-		served_release(served);
-		rpc_call_fail(pending->call, EHOSTDOWN, "Node is stopped");
-	} else if (outgoing_create(&outgoing, &node->outgoing, served, node->group,
-			   pending->request.peer_id[0] != '\0'
-				   ? pending->request.peer_id
-				   : rpc_call_peer(pending->call)) != 0) {
-		served_release(served);
-		rpc_call_fail(pending->call, ENOMEM, "no memory for another transfer");
-	} else {
+	if (peer[0] == '\0')
+		peer = rpc_call_peer(pending->call);
+	if (served == NULL)
+		fault = *unreadable;
+	else if (node->is_stopping)
+		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
+	else
+		(void)outgoing_create(&outgoing, &node->outgoing, served, peer, &fault);
+	if (fault.code == 0) {
 		open_transfer(node, outgoing, &pending->request, pending->call);
+	} else {
+		if (served != NULL)
+			served_release(served);
+		refuse(pending->call, &fault);
 	}
 	free(pending);
 }
