@@ -295,10 +295,10 @@ static void help_row(const struct option_spec *spec, FILE *out)
 
 	(void)snprintf(left, sizeof(left), "--%s%s%s", spec->name,
 		spec->arg != NULL ? " " : "", spec->arg != NULL ? spec->arg : "");
-	(void)fprintf(out, "  %-26s ", left);
 	if (strlen(left) > 26)
-		(void)fprintf(out, "\n  %-26s ", "");
-	(void)fputs(spec->help, out);
+		(void)fprintf(out, "  %s\n  %-26s %s", left, "", spec->help);
+	else
+		(void)fprintf(out, "  %-26s %s", left, spec->help);
 	if (spec->kind != OPTION_FLAG && spec->kind != OPTION_SWITCH &&
 		spec->kind != OPTION_STRING && spec->kind != OPTION_LIST &&
 		spec->max != INT64_MAX)

@@ -204,9 +204,11 @@ static void command_line_takes_the_rows_of_the_table(void **state)
 	options_help(&command, out);
 	snapshot_options_help(out);
 	assert_int_equal(fclose(out), 0);
-	assert_non_null(strstr(text, "\n  --do-snapshot-min-index-gap N with fewer new "
-				     "entries a save does nothing, from 1 to 2147483647 "
-				     "(default 1)\n"));
+	assert_non_null(
+		strstr(text, "\n  --do-snapshot-min-index-gap N\n"
+			     "                             with fewer new entries a "
+			     "save does nothing, from 1 to 2147483647 "
+			     "(default 1)\n"));
 	assert_non_null(
 		strstr(text, "\n--file-check-hole BOOL (default false, fixed at start)\n"
 			     "        do not send blocks of zeros; braft: "
