@@ -336,15 +336,37 @@ static void perform(struct node *node, const struct executor_update *update)
 	engine_queue_add(&node->queue, &telling->job);
 }
 
+/* Of the newest snapshot, if there is one. The log's rule knows only when there is a log.
+ */
+static int find_last_term(struct node *node, struct fault *fault)
+{
+	struct executor *executor = &node->executor;
+	struct storage_reader *reader;
+	bool has_manifest;
+	int err;
+
+	executor->last_term = node->engine.rule.newest.term;
+	if (executor->last_index == 0 || executor->last_term != 0)
+		return 0;
+	err = storage_read(storage_path(node->storage), executor->last_index, &reader,
+		&has_manifest, fault);
+	if (err != 0)
+		return err;
+	executor->last_term = reader->term;
+	storage_reader_free(reader);
+	return 0;
+}
+
 int machine_init(struct node *node, struct fault *fault)
 {
 	struct executor *executor = &node->executor;
 	int err = executor_init(executor, node->group, node->peer_id,
 		storage_newest_index(node->storage), fault);
 
+	if (err == 0)
+		err = find_last_term(node, fault);
 	if (err != 0)
 		return err;
-	executor->last_term = node->engine.rule.newest.term;
 	executor->throttle = &node->throttle.port;
 	executor->min_index_gap = (int64_t)node->settings.min_index_gap;
 	return 0;

@@ -46,6 +46,7 @@ struct member {
 	int saves;
 	int loads;
 	int load_result;
+	int uri_result;   /* of snapline_reader_uri in on_snapshot_load */
 	bool holds_saves; /* on_snapshot_save returns with nothing said */
 	int save_result;  /* 0, or the code the save ends with */
 	bool forgets_meta;
@@ -255,6 +256,8 @@ static inline int fsm_load(void *ctx, const struct snapline_reader *reader)
 	}
 	member->is_loading = false;
 	member->loads++;
+	member->uri_result = snapline_reader_uri(
+		(struct snapline_reader *)(uintptr_t)reader, path, sizeof(path));
 	if (found == 2 && member->load_result == 0) {
 		member->applied = applied;
 		member->sum = sum;
