@@ -105,7 +105,7 @@ static int answer(const struct outgoing *outgoing, const struct open_response *r
 	const struct served *served = outgoing->served;
 	struct rpc_bytes attachment = {0};
 	uint8_t *message = NULL;
-	uint8_t *both = malloc(served->table_len + served->manifest_len);
+	uint8_t *both = malloc(served->own_table_len + served->manifest_len);
 	size_t len;
 	int err = -ENOMEM;
 
@@ -113,10 +113,11 @@ static int answer(const struct outgoing *outgoing, const struct open_response *r
 		return err;
 	err = open_response_encode(response, &message, &len);
 	if (err == 0) {
-		memcpy(both, served->table, served->table_len);
-		memcpy(both + served->table_len, served->manifest, served->manifest_len);
+		memcpy(both, served->own_table, served->own_table_len);
+		memcpy(both + served->own_table_len, served->manifest,
+			served->manifest_len);
 		attachment = (struct rpc_bytes){
-			both, served->table_len + served->manifest_len};
+			both, served->own_table_len + served->manifest_len};
 		rpc_call_reply(call, (struct rpc_bytes){message, len}, attachment);
 	}
 	free(message);
@@ -132,7 +133,7 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 		.transfer_id = outgoing->reader_id, /* not to be guessed by others */
 		.index = outgoing->index,
 		.term = outgoing->term,
-		.table_size = (uint32_t)outgoing->served->table_len,
+		.table_size = (uint32_t)outgoing->served->own_table_len,
 		.manifest_size = (uint32_t)outgoing->served->manifest_len,
 	};
 	struct fault why = {0};

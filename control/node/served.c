@@ -32,6 +32,7 @@ static void destroy(struct served *served)
 	if (served->reader != NULL)
 		storage_reader_close(served->list->storage, served->reader);
 	free(served->table);
+	free(served->own_table);
 	free(served->manifest);
 	free(served);
 }
@@ -42,6 +43,9 @@ static int prepare(struct served *served, struct fault *fault)
 	struct storage_reader *reader = served->reader;
 	int err = table_encode(&reader->table, true, &served->table, &served->table_len);
 
+	if (err == 0)
+		err = table_encode(&reader->table, false, &served->own_table,
+			&served->own_table_len);
 	if (err == 0)
 		err = manifest_encode(
 			&reader->manifest, &served->manifest, &served->manifest_len);

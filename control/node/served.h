@@ -16,8 +16,10 @@ struct served {
 	struct served_list *list;
 	struct storage_reader *reader;
 	struct store_object *object;
-	uint8_t *table; /* as on the wire */
+	uint8_t *table; /* as a stock peer gets it: with every source cleared */
 	size_t table_len;
+	uint8_t *own_table; /* as one of ours gets it: which are references */
+	size_t own_table_len;
 	uint8_t *manifest;
 	size_t manifest_len;
 	uint32_t refs;

@@ -149,27 +149,39 @@ static void a_file_meta_comes_back_here_and_at_a_follower(void **state)
 }
 
 /* The bytes are in another place, which the state machine knows. */
+static void expect_reference(struct member *member)
+{
+	struct snapline_reader *reader = open_newest(member);
+	struct snapline_file_meta meta;
+
+	assert_int_equal(snapline_reader_file_meta(reader, "far", &meta), 0);
+	assert_int_equal(meta.source, 1);
+	assert_memory_equal(meta.user_meta, "bucket/7", 8);
+	snapline_reader_close(reader);
+}
+
 static void a_reference_needs_no_file(void **state)
 {
 	const struct snapline_file_meta elsewhere = {
 		.user_meta = "bucket/7", .user_meta_len = 8, .source = 1};
 	struct world *world = *state;
 	struct member *member = &world->members[0];
+	struct member *follower = &world->members[1];
 	struct outcome outcome = {0};
-	struct snapline_file_meta meta;
-	struct snapline_reader *reader;
+	struct snapline_writer *writer;
 
 	start(member, NULL);
-	assert_int_equal(
-		snapline_writer_add_file(begin_save(member, &outcome), "far", &elsewhere),
-		0);
+	writer = begin_save(member, &outcome);
+	assert_int_equal(snapline_writer_add_file(writer, "far", &elsewhere), 0);
 	release_held(member);
 	expect(&outcome, 0, "");
-	reader = open_newest(member);
-	assert_int_equal(snapline_reader_file_meta(reader, "far", &meta), 0);
-	assert_int_equal(meta.source, 1);
-	assert_memory_equal(meta.user_meta, "bucket/7", 8);
-	snapline_reader_close(reader);
+	expect_reference(member);
+	start(follower, NULL);
+	outcome = (struct outcome){0};
+	snapline_send_snapshot(member->node, follower->peer_id, on_done, &outcome);
+	expect(&outcome, 0, "");
+	expect_same_state(member, follower);
+	expect_reference(follower); /* a stock peer would not be told */
 }
 
 /* A group in the midst of a change of its members. */
