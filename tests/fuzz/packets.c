@@ -76,11 +76,12 @@ static uint32_t mutate(struct world *world, uint8_t *frame, uint32_t len)
 /* A frame in flight, as others see it. Returns its length, 0 when there is none. */
 static uint32_t overhear(struct world *world, uint8_t *frame)
 {
-	const struct world_frame *found;
+	const struct link_pipe *pipe = &world->pipes[world_random(world, 2)];
+	const struct link_frame *found;
 
-	if (world->nframes == 0)
+	if (pipe->nframes == 0)
 		return 0;
-	found = world->frames[world_random(world, world->nframes)];
+	found = pipe->frames[world_random(world, pipe->nframes)];
 	memcpy(frame, found->bytes, u32_min(found->len, FRAME_MAX));
 	return u32_min(found->len, FRAME_MAX);
 }
@@ -243,7 +244,7 @@ static uint64_t strangers_world(uint64_t seed)
 
 		if (len > 0) {
 			len = mutate(world, frame, len);
-			world_inject(world, (int)world_random(world, 2), frame, len);
+			link_inject(world, (int)world_random(world, 2), frame, len);
 			count++;
 		}
 		world_step(world);
@@ -266,7 +267,7 @@ static uint64_t mad_peers_world(uint64_t seed)
 		struct world_end *to = &world->ends[world_random(world, 2)];
 
 		if (world_random(world, 4) == 0 && to->session->is_path_known) {
-			world_inject(world, to->number, frame, forge(world, to, frame));
+			link_inject(world, to->number, frame, forge(world, to, frame));
 			count++;
 		}
 		world_step(world);

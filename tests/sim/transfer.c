@@ -216,7 +216,7 @@ static void a_rotten_chunk_ends_both_sides_and_is_named(void **state)
 		assert_int_equal(world->ends[i].last.code, -EBADMSG);
 		assert_int_equal(world->ends[i].last.chunk, 5);
 	}
-	assert_int_equal(world->writes[5], 0);
+	assert_int_equal(world->copies[0].writes[5], 0);
 	world_destroy(world);
 }
 
@@ -316,15 +316,16 @@ static void garbage_and_replays_change_nothing(void **state)
 
 		for (uint32_t i = 0; i < len; i++)
 			garbage[i] = (uint8_t)world_random(world, 256);
-		if (len > 60 && world_random(world, 2) == 0 && world->nframes > 0) {
-			const struct world_frame *frame = world->frames[0];
+		if (len > 60 && world_random(world, 2) == 0 &&
+			world->pipes[1].nframes > 0) {
+			const struct link_frame *frame = world->pipes[1].frames[0];
 
 			len = u32_min(frame->len, sizeof(garbage));
 			for (uint32_t i = 0; i < len; i++)
 				garbage[i] = frame->bytes[i];
 			garbage[world_random(world, len)] ^= 1;
 		}
-		world_inject(world, (int)world_random(world, 2), garbage, len);
+		link_inject(world, (int)world_random(world, 2), garbage, len);
 		world_step(world);
 	}
 	assert_true(world_is_identical(world));

@@ -14,10 +14,9 @@ void world_disk_fill(
 		memset(bytes, 0, len);
 		return;
 	}
-	for (uint32_t i = 0; i < len; i++) {
-		if (i % 8 == 0)
-			state = state * 6364136223846793005ull + 1442695040888963407ull;
-		bytes[i] = (uint8_t)(state >> (8 * (i % 8)));
+	for (uint32_t i = 0; i < len; i += 8) {
+		state = state * 6364136223846793005ull + 1442695040888963407ull;
+		memcpy(bytes + i, &state, u32_min(8, len - i));
 	}
 }
 
@@ -59,10 +58,11 @@ static void read_chunk(struct world_end *end, const struct store_request *reques
 static void write_chunk(struct world_end *end, const struct store_request *request)
 {
 	struct world *world = end->world;
+	struct world_copy *copy = (struct world_copy *)request->object;
 
-	memcpy(world->image + (size_t)request->chunk * world->options.chunk_size,
+	memcpy(copy->image + (size_t)request->chunk * world->options.chunk_size,
 		request->buf, manifest_chunk_len(&world->manifest, request->chunk));
-	world->writes[request->chunk]++;
+	copy->writes[request->chunk]++;
 }
 
 static int disk_poll(void *self, struct store_completion completions[], int max)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Two workers on a simulated link with a virtual clock: one seed, one story.
  *
- *   end 0 (sender)  ──►[loss, duplication, corruption, delay, jitter]──►  end 1
- * (receiver) ▲                                                                     │
- *        └──────────────────────── the same the other way ◄────────────────────┘
+ *   end 0 (sender) ──► pipe[1] ──► end 1 (receiver)
+ *          ▲                          │
+ *          └───────── pipe[0] ◄───────┘
  *
  * Disks are simulated too: reads take their time and come back in any order, and the
  * bytes of a chunk are a function of the seed, so that a gigabyte needs no gigabyte. */
@@ -13,17 +13,9 @@
 #include "dataplane/worker.h"
 #include "hugepages/arena.h"
 #include "hugepages/pool.h"
+#include "tests/sim/world/link.h"
 
-enum { WORLD_FRAMES = 8192, WORLD_REQUESTS = 64, WORLD_FRAME_MAX = 9216 };
-
-struct world_link {
-	uint32_t loss_ppm;
-	uint32_t duplicate_ppm;
-	uint32_t corrupt_ppm; /* one to eight bits of the frame flip */
-	uint32_t reorder_ppm; /* the frame is held back by up to 20 delays */
-	nsec delay;           /* one way */
-	nsec jitter;          /* uniform, on top */
-};
+enum { WORLD_REQUESTS = 128, WORLD_SESSIONS = 4 };
 
 struct world_options {
 	uint64_t seed;
@@ -34,7 +26,9 @@ struct world_options {
 	const uint64_t *sizes;  /* of the snapshot's files */
 	size_t nfiles;
 	nsec stall_timeout;
-	nsec disk_delay; /* up to this for each read or write */
+	nsec disk_delay;    /* up to this for each read or write */
+	uint32_t nsessions; /* each moves the whole snapshot; 0: one */
+	nsec start;         /* the clock's first value; 0: one second */
 };
 
 struct world_disk_request {
@@ -54,7 +48,8 @@ struct world_end {
 	struct arena arena;
 	struct pool pool;
 	void *memory;
-	struct session *session;
+	struct session *session; /* the first of them */
+	struct session *sessions[WORLD_SESSIONS];
 	struct world_disk_request disk[WORLD_REQUESTS];
 	int disk_error;        /* every request fails with it */
 	uint32_t rotten_chunk; /* this chunk reads with a flipped bit; UINT32_MAX: none */
@@ -66,11 +61,10 @@ struct world_end {
 	uint64_t bytes_sent; /* on the wire, overhead included */
 };
 
-struct world_frame {
-	nsec at; /* arrival */
-	int to;
-	uint32_t len;
-	uint8_t bytes[WORLD_FRAME_MAX];
+/* What the receiver's disk holds of one session. */
+struct world_copy {
+	uint8_t *image;   /* the chunks, one after another */
+	uint32_t *writes; /* how often each chunk was written */
 };
 
 struct world {
@@ -79,14 +73,11 @@ struct world {
 	nsec now;
 	struct world_end ends[2];
 	struct manifest manifest;
-	uint8_t *
-		image; /* what the receiver's disk holds: the chunks, one after another */
-	uint32_t *writes; /* how often each chunk was written */
-	uint32_t nframes;
-	struct world_frame *frames[WORLD_FRAMES]; /* in flight, in no order */
+	struct world_copy copies[WORLD_SESSIONS];
+	struct link_pipe pipes[2]; /* by the end they lead to */
+	uint64_t launched;         /* frames */
 	uint32_t nspare;
-	struct world_frame *spare[WORLD_FRAMES];
-	struct world_frame *received[2][NIC_BURST]; /* lent to a worker */
+	struct link_frame *spare[2 * LINK_FRAMES + 2 * NIC_BURST];
 };
 
 struct world *world_create(const struct world_options *options);
@@ -102,10 +93,8 @@ void world_step(struct world *world);
  * passed. Returns whether both ended. */
 bool world_run_until_end(struct world *world, nsec deadline);
 
-/* Whether every chunk on the receiver's disk is what the manifest says, written once. */
+/* Whether every chunk on the receiver's disk is what the manifest says, written once, by
+ * every session. */
 bool world_is_identical(const struct world *world);
-
-/* Puts a frame of our own making on the link. */
-void world_inject(struct world *world, int to, const uint8_t *bytes, uint32_t len);
 
 #endif

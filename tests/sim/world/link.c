@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/sim/world/link.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/world/world.h"
+
+static bool happens(struct world *world, uint32_t ppm)
+{
+	return ppm != 0 && world_random(world, 1000000) < ppm;
+}
+
+/* Gilbert and Elliott: in the bad state everything is lost. */
+static bool is_lost(struct world *world, struct link_pipe *pipe)
+{
+	const struct world_link *link = &world->options.link;
+	uint64_t to_bad;
+
+	if (link->loss_burst <= 1)
+		return happens(world, link->loss_ppm);
+	to_bad = (uint64_t)link->loss_ppm * 1000000 / (1000000 - link->loss_ppm) /
+		 link->loss_burst;
+	if (pipe->is_losing)
+		pipe->is_losing = !happens(world, 1000000 / link->loss_burst);
+	else
+		pipe->is_losing = happens(world, (uint32_t)to_bad);
+	return pipe->is_losing;
+}
+
+static bool falls_in(const struct world_link *link, const struct nic_tx *tx)
+{
+	bool is_udp = tx->head_len >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN;
+	uint8_t type = is_udp ? tx->head[ETHER_UDP_HEADERS] & 0xf : UINT8_MAX;
+
+	switch (link->hole) {
+	case HOLE_ALL:
+		return true;
+	case HOLE_DATA:
+		return type == WIRE_DATA;
+	case HOLE_ACKS:
+		return type == WIRE_ACK;
+	case HOLE_LARGE:
+		return tx->head_len + tx->payload_len > link->hole_above;
+	default:
+		return false;
+	}
+}
+
+static void corrupt(struct world *world, struct link_frame *frame)
+{
+	uint32_t flips = 1 + world_random(world, 8);
+
+	for (uint32_t i = 0; i < flips; i++)
+		frame->bytes[world_random(world, frame->len)] ^=
+			(uint8_t)(1u << world_random(world, 8));
+}
+
+/* Sets CE in the IPv4 header, as a switch does, and mends its checksum (RFC 1624). */
+static void mark(struct link_pipe *pipe, struct link_frame *frame)
+{
+	enum { TOS = ETHER_HEADER_LEN + 1, SUM = ETHER_HEADER_LEN + 10, CE = 3 };
+	uint8_t *bytes = frame->bytes;
+	uint32_t before = bytes[TOS];
+	uint32_t sum;
+
+	if (frame->len < ETHER_UDP_HEADERS || (before & CE) == 0)
+		return;
+	bytes[TOS] |= CE;
+	sum = (~((uint32_t)bytes[SUM] << 8 | bytes[SUM + 1]) & 0xffff) +
+	      (~before & 0xffff) + bytes[TOS];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
+	bytes[SUM] = (uint8_t)(sum >> 8);
+	bytes[SUM + 1] = (uint8_t)sum;
+	pipe->marked++;
+}
+
+/* Waits its turn in the queue. Returns when its last bit has left, or NEVER: no room. */
+static nsec queue(struct world *world, struct link_pipe *pipe, struct link_frame *frame)
+{
+	const struct world_link *link = &world->options.link;
+	uint64_t len = frame->len + ETHER_WIRE_OVERHEAD;
+	nsec wait = nsec_max(pipe->free_at - world->now, 0);
+	uint64_t backlog = (uint64_t)wait * (link->rate_bps / 1000) / (8 * 1000000);
+
+	if (link->rate_bps == 0)
+		return world->now;
+	if (link->queue != 0 && backlog + len > link->queue) {
+		pipe->dropped++;
+		return NEVER;
+	}
+	if (link->mark != 0 && backlog >= link->mark)
+		mark(pipe, frame);
+	pipe->delays[u64_min((uint64_t)(wait / USEC), LINK_DELAY_SLOTS - 1)]++;
+	pipe->ndelays++;
+	pipe->accepted += len;
+	pipe->free_at =
+		world->now + wait + (nsec)(len * 8 * 1000000 / (link->rate_bps / 1000));
+	return pipe->free_at;
+}
+
+static nsec travel_time(struct world *world)
+{
+	const struct world_link *link = &world->options.link;
+	nsec span = link->reorder_span != 0 ? link->reorder_span : 20 * link->delay;
+	nsec time = link->delay;
+
+	if (link->jitter > 0)
+		time += world_random(world, (uint32_t)link->jitter);
+	if (happens(world, link->reorder_ppm))
+		time += world_random(world, (uint32_t)span + 1);
+	return time;
+}
+
+static bool is_earlier(const struct link_frame *a, const struct link_frame *b)
+{
+	return a->at < b->at || (a->at == b->at && a->order < b->order);
+}
+
+static void push(struct link_pipe *pipe, struct link_frame *frame)
+{
+	uint32_t at = pipe->nframes++;
+
+	for (; at > 0 && is_earlier(frame, pipe->frames[(at - 1) / 2]); at = (at - 1) / 2)
+		pipe->frames[at] = pipe->frames[(at - 1) / 2];
+	pipe->frames[at] = frame;
+}
+
+static struct link_frame *pop(struct link_pipe *pipe)
+{
+	struct link_frame *top = pipe->frames[0];
+	const struct link_frame *last = pipe->frames[--pipe->nframes];
+	uint32_t at = 0;
+
+	for (uint32_t child = 1; child < pipe->nframes; child = 2 * at + 1) {
+		if (child + 1 < pipe->nframes &&
+			is_earlier(pipe->frames[child + 1], pipe->frames[child]))
+			child++;
+		if (!is_earlier(pipe->frames[child], last))
+			break;
+		pipe->frames[at] = pipe->frames[child];
+		at = child;
+	}
+	pipe->frames[at] = pipe->frames[pipe->nframes];
+	return top;
+}
+
+static void launch(struct world *world, int to, const struct nic_tx *tx)
+{
+	struct link_pipe *pipe = &world->pipes[to];
+	struct link_frame *frame;
+	nsec left;
+
+	if (pipe->nframes == LINK_FRAMES)
+		return; /* a loss like any other */
+	frame = world->nspare > 0 ? world->spare[--world->nspare]
+				  : malloc(sizeof(*frame));
+	frame->len = tx->head_len + tx->payload_len;
+	assert(frame->len <= LINK_FRAME_MAX);
+	memcpy(frame->bytes, tx->head, tx->head_len);
+	if (tx->payload_len > 0)
+		memcpy(frame->bytes + tx->head_len, tx->payload, tx->payload_len);
+	left = queue(world, pipe, frame);
+	if (left == NEVER) {
+		world->spare[world->nspare++] = frame;
+		return;
+	}
+	frame->at = left + travel_time(world);
+	frame->order = world->launched++;
+	if (happens(world, world->options.link.corrupt_ppm))
+		corrupt(world, frame);
+	push(pipe, frame);
+}
+
+static int link_tx(void *self, const struct nic_tx frames[], int count)
+{
+	struct world_end *end = self;
+	struct world *world = end->world;
+	const struct world_link *link = &world->options.link;
+	int to = 1 - end->number;
+
+	for (int i = 0; i < count; i++) {
+		end->frames_sent++;
+		end->bytes_sent +=
+			frames[i].head_len + frames[i].payload_len + ETHER_WIRE_OVERHEAD;
+		if (end->is_cut || falls_in(link, &frames[i]) ||
+			is_lost(world, &world->pipes[to]))
+			continue;
+		launch(world, to, &frames[i]);
+		if (happens(world, link->duplicate_ppm))
+			launch(world, to, &frames[i]);
+	}
+	return count;
+}
+
+void link_inject(struct world *world, int to, const uint8_t *bytes, uint32_t len)
+{
+	struct nic_tx tx = {.head_len = 0, .payload = bytes, .payload_len = len};
+
+	launch(world, to, &tx);
+}
+
+static int link_rx(void *self, struct nic_rx frames[], int max)
+{
+	struct world_end *end = self;
+	struct link_pipe *pipe = &end->world->pipes[end->number];
+	int count = 0;
+
+	for (; count < max && pipe->nframes > 0; count++) {
+		struct link_frame *frame;
+
+		if (pipe->frames[0]->at > end->world->now)
+			break;
+		frame = pop(pipe);
+		frames[count] = (struct nic_rx){frame->bytes, frame->len, frame};
+	}
+	return count;
+}
+
+static void link_release(void *self, struct nic_rx frames[], int count)
+{
+	struct world_end *end = self;
+
+	for (int i = 0; i < count; i++)
+		end->world->spare[end->world->nspare++] = frames[i].handle;
+}
+
+const struct nic_ops link_ops = {
+	.rx = link_rx,
+	.release = link_release,
+	.tx = link_tx,
+};
+
+nsec link_deadline(const struct world *world)
+{
+	nsec next = NEVER;
+
+	for (int i = 0; i < 2; i++) {
+		if (world->pipes[i].nframes > 0)
+			next = nsec_min(next, world->pipes[i].frames[0]->at);
+	}
+	return next;
+}
+
+void link_fini(struct world *world)
+{
+	for (int i = 0; i < 2; i++) {
+		while (world->pipes[i].nframes > 0)
+			free(world->pipes[i].frames[--world->pipes[i].nframes]);
+	}
+	while (world->nspare > 0)
+		free(world->spare[--world->nspare]);
+}
+
+uint32_t link_delay_percentile(const struct link_pipe *pipe, uint32_t percent)
+{
+	uint64_t seen = 0;
+	uint32_t slot = 0;
+
+	for (; slot < LINK_DELAY_SLOTS - 1; slot++) {
+		seen += pipe->delays[slot];
+		if (seen * 100 >= (uint64_t)pipe->ndelays * percent)
+			break;
+	}
+	return slot;
+}
+
+void link_forget_delays(struct link_pipe *pipe)
+{
+	memset(pipe->delays, 0, sizeof(pipe->delays));
+	pipe->ndelays = 0;
+}
