@@ -67,6 +67,7 @@ struct receiver {
 	uint32_t nopen;
 	uint32_t nwriting; /* QUEUED or WRITING */
 	uint32_t next_request;
+	bool is_paused; /* asks for nothing new and grants no more credit */
 	bool owes_pull;
 	bool owes_close;
 	uint32_t nclose;  /* CLOSEs sent */
@@ -117,6 +118,9 @@ bool receiver_next_write(
 	struct receiver *receiver, struct store_request *request, uint32_t *slot);
 void receiver_mark_writing(struct receiver *receiver, uint32_t slot);
 void receiver_on_written(struct receiver *receiver, uint32_t slot, int error, nsec now);
+
+/* Paused, it takes what was granted before, and says that it is alive. */
+void receiver_set_paused(struct receiver *receiver, bool is_paused);
 
 /* What shall be sent now. window holds the numbers received. Returns false when nothing.
  */

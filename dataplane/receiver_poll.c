@@ -23,7 +23,7 @@ static uint64_t grant(struct receiver *receiver)
 		receiver->seen_units + receiver->missing_units +
 		CREDIT_SLACK * (uint64_t)wire_units(receiver->config.slice_size);
 
-	if (credit > receiver->credit)
+	if (credit > receiver->credit && !receiver->is_paused)
 		receiver->credit = credit;
 	return receiver->credit;
 }
@@ -125,6 +125,16 @@ static bool is_close_due(const struct receiver *receiver, nsec now)
 	       (receiver->nclose == 0 || now >= receiver->last_close + CLOSE_INTERVAL);
 }
 
+void receiver_set_paused(struct receiver *receiver, bool is_paused)
+{
+	/* going on, the sender is told at once what it may send */
+	if (receiver->is_paused && !is_paused) {
+		receiver->owes_pull = true;
+		receiver->pull_interval = PULL_INTERVAL_MIN;
+	}
+	receiver->is_paused = is_paused;
+}
+
 bool receiver_poll(struct receiver *receiver, const struct pn_window *window,
 	struct packet *packet, nsec now)
 {
@@ -132,7 +142,7 @@ bool receiver_poll(struct receiver *receiver, const struct pn_window *window,
 	if (receiver->state == RECEIVER_RUNNING) {
 		if (now - receiver->last_heard >= receiver->config.stall_timeout)
 			receiver_on_stall(receiver);
-		else
+		else if (!receiver->is_paused)
 			receiver_ask_more(receiver);
 	}
 	if (is_ack_due(receiver, now))

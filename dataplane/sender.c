@@ -257,12 +257,23 @@ static bool next_resend(
 		request = find(sender, what->request);
 		if (request == NULL || bitmap_test(request->acked, what->slice))
 			continue; /* arrived after all */
+		if (request->state != REQUEST_SENDING)
+			continue; /* paused since: it begins again */
 		fill(sender, packet, request, what->slice);
 		packet->header.flags |= WIRE_RETX;
 		sender->bytes_resent += packet->payload_len;
 		return true;
 	}
 	return false;
+}
+
+/* After a pause some of what begins again is there already. */
+static bool has_unsent(struct sender_request *request)
+{
+	while (request->next_slice < request->nslices &&
+		bitmap_test(request->acked, request->next_slice))
+		request->next_slice++;
+	return request->next_slice < request->nslices;
 }
 
 static bool next_new(
@@ -272,7 +283,7 @@ static bool next_new(
 		struct sender_request *request = find(sender, n);
 
 		if (request == NULL || request->state != REQUEST_SENDING ||
-			request->next_slice == request->nslices)
+			!has_unsent(request))
 			continue;
 		what->request = n;
 		what->slice = (uint16_t)request->next_slice++;
@@ -296,7 +307,7 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 {
 	struct inflight_slice what;
 
-	if (!has_credit(sender))
+	if (sender->is_paused || !has_credit(sender))
 		return false;
 	if (!next_resend(sender, packet, &what) && !next_new(sender, packet, &what))
 		return false;
@@ -317,6 +328,25 @@ static void poll_requests(struct sender *sender)
 		if (request != NULL && request->state < REQUEST_SENDING &&
 			!prepare(sender, request))
 			return;
+	}
+}
+
+COLD void sender_set_paused(struct sender *sender, bool is_paused)
+{
+	if (sender->is_paused == is_paused)
+		return;
+	sender->is_paused = is_paused;
+	sender->nresend = 0; /* what is not acknowledged goes out anew */
+	for (size_t i = 0; i < SENDER_REQUESTS; i++) {
+		struct sender_request *request = &sender->requests[i];
+
+		if (request->block == NULL)
+			continue;
+		cache_put(sender->config.cache, request->block);
+		sender->nblocks--;
+		request->block = NULL;
+		request->state = REQUEST_WANTED;
+		request->next_slice = 0;
 	}
 }
 
@@ -366,7 +396,7 @@ bool sender_poll(struct sender *sender, struct packet *packet, nsec now)
 	memset(&packet->header, 0, sizeof(packet->header));
 	if (sender->state == SENDER_RUNNING)
 		on_timers(sender, now);
-	if (sender->state == SENDER_RUNNING)
+	if (sender->state == SENDER_RUNNING && !sender->is_paused)
 		poll_requests(sender);
 	if (sender->state == SENDER_RUNNING)
 		sends = poll_data(sender, packet, now);

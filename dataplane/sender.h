@@ -56,6 +56,7 @@ struct sender {
 	bool owes_close;
 	bool owes_sign; /* a PULL asked for an answer and there is nothing to send */
 	bool may_probe; /* one packet may pass window and credit */
+	bool is_paused; /* sends no data, only signs of life */
 	uint32_t next_request;   /* lowest number not seen yet */
 	uint32_t oldest_request; /* no lower number is unfinished */
 	uint32_t nblocks;        /* blocks held */
@@ -84,6 +85,10 @@ enum verdict sender_on_pull(
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now);
 enum verdict sender_on_close(
 	struct sender *sender, const struct wire_close *close, nsec now);
+
+/* Paused, it answers PULLs as ever and sends no data; it holds no block, so that others
+ * find room in the cache. */
+void sender_set_paused(struct sender *sender, bool is_paused);
 
 /* What shall be sent now. Returns false when nothing. The payload stays valid until the
  * next call of any function on this sender. */

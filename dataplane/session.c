@@ -183,6 +183,14 @@ void session_touch(struct session *session, nsec now)
 		session->machine.receiver.last_heard = now;
 }
 
+void session_set_paused(struct session *session, bool is_paused)
+{
+	if (session->params.role == TRANSFER_SEND)
+		sender_set_paused(&session->machine.sender, is_paused);
+	else
+		receiver_set_paused(&session->machine.receiver, is_paused);
+}
+
 nsec session_deadline(const struct session *session)
 {
 	if (session->params.role == TRANSFER_SEND)

@@ -74,6 +74,8 @@ bool session_poll(struct session *session, struct packet *packet, nsec now);
 void session_seal(
 	const struct session *session, const struct packet *packet, uint8_t *out);
 
+/* Nothing but signs of life, until told to go on. */
+void session_set_paused(struct session *session, bool is_paused);
 /* The peer has been heard of elsewhere. */
 void session_touch(struct session *session, nsec now);
 nsec session_deadline(const struct session *session);

@@ -120,6 +120,10 @@ int transfer_stop(struct transfer *transfer, uint32_t session_id);
  * again. A hint: dropped when the order ring is full. */
 void transfer_touch(struct transfer *transfer, uint32_t session_id);
 
+/* Paused, nothing but signs of life moves, and what was moved is kept. Returns 0, -EAGAIN
+ * when the worker's order ring is full, or -EINVAL for a session that does not run. */
+int transfer_pause(struct transfer *transfer, uint32_t session_id, bool is_paused);
+
 /* Takes the next report. Returns false when there is none. */
 bool transfer_next_report(struct transfer *transfer, struct transfer_report *report);
 

@@ -347,21 +347,36 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 	worker->nsessions++;
 }
 
-void worker_stop(struct worker *worker, uint32_t session_id)
+static struct session *find(const struct worker *worker, uint32_t session_id)
 {
 	uint32_t at = session_slot(session_id);
 	struct session *session = at < WORKER_SESSIONS ? worker->sessions[at] : NULL;
 
-	if (session != NULL && session->params.session_id == session_id)
+	return session != NULL && session->params.session_id == session_id ? session
+									   : NULL;
+}
+
+void worker_stop(struct worker *worker, uint32_t session_id)
+{
+	struct session *session = find(worker, session_id);
+
+	if (session != NULL)
 		session->is_stopping = true;
+}
+
+void worker_pause(struct worker *worker, uint32_t session_id, bool is_paused)
+{
+	struct session *session = find(worker, session_id);
+
+	if (session != NULL)
+		session_set_paused(session, is_paused);
 }
 
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now)
 {
-	uint32_t at = session_slot(session_id);
-	struct session *session = at < WORKER_SESSIONS ? worker->sessions[at] : NULL;
+	struct session *session = find(worker, session_id);
 
-	if (session != NULL && session->params.session_id == session_id)
+	if (session != NULL)
 		session_touch(session, now);
 }
 

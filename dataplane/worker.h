@@ -58,6 +58,8 @@ void worker_fini(struct worker *worker);
 void worker_add(struct worker *worker, struct session *session, nsec now);
 /* Ends a session: REPORT_STOPPED follows when the store has let go of its buffers. */
 void worker_stop(struct worker *worker, uint32_t session_id);
+/* Nothing but signs of life moves while it is paused. */
+void worker_pause(struct worker *worker, uint32_t session_id, bool is_paused);
 /* The peer is alive though it sends nothing: the stall timeout begins again. */
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now);
 

@@ -50,8 +50,11 @@ static bool take_orders(struct device *device, nsec now)
 			worker_add(&device->worker, order.session, now);
 		else if (order.what == ORDER_STOP)
 			worker_stop(&device->worker, order.session_id);
-		else
+		else if (order.what == ORDER_TOUCH)
 			worker_touch(&device->worker, order.session_id, now);
+		else
+			worker_pause(&device->worker, order.session_id,
+				order.what == ORDER_PAUSE);
 		busy = true;
 	}
 	return busy;

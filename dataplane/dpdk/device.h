@@ -22,7 +22,7 @@
 #include "hugepages/pool.h"
 
 struct device_order {
-	enum { ORDER_START, ORDER_STOP, ORDER_TOUCH } what;
+	enum { ORDER_START, ORDER_STOP, ORDER_TOUCH, ORDER_PAUSE, ORDER_RESUME } what;
 	uint32_t session_id;
 	struct session *session; /* START */
 };

@@ -93,8 +93,9 @@ static int settle_mtu(struct eal *eal, const struct nic_plan *plan, uint16_t por
 	uint16_t device = 0;
 	int rc;
 
-	/* The memif driver reports 1518 bytes and refuses more, yet carries bsize. */
-	if (plan->kind == NIC_MEMIF) {
+	/* The memif driver reports 1518 bytes and refuses more, yet carries bsize. A
+	 * kernel interface's MTU is its owner's: the drivers would change it. */
+	if (plan->kind == NIC_MEMIF || plan->kind == NIC_IFACE) {
 		*mtu = plan->mtu;
 		return 0;
 	}
@@ -128,10 +129,10 @@ static int create_pools(
 {
 	nic_plan_settle(plan, mtu);
 	self->frame_max = mtu + NIC_PLAN_L2_MAX;
-	self->rx_pool = create_pool(self->port, "rx", plan->nbuffers, plan->rx_room);
+	self->rx_pool = create_pool(self->port, "rx", plan->rx_buffers, plan->rx_room);
 	if (self->rx_pool == NULL)
 		goto no_memory;
-	self->tx_pool = create_pool(self->port, "tx", plan->nbuffers, plan->tx_room);
+	self->tx_pool = create_pool(self->port, "tx", plan->tx_buffers, plan->tx_room);
 	if (self->tx_pool == NULL)
 		goto free_rx;
 	return 0;
@@ -141,7 +142,7 @@ no_memory:
 	return fault_set(fault, -ENOMEM,
 		"device '%s': no memory for %u frame buffers of %u bytes; reserve "
 		"hugepages with hugepages/hugepages.sh reserve N",
-		plan->name, 2 * plan->nbuffers, plan->tx_room);
+		plan->name, plan->rx_buffers + plan->tx_buffers, plan->rx_room);
 }
 
 static void free_pools(struct nic_dpdk *self)
@@ -311,9 +312,8 @@ size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 	if (nic_plan_make(&plan, options->dev, options->mtu, NULL) != 0)
 		return 0; /* nic_dpdk_open will say what is wrong */
 	nic_plan_settle(&plan, plan.mtu);
-	return (size_t)plan.nbuffers *
-		       (plan.rx_room + plan.tx_room + 2 * BUFFER_OVERHEAD) +
-	       PORT_OVERHEAD;
+	return (size_t)plan.rx_buffers * (plan.rx_room + BUFFER_OVERHEAD) +
+	       (size_t)plan.tx_buffers * (plan.tx_room + BUFFER_OVERHEAD) + PORT_OVERHEAD;
 }
 
 static void halt(void *context)

@@ -8,6 +8,7 @@
 
 #include "dataplane/base/units.h"
 #include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/nic_iface.h"
 
 enum {
 	MEMIF_BSIZE = 9216, /* bytes; a whole jumbo frame in one memif slot: the driver
@@ -15,10 +16,14 @@ enum {
 	MEMIF_BSIZE_MAX = 16384,
 	MEMIF_RSIZE_LOG2 = 10,
 	MEMIF_SPARE = 64,
-	MEMIF_BUFFERS = 511, /* memif copies in and out: few buffers are ever held */
-	BUFFERS = 2047,      /* a descriptor ring of 1024, bursts and caches */
-	AF_PACKET_FRAME = 2048,
-	AF_PACKET_OVERHEAD = 64, /* the kernel's header before each frame */
+	COPY_BUFFERS = 511,      /* a driver that copies in and out holds few buffers */
+	BUFFERS = 2047,          /* a descriptor ring of 1024, bursts and caches */
+	AF_PACKET_UNIT = 2048,   /* bytes; frames come in multiples, blocks hold two */
+	AF_PACKET_OVERHEAD = 80, /* bytes of the kernel's header before each frame */
+	AF_PACKET_FRAMES = 2048, /* each way: two sessions' windows between two looks */
+	AF_XDP_BUFFERS = 8191, /* 2048 in the fill ring, 2048 on their way out, caches */
+	AF_XDP_HEADROOM = 256, /* bytes the kernel keeps of each buffer */
+	AF_XDP_MTU_MAX = 3502, /* buffer, headrooms and mbuf share one page */
 	MTU_DEFAULT = 1500,
 	ROOM_MIN = 2048, /* bytes: NICs take buffers in steps of 1 KiB, 2 KiB at least */
 };
@@ -54,7 +59,7 @@ static bool starts_with(const char *text, const char *start)
 static enum nic_kind find_kind(const char *name)
 {
 	static const char *const soft[] = {
-		"net_ring", "net_null", "net_af_packet", "net_tap", "net_pcap", "eth_"};
+		"net_ring", "net_null", "net_tap", "net_pcap", "eth_"};
 
 	if (starts_with(name, "net_memif"))
 		return NIC_MEMIF;
@@ -118,22 +123,74 @@ static int plan_memif(struct nic_plan *plan, struct fault *fault)
 	plan->rx_room = bsize - MEMIF_SPARE;
 	plan->tx_room = bsize + MEMIF_SPARE;
 	plan->mtu = u32_min(plan->rx_room - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
-	plan->nbuffers = MEMIF_BUFFERS;
+	plan->rx_buffers = COPY_BUFFERS;
+	plan->tx_buffers = COPY_BUFFERS;
 	return 0;
 }
 
-/* The driver copies a whole kernel frame into one buffer without looking at its size. */
+/* The kernel drops what is larger than the interface's MTU without a word. */
+static int plan_iface_mtu(struct nic_plan *plan, struct fault *fault)
+{
+	const char *iface = find_value(plan->args, "iface");
+	size_t len = iface == NULL ? 0 : strcspn(iface, ",");
+	uint32_t mtu = nic_iface_mtu(iface, len);
+
+	if (mtu == 0) /* the driver will say what is wrong */
+		mtu = MTU_DEFAULT;
+	else if (plan->mtu > mtu)
+		return fault_set(fault, -EINVAL,
+			"device '%s': interface '%.*s' has MTU %u, not %u; run ip link "
+			"set dev %.*s mtu %u",
+			plan->name, (int)len, iface, mtu, plan->mtu, (int)len, iface,
+			plan->mtu);
+	if (plan->mtu == 0)
+		plan->mtu = u32_min(mtu, NIC_PLAN_MTU_MAX);
+	return 0;
+}
+
+/* The driver copies a whole kernel frame into one buffer without looking at its size, and
+ * drops what does not fit into framesz. */
 static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 {
-	uint32_t framesz = find_number(plan->args, "framesz", AF_PACKET_FRAME);
-	uint32_t mtu = plan->mtu == 0 ? MTU_DEFAULT : plan->mtu;
+	uint32_t framesz;
 
-	if (mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD > framesz)
+	plan->kind = NIC_IFACE;
+	if (plan_iface_mtu(plan, fault) != 0)
+		return -EINVAL;
+	framesz = plan->mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD;
+	framesz = (framesz + AF_PACKET_UNIT - 1) / AF_PACKET_UNIT * AF_PACKET_UNIT;
+	framesz = find_number(plan->args, "framesz", framesz);
+	if (append(plan, "framesz", (int)framesz) != 0 ||
+		append(plan, "blocksz", (int)(2 * framesz + 4095) / 4096 * 4096) != 0 ||
+		append(plan, "framecnt", AF_PACKET_FRAMES) != 0)
+		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
+			plan->name);
+	if (plan->mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD > framesz)
 		return fault_set(fault, -EINVAL,
-			"device '%s': framesz=%u cannot hold frames of MTU %u; add "
-			"framesz=16384,blocksz=65536 to the device",
-			plan->name, framesz, mtu);
+			"device '%s': framesz=%u cannot hold frames of MTU %u; leave it "
+			"out",
+			plan->name, framesz, plan->mtu);
 	plan->rx_room = framesz;
+	plan->rx_buffers = COPY_BUFFERS;
+	plan->tx_buffers = COPY_BUFFERS;
+	return 0;
+}
+
+static int plan_af_xdp(struct nic_plan *plan, struct fault *fault)
+{
+	plan->kind = NIC_IFACE;
+	if (plan_iface_mtu(plan, fault) != 0)
+		return -EINVAL;
+	if (plan->mtu > AF_XDP_MTU_MAX)
+		return fault_set(fault, -EINVAL,
+			"device '%s': AF_XDP takes frames of MTU %d at most, not %u; "
+			"lower the interface's MTU or use net_af_packet",
+			plan->name, AF_XDP_MTU_MAX, plan->mtu);
+	if (append(plan, "busy_budget", 0) != 0)
+		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
+			plan->name);
+	plan->rx_room = (plan->mtu + NIC_PLAN_L2_MAX + AF_XDP_HEADROOM + 63) / 64 * 64;
+	plan->rx_buffers = AF_XDP_BUFFERS;
 	return 0;
 }
 
@@ -155,12 +212,15 @@ int nic_plan_make(
 	(void)snprintf(plan->name, sizeof(plan->name), "%.*s", (int)name, dev);
 	plan->kind = eal_is_pci(dev) ? NIC_HARDWARE : find_kind(plan->name);
 	plan->mtu = mtu;
-	plan->nbuffers = BUFFERS;
+	plan->rx_buffers = BUFFERS;
+	plan->tx_buffers = BUFFERS;
 	if (plan->kind == NIC_MEMIF)
 		return plan_memif(plan, fault);
 	if (starts_with(plan->name, "net_af_packet") ||
 		starts_with(plan->name, "eth_af_packet"))
 		return plan_af_packet(plan, fault);
+	if (starts_with(plan->name, "net_af_xdp"))
+		return plan_af_xdp(plan, fault);
 	return 0;
 }
 

@@ -20,7 +20,8 @@ enum {
 
 enum nic_kind {
 	NIC_HARDWARE, /* the driver's word on MTU counts */
-	NIC_SOFT, /* ring, null, af_packet, tap, ...: reports 1518 whatever it carries */
+	NIC_SOFT,     /* ring, null, tap, ...: reports 1518 whatever it carries */
+	NIC_IFACE,    /* af_packet, af_xdp: the kernel interface's MTU counts */
 	NIC_MEMIF,
 };
 
@@ -33,11 +34,12 @@ struct nic_plan {
 	uint32_t mtu;                     /* bytes; 0: ask the device */
 	uint32_t rx_room; /* bytes of a received frame's buffer; 0: as the MTU wants */
 	uint32_t tx_room;
-	uint32_t nbuffers; /* each way */
+	uint32_t rx_buffers;
+	uint32_t tx_buffers;
 };
 
-/* Returns 0 or -EINVAL: argument too long, MTU out of range, or larger than a frame of
- * the given bsize or framesz. */
+/* Returns 0 or -EINVAL: argument too long, MTU out of range, or larger than the kernel
+ * interface's, or than a frame of the given bsize or framesz. */
 int nic_plan_make(
 	struct nic_plan *plan, const char *dev, uint32_t mtu, struct fault *fault);
 

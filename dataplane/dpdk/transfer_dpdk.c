@@ -261,6 +261,17 @@ void transfer_touch(struct transfer *transfer, uint32_t session_id)
 		(void)device_order(&transfer->devices[slot->device], &order);
 }
 
+int transfer_pause(struct transfer *transfer, uint32_t session_id, bool is_paused)
+{
+	const struct device_order order = {
+		.what = is_paused ? ORDER_PAUSE : ORDER_RESUME, .session_id = session_id};
+	struct slot *slot = find_slot(transfer, session_id);
+
+	if (slot == NULL || slot->state != SLOT_RUNNING)
+		return -EINVAL;
+	return device_order(&transfer->devices[slot->device], &order);
+}
+
 static uint64_t load(const _Atomic uint64_t *counter)
 {
 	/* relaxed: a plain count, it orders nothing */
