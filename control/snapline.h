@@ -126,7 +126,8 @@ typedef void (*snapline_done)(void *ctx, int code, const char *text);
 SNAPLINE_API int snapline_open(struct snapline_node **node,
 	const struct snapline_options *options, struct snapline_error *error);
 
-/* Ends what is under way, answers every call, waits for callbacks to return. */
+/* Ends what is under way, answers every call, waits for callbacks to return: also for a
+ * snapline_save_done that is still owed. Close all readers first. */
 SNAPLINE_API void snapline_close(struct snapline_node *node);
 
 /* Takes a snapshot. done gets 0 also when there is nothing new to save
