@@ -18,6 +18,7 @@ static const char *const stage_names[] = {
 	[STAGE_LOAD] = "load",
 	[STAGE_DONE] = "done",
 	[STAGE_FAILED] = "failed",
+	[STAGE_PAUSED] = "paused",
 };
 
 const char *transfer_stage_name(enum transfer_stage stage)
@@ -67,6 +68,28 @@ int start_response_decode(
 	if (err != 0)
 		return err;
 	response->id = ((const Snapline__StartResponse *)unpacked)->id;
+	pb_free(unpacked);
+	return 0;
+}
+
+int order_request_encode(
+	const struct order_request *request, uint8_t **bytes, size_t *len)
+{
+	Snapline__OrderRequest message = SNAPLINE__ORDER_REQUEST__INIT;
+
+	message.id = request->id;
+	return pb_pack(&message.base, bytes, len);
+}
+
+int order_request_decode(struct order_request *request, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	int err = pb_unpack(&snapline__order_request__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	request->id = ((const Snapline__OrderRequest *)unpacked)->id;
 	pb_free(unpacked);
 	return 0;
 }
@@ -136,7 +159,7 @@ static int info_from_message(
 		.elapsed_ns = message->elapsed_ns,
 		.error_code = message->error_code,
 	};
-	if ((uint32_t)message->stage > STAGE_FAILED ||
+	if ((uint32_t)message->stage > STAGE_PAUSED ||
 		pb_copy_string(info->peer, sizeof(info->peer), message->peer) != 0 ||
 		pb_copy_string(
 			info->group_id, sizeof(info->group_id), message->group_id) != 0 ||

@@ -27,6 +27,7 @@ static const char *const stage_names[] = {
 	[PROGRESS_WRITE] = "write",
 	[PROGRESS_FSYNC] = "fsync",
 	[PROGRESS_LOAD] = "load",
+	[PROGRESS_PAUSED] = "paused",
 };
 
 const char *progress_stage_name(enum progress_stage stage)

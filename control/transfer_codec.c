@@ -190,7 +190,7 @@ int progress_request_decode(
 	if (err != 0)
 		return err;
 	message = (const Snapline__ProgressRequest *)unpacked;
-	if ((uint32_t)message->stage > STAGE_FAILED) {
+	if ((uint32_t)message->stage > STAGE_PAUSED) {
 		err = -EBADMSG;
 		goto free_unpacked;
 	}
@@ -202,6 +202,30 @@ int progress_request_decode(
 free_unpacked:
 	pb_free(unpacked);
 	return err;
+}
+
+int progress_response_encode(
+	const struct progress_response *response, uint8_t **bytes, size_t *len)
+{
+	Snapline__ProgressResponse message = SNAPLINE__PROGRESS_RESPONSE__INIT;
+
+	message.has_paused = response->is_paused;
+	message.paused = response->is_paused;
+	return pb_pack(&message.base, bytes, len);
+}
+
+int progress_response_decode(
+	struct progress_response *response, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	int err = pb_unpack(&snapline__progress_response__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	response->is_paused = ((const Snapline__ProgressResponse *)unpacked)->paused != 0;
+	pb_free(unpacked);
+	return 0;
 }
 
 int close_request_encode(

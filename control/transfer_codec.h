@@ -31,6 +31,7 @@ enum transfer_stage {
 	STAGE_LOAD,
 	STAGE_DONE,
 	STAGE_FAILED,
+	STAGE_PAUSED,
 };
 
 struct open_request {
@@ -69,6 +70,10 @@ struct progress_request {
 	uint64_t bytes_reused;
 };
 
+struct progress_response {
+	bool is_paused; /* by the leader's operator */
+};
+
 struct close_request {
 	int64_t transfer_id;
 	int32_t error_code;                 /* 0: committed; otherwise an errno value */
@@ -102,6 +107,11 @@ struct start_response {
 	int64_t id;
 };
 
+/* pause, resume, cancel; the answer has no fields. */
+struct order_request {
+	int64_t id;
+};
+
 struct list_request {
 	bool has_id; /* false: all */
 	int64_t id;
@@ -122,11 +132,15 @@ int open_response_encode(
 int open_response_decode(
 	struct open_response *response, const uint8_t *bytes, size_t len);
 
-/* The answers to progress and close have no fields: an empty message. */
+/* The answer to close has no fields: an empty message. */
 int progress_request_encode(
 	const struct progress_request *request, uint8_t **bytes, size_t *len);
 int progress_request_decode(
 	struct progress_request *request, const uint8_t *bytes, size_t len);
+int progress_response_encode(
+	const struct progress_response *response, uint8_t **bytes, size_t *len);
+int progress_response_decode(
+	struct progress_response *response, const uint8_t *bytes, size_t len);
 int close_request_encode(
 	const struct close_request *request, uint8_t **bytes, size_t *len);
 int close_request_decode(struct close_request *request, const uint8_t *bytes, size_t len);
@@ -138,6 +152,10 @@ int start_response_encode(
 	const struct start_response *response, uint8_t **bytes, size_t *len);
 int start_response_decode(
 	struct start_response *response, const uint8_t *bytes, size_t len);
+
+int order_request_encode(
+	const struct order_request *request, uint8_t **bytes, size_t *len);
+int order_request_decode(struct order_request *request, const uint8_t *bytes, size_t len);
 
 int list_request_encode(const struct list_request *request, uint8_t **bytes, size_t *len);
 int list_request_decode(struct list_request *request, const uint8_t *bytes, size_t len);

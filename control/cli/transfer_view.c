@@ -18,6 +18,7 @@ static const enum progress_stage stages[] = {
 	[STAGE_LOAD] = PROGRESS_LOAD,
 	[STAGE_DONE] = PROGRESS_FSYNC,
 	[STAGE_FAILED] = PROGRESS_WIRE,
+	[STAGE_PAUSED] = PROGRESS_PAUSED,
 };
 
 void transfer_view_init(struct transfer_view *view, bool quiet)
@@ -48,6 +49,8 @@ void transfer_view_show(struct transfer_view *view, const struct transfer_info *
 	}
 	progress.rate_bps = view->rate_bps != 0 ? view->rate_bps
 						: rate_of(moved, (nsec)info->elapsed_ns);
+	if (info->stage == STAGE_PAUSED)
+		progress.rate_bps = 0;
 	terminal_show(&view->terminal, &progress);
 }
 

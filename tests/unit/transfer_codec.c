@@ -115,7 +115,7 @@ static void open_response_survives(void **state)
 
 static void progress_and_close_survive(void **state)
 {
-	struct progress_request progress = {7, STAGE_FAILED, UINT64_MAX, 5};
+	struct progress_request progress = {7, STAGE_PAUSED, UINT64_MAX, 5};
 	struct progress_request progress_again;
 	struct close_request end = {7, -5, "disk\nfull"};
 	struct close_request end_again;
@@ -126,7 +126,7 @@ static void progress_and_close_survive(void **state)
 	assert_int_equal(progress_request_encode(&progress, &bytes, &len), 0);
 	assert_int_equal(progress_request_decode(&progress_again, bytes, len), 0);
 	free(bytes);
-	assert_int_equal(progress_again.stage, STAGE_FAILED);
+	assert_int_equal(progress_again.stage, STAGE_PAUSED);
 	assert_true(progress_again.bytes_done == UINT64_MAX);
 	assert_true(progress_again.bytes_reused == 5);
 	assert_int_equal(close_request_encode(&end, &bytes, &len), 0);
@@ -136,6 +136,42 @@ static void progress_and_close_survive(void **state)
 	assert_int_equal(end_again.error_code, -5);
 	/* fit for a log line */
 	assert_string_equal(end_again.error_text, "disk full");
+}
+
+static void a_pause_is_told_and_an_old_peer_never_pauses(void **state)
+{
+	struct progress_response again;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	for (int paused = 0; paused <= 1; paused++) {
+		const struct progress_response response = {paused != 0};
+
+		assert_int_equal(progress_response_encode(&response, &bytes, &len), 0);
+		/* not paused, it is the empty message of old */
+		assert_int_equal(len, paused * 2);
+		assert_int_equal(progress_response_decode(&again, bytes, len), 0);
+		free(bytes);
+		assert_int_equal(again.is_paused, paused);
+	}
+	assert_int_equal(
+		progress_response_decode(&again, (const uint8_t *)"\x08", 1), -EBADMSG);
+}
+
+static void orders_name_a_transfer(void **state)
+{
+	const struct order_request order = {INT64_MAX};
+	struct order_request again;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(order_request_encode(&order, &bytes, &len), 0);
+	assert_int_equal(order_request_decode(&again, bytes, len), 0);
+	free(bytes);
+	assert_true(again.id == INT64_MAX);
+	assert_int_equal(order_request_decode(&again, (const uint8_t *)"", 0), -EBADMSG);
 }
 
 static void start_and_list_survive(void **state)
@@ -207,6 +243,7 @@ static void stages_have_names(void **state)
 	(void)state;
 	assert_string_equal(transfer_stage_name(STAGE_OPEN), "open");
 	assert_string_equal(transfer_stage_name(STAGE_FAILED), "failed");
+	assert_string_equal(transfer_stage_name(STAGE_PAUSED), "paused");
 	assert_string_equal(transfer_stage_name((enum transfer_stage)99), "unknown");
 }
 
@@ -304,7 +341,7 @@ static void an_unknown_stage_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(progress_request_decode(&request,
-				 (const uint8_t *)"\x08\x01\x10\x07\x18\x00\x20\x00", 8),
+				 (const uint8_t *)"\x08\x01\x10\x08\x18\x00\x20\x00", 8),
 		-EBADMSG);
 	assert_int_equal(progress_request_decode(&request,
 				 (const uint8_t *)"\x08\x01\x10\xff\xff\xff\xff\xff\xff"
@@ -327,6 +364,8 @@ static int decode_as_all(const uint8_t *bytes, size_t len)
 	struct start_response started;
 	struct list_request list;
 	struct transfer_list transfers;
+	struct progress_response told;
+	struct order_request order;
 	int taken = 0;
 
 	assert_non_null(copy);
@@ -338,6 +377,8 @@ static int decode_as_all(const uint8_t *bytes, size_t len)
 	taken += start_request_decode(&start, copy, len) == 0;
 	taken += start_response_decode(&started, copy, len) == 0;
 	taken += list_request_decode(&list, copy, len) == 0;
+	taken += progress_response_decode(&told, copy, len) == 0;
+	taken += order_request_decode(&order, copy, len) == 0;
 	if (transfer_list_decode(&transfers, copy, len) == 0) {
 		taken++;
 		transfer_list_fini(&transfers);
@@ -404,6 +445,8 @@ int main(void)
 		cmocka_unit_test(open_request_survives),
 		cmocka_unit_test(open_response_survives),
 		cmocka_unit_test(progress_and_close_survive),
+		cmocka_unit_test(a_pause_is_told_and_an_old_peer_never_pauses),
+		cmocka_unit_test(orders_name_a_transfer),
 		cmocka_unit_test(start_and_list_survive),
 		cmocka_unit_test(a_list_of_transfers_survives),
 		cmocka_unit_test(stages_have_names),
