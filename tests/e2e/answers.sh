@@ -16,8 +16,8 @@ while IFS= read -r word; do
 		echo "control/README.md names '$word', which $file does not have"
 		missing=$((missing + 1))
 	fi
-done < <(sed -n '/^## Answers/,$p' "$readme" | tr '\n' ' ' |
-	grep -oE '`(unit|os|sim|dpdk)/[a-z0-9_]+: *[A-Za-z0-9_]+`(, *`[A-Za-z0-9_]+`)*' |
-	sed 's/`, *`/\n/g' | tr -d '`' | sed 's/: */: /')
+done < <(sed -n '/^## Answers/,$p' "$readme" | tr '\n`' ' @' |
+	grep -oE '@(unit|os|sim|dpdk)/[a-z0-9_]+: *[A-Za-z0-9_]+@(, *@[A-Za-z0-9_]+@)*' |
+	sed 's/@, *@/\n/g; s/@//g' | sed 's/: */: /')
 echo "$known tests are named and exist"
 [ "$missing" = 0 ] && [ "$known" -gt 50 ]
