@@ -23,7 +23,8 @@ enum {
 	AF_PACKET_FRAMES = 2048, /* each way: two sessions' windows between two looks */
 	AF_XDP_BUFFERS = 8191, /* 2048 in the fill ring, 2048 on their way out, caches */
 	AF_XDP_HEADROOM = 256, /* bytes the kernel keeps of each buffer */
-	AF_XDP_MTU_MAX = 3502, /* buffer, headrooms and mbuf share one page */
+	AF_XDP_MTU_MAX = 3438, /* buffer, headrooms and mbuf share a page of at
+				  most 63 lines: DPDK makes their number odd */
 	MTU_DEFAULT = 1500,
 	ROOM_MIN = 2048, /* bytes: NICs take buffers in steps of 1 KiB, 2 KiB at least */
 };
