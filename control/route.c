@@ -71,23 +71,39 @@ static int agree(struct route *route, const struct transfer_endpoint *local,
 	return 0;
 }
 
+static bool share_a_link(
+	const struct transfer_endpoint *one, const struct transfer_endpoint *other)
+{
+	return holds(one, other) || holds(other, one);
+}
+
+static bool share_a_router(
+	const struct transfer_endpoint *one, const struct transfer_endpoint *other)
+{
+	return (one->has_gateway || holds(one, other)) &&
+	       (other->has_gateway || holds(other, one));
+}
+
 int route_find(struct route *route, const struct transfer_endpoint *local,
 	uint32_t nlocal, const struct transfer_endpoint *peer, uint32_t npeer,
 	struct fault *fault)
 {
 	char ours[16] = "no device";
 	char theirs[16] = "no device";
+	uint32_t npairs = nlocal * npeer;
 
-	for (uint32_t i = 0; i < nlocal; i++) {
-		for (uint32_t k = 0; k < npeer; k++) {
-			if (peer[k].slice_size == 0 ||
-				(!holds(&local[i], &peer[k]) &&
-					!holds(&peer[k], &local[i])))
-				continue;
-			route->local = i;
-			route->peer = k;
-			return agree(route, local, peer, fault);
-		}
+	/* all pairs twice: a router is asked only when none shares a link */
+	for (uint32_t i = 0; i < 2 * npairs; i++) {
+		const struct transfer_endpoint *here = &local[i % npairs / npeer];
+		const struct transfer_endpoint *there = &peer[i % npeer];
+		bool reach = i < npairs ? share_a_link(here, there)
+					: share_a_router(here, there);
+
+		if (there->slice_size == 0 || !reach)
+			continue;
+		route->local = i % npairs / npeer;
+		route->peer = i % npeer;
+		return agree(route, local, peer, fault);
 	}
 	if (nlocal > 0)
 		(void)route_format_ip(ours, local[0].ip);
@@ -95,8 +111,7 @@ int route_find(struct route *route, const struct transfer_endpoint *local,
 		(void)route_format_ip(theirs, peer[0].ip);
 	return fault_set(fault, -EHOSTUNREACH,
 		"no data plane path: this node has %s%s, the peer has %s%s; give both a "
-		"--dev "
-		"with an --ip in one subnet",
+		"--dev with an --ip in one subnet, or a --gateway",
 		ours, nlocal > 1 ? " and more" : "", theirs,
 		npeer > 1 ? " and more" : "");
 }

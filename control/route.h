@@ -14,7 +14,8 @@ struct route {
 	uint32_t slice_size; /* bytes, what both take */
 };
 
-/* The first pair of which one side's subnet holds the other's address. Returns 0;
+/* The first pair of which one side's subnet holds the other's address; without one, the
+ * first of which each side has the other in its subnet or a gateway. Returns 0;
  * -EHOSTUNREACH when there is none, naming addresses; -EINVAL when a pair cannot carry
  * the smallest slice (CACHE_SLICE_MIN). */
 int route_find(struct route *route, const struct transfer_endpoint *local,

@@ -19,6 +19,8 @@ static void endpoint_to_message(
 	message->prefix_len = endpoint->prefix_len;
 	message->port = endpoint->port;
 	message->slice_size = endpoint->slice_size;
+	message->has_has_gateway = endpoint->has_gateway;
+	message->has_gateway = endpoint->has_gateway;
 }
 
 static int endpoint_from_message(
@@ -34,6 +36,7 @@ static int endpoint_from_message(
 	endpoint->prefix_len = (uint8_t)message->prefix_len;
 	endpoint->port = (uint16_t)message->port;
 	endpoint->slice_size = message->slice_size;
+	endpoint->has_gateway = message->has_gateway != 0;
 	return 0;
 }
 

@@ -47,7 +47,8 @@ struct transfer_options {
 struct transfer_endpoint {
 	uint8_t ip[4];
 	uint8_t prefix_len;
-	uint16_t port; /* UDP, host byte order */
+	bool has_gateway; /* reaches addresses outside its subnet */
+	uint16_t port;    /* UDP, host byte order */
 	uint32_t slice_size;
 };
 

@@ -159,10 +159,12 @@ uint32_t transfer_count_devices(const struct transfer *transfer)
 void transfer_get_endpoint(const struct transfer *transfer, uint32_t device,
 	struct transfer_endpoint *endpoint)
 {
+	static const uint8_t none[ETHER_IP_LEN];
 	const struct transfer_device *config = &transfer->configs[device];
 
 	memcpy(endpoint->ip, config->ip, sizeof(endpoint->ip));
 	endpoint->prefix_len = config->prefix_len;
+	endpoint->has_gateway = memcmp(config->gateway, none, sizeof(none)) != 0;
 	endpoint->port = TRANSFER_PORT;
 	endpoint->slice_size =
 		wire_slice_size(transfer->devices[device].nic.mtu, ETHER_IPV4_LEN);

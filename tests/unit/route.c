@@ -75,6 +75,53 @@ static void one_wide_subnet_suffices(void **state)
 	}
 }
 
+static void between_subnets_both_ways_need_a_gateway(void **state)
+{
+	static const struct {
+		uint8_t our_prefix, their_prefix;
+		bool our_gateway, their_gateway;
+		int expected;
+	} cases[] = {
+		{24, 24, true, true, 0},
+		{24, 24, true, false, -EHOSTUNREACH}, /* nothing would come back */
+		{24, 24, false, true, -EHOSTUNREACH},
+		{24, 24, false, false, -EHOSTUNREACH},
+		{16, 24, false, true, 0}, /* we think they are on our link */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct transfer_endpoint ours = endpoint(1, 1, cases[i].our_prefix, 1408);
+		struct transfer_endpoint theirs =
+			endpoint(2, 2, cases[i].their_prefix, 1408);
+		struct route route;
+
+		ours.has_gateway = cases[i].our_gateway;
+		theirs.has_gateway = cases[i].their_gateway;
+		assert_int_equal(route_find(&route, &ours, 1, &theirs, 1, NULL),
+			cases[i].expected);
+	}
+}
+
+static void a_shared_subnet_comes_before_any_router(void **state)
+{
+	struct transfer_endpoint ours[] = {
+		endpoint(1, 1, 24, 8192), endpoint(2, 1, 24, 1408)};
+	struct transfer_endpoint theirs[] = {
+		endpoint(3, 2, 24, 8192), endpoint(2, 2, 24, 1408)};
+	struct route route;
+
+	(void)state;
+	ours[0].has_gateway = true;
+	theirs[0].has_gateway = true;
+	assert_int_equal(route_find(&route, ours, 2, theirs, 2, NULL), 0);
+	assert_int_equal(route.local, 1);
+	assert_int_equal(route.peer, 1);
+	assert_int_equal(route_find(&route, ours, 1, theirs, 2, NULL), 0);
+	assert_int_equal(route.local, 0);
+	assert_int_equal(route.peer, 0);
+}
+
 static void an_endpoint_we_cannot_use_is_skipped(void **state)
 {
 	const struct transfer_endpoint ours = endpoint(1, 1, 24, 1408);
@@ -99,7 +146,8 @@ static void no_way_is_told_with_both_addresses(void **state)
 	assert_int_equal(route_find(&route, &ours, 1, theirs, 2, &fault), -EHOSTUNREACH);
 	assert_string_equal(fault.text,
 		"no data plane path: this node has 10.0.1.1, the peer has 10.0.2.2 and "
-		"more; give both a --dev with an --ip in one subnet");
+		"more; give both a --dev with an --ip in one subnet, "
+		"or a --gateway");
 	fault = (struct fault){0};
 	assert_int_equal(route_find(&route, NULL, 0, NULL, 0, &fault), -EHOSTUNREACH);
 	assert_non_null(strstr(fault.text, "this node has no device"));
@@ -205,6 +253,8 @@ int main(void)
 		cmocka_unit_test(a_shared_subnet_is_the_way),
 		cmocka_unit_test(of_several_ways_the_first_is_taken),
 		cmocka_unit_test(one_wide_subnet_suffices),
+		cmocka_unit_test(between_subnets_both_ways_need_a_gateway),
+		cmocka_unit_test(a_shared_subnet_comes_before_any_router),
 		cmocka_unit_test(an_endpoint_we_cannot_use_is_skipped),
 		cmocka_unit_test(no_way_is_told_with_both_addresses),
 		cmocka_unit_test(a_slice_is_what_both_take_in_whole_units),

@@ -33,6 +33,7 @@ static struct open_request make_open_request(void)
 	};
 
 	request.endpoints[1].ip[3] = 9;
+	request.endpoints[1].has_gateway = true;
 	memset(request.nonce, 0xab, sizeof(request.nonce));
 	return request;
 }
@@ -76,6 +77,8 @@ static void open_request_survives(void **state)
 	assert_int_equal(again.endpoints[1].port, 65535);
 	assert_int_equal(again.endpoints[1].slice_size, 8192);
 	assert_int_equal(again.endpoints[1].prefix_len, 24);
+	assert_false(again.endpoints[0].has_gateway);
+	assert_true(again.endpoints[1].has_gateway);
 	assert_memory_equal(again.nonce, request.nonce, sizeof(again.nonce));
 	assert_true(again.session_id == UINT32_MAX);
 	/* without what is optional */
