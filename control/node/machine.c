@@ -304,6 +304,14 @@ static void after_tell(struct engine_job *job)
 	node_on_settled(node);
 }
 
+/* Whether something is to be done in the queue before anybody is answered. */
+static bool has_errand(const struct executor_update *update)
+{
+	/* who is told that a save failed finds temp gone: its removal is queued */
+	return update->log != EXECUTOR_LOG_NONE || update->fault != EXECUTOR_FAULT_NONE ||
+	       update->work == EXECUTOR_ABORT_SAVE;
+}
+
 static void perform(struct node *node, const struct executor_update *update)
 {
 	struct telling *telling;
@@ -314,7 +322,7 @@ static void perform(struct node *node, const struct executor_update *update)
 			"event=in_error code=%d text=\"the node takes part in nothing "
 			"until it is restarted\"",
 			update->fault_code);
-	if (update->log == EXECUTOR_LOG_NONE && update->fault == EXECUTOR_FAULT_NONE) {
+	if (!has_errand(update)) {
 		answer(update);
 		node_on_settled(node);
 		return;
