@@ -23,11 +23,15 @@ static bool flush(struct nic_dpdk *self)
 	sent = rte_eth_tx_burst(self->port, 0, self->pending, (uint16_t)self->npending);
 	memif_guard_leave(&self->guard);
 	/* A link that is down takes nothing, ever: a cable would lose it, so do we. */
-	if (unlikely(sent == 0 && self->down_since != NEVER)) {
+	if (unlikely(sent == 0 && (self->down_since != NEVER || self->stuck > 1))) {
 		rte_pktmbuf_free_bulk(self->pending, self->npending);
 		self->lost += self->npending;
 		self->npending = 0;
 		return true;
+	}
+	if (sent > 0) {
+		self->has_taken = true;
+		self->stuck = 0;
 	}
 	self->npending -= sent;
 	memmove(self->pending, self->pending + sent,

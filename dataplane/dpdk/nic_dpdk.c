@@ -277,12 +277,20 @@ static bool is_link_up(const struct nic_dpdk *self)
 	       link.link_status == RTE_ETH_LINK_UP;
 }
 
+/* af_packet calls the link up even when its interface is gone. */
+static void look_for_progress(struct nic_dpdk *self)
+{
+	self->stuck = self->npending != 0 && !self->has_taken ? self->stuck + 1 : 0;
+	self->has_taken = false;
+}
+
 void nic_dpdk_maintain(struct nic_dpdk *self, nsec now)
 {
 	int state = atomic_load_explicit(&self->state, memory_order_acquire);
 
 	if (state == PORT_RESTARTING)
 		return;
+	look_for_progress(self);
 	if (state == PORT_UP && is_link_up(self)) {
 		self->down_since = NEVER;
 		return;

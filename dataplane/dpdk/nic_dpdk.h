@@ -24,7 +24,8 @@ struct nic_dpdk_options {
 
 struct nic_dpdk_stats {
 	uint64_t dropped;  /* frames in more segments than one buffer can hold */
-	uint64_t lost;     /* frames sent while the link was down */
+	uint64_t lost;     /* frames sent while the link was down, or the device took none
+			      for two looks of nic_dpdk_maintain */
 	uint64_t restarts; /* memif client: times it dialled again */
 };
 

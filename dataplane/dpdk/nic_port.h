@@ -36,6 +36,8 @@ struct nic_dpdk {
 
 	/* written by the worker */
 	nsec down_since; /* NEVER: the link is up */
+	bool has_taken;  /* the device took a frame since the last look */
+	uint32_t stuck;  /* looks in a row at which it had not, and frames waited */
 	uint64_t dropped;
 	uint64_t lost;
 	uint64_t restarts;

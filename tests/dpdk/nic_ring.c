@@ -151,6 +151,34 @@ static void a_full_device_takes_no_more_and_loses_nothing(void **state)
 	assert_int_equal(drain(bench), NIC_BURST);
 }
 
+/* A session could never end otherwise: it waits until the device has its frames. */
+static void a_device_that_takes_nothing_for_seconds_loses_frames(void **state)
+{
+	struct bench *bench = *state;
+	const struct nic_ops *ops = bench->nic.ops;
+	struct nic_dpdk_stats before, after;
+	nsec now = 1000 * SEC;
+
+	for (int i = 0; i < NIC_BURST; i++)
+		make_frame(bench, &bench->tx[i], 1000);
+	while (ops->tx(bench->nic.self, bench->tx, NIC_BURST) > 0)
+		;
+	nic_dpdk_get_stats(bench->port, &before);
+	for (int i = 0; i < 3; i++) { /* it may be busy just now */
+		assert_int_equal(ops->tx(bench->nic.self, bench->tx, NIC_BURST), 0);
+		nic_dpdk_maintain(bench->port, now += SEC);
+	}
+	assert_int_equal(ops->tx(bench->nic.self, bench->tx, NIC_BURST), NIC_BURST);
+	nic_dpdk_get_stats(bench->port, &after);
+	assert_true(after.lost > before.lost);
+	(void)drain(bench);
+	nic_dpdk_get_stats(bench->port, &before);
+	assert_int_equal(ops->tx(bench->nic.self, bench->tx, NIC_BURST), NIC_BURST);
+	assert_int_equal(drain(bench), NIC_BURST);
+	nic_dpdk_get_stats(bench->port, &after);
+	assert_int_equal(after.lost, before.lost);
+}
+
 /* The number of free packet buffers is what it was: none leaks in 30 times a pool. */
 static void buffers_come_back(void **state)
 {
@@ -226,7 +254,8 @@ static void a_device_that_cannot_be_had_is_refused_with_a_remedy(void **state)
 		{{.dev = "0000:99:1f.7"}, -ENODEV, "dpdk-devbind.py"},
 		{{.dev = "net_memif0,role=boss"}, -ENODEV, "Unknown role"},
 		{{.dev = "net_memif0,bsize=100"}, -EINVAL, "bsize=100"},
-		{{.dev = "net_af_packet0,iface=lo", .mtu = 9000}, -EINVAL, "framesz="},
+		{{.dev = "net_af_packet0,iface=lo,framesz=2048", .mtu = 9000}, -EINVAL,
+			"framesz=2048"},
 		{{.dev = "net_af_packet0,iface=nonesuch0"}, -ENODEV, "net_af_packet0"},
 		{{.dev = "net_null0", .mtu = 100}, -EINVAL, "MTU 100"},
 		{{.dev = ""}, -EINVAL, "empty"},
@@ -277,6 +306,7 @@ int main(void)
 		cmocka_unit_test(the_nic_has_an_address_and_the_mtu_asked_for),
 		cmocka_unit_test(every_length_goes_through_unharmed),
 		cmocka_unit_test(a_full_device_takes_no_more_and_loses_nothing),
+		cmocka_unit_test(a_device_that_takes_nothing_for_seconds_loses_frames),
 		cmocka_unit_test(buffers_come_back),
 		cmocka_unit_test(a_frame_above_the_mtu_is_dropped_not_overrun),
 		cmocka_unit_test(a_frame_in_pieces_is_joined),
