@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a --dev argument means before the device exists: what is appended for the driver,
+ * how large buffers are, and what is refused. "lo" is the interface every machine has. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "dataplane/dpdk/nic_iface.h"
+#include "dataplane/dpdk/nic_plan.h"
+
+static void memif_slots_hold_a_jumbo_frame(void **state)
+{
+	struct nic_plan plan;
+
+	(void)state;
+	assert_int_equal(nic_plan_make(&plan, "net_memif0,role=server", 0, NULL), 0);
+	assert_string_equal(plan.args, "net_memif0,role=server,bsize=9216,rsize=10");
+	assert_true(plan.rx_room < 9216 && plan.tx_room > 9216);
+	assert_true(plan.mtu >= 9000);
+}
+
+static void the_mtu_is_the_interfaces(void **state)
+{
+	uint32_t mtu = nic_iface_mtu("lo,x", 2);
+	struct nic_plan plan;
+
+	(void)state;
+	assert_true(mtu >= 1500);
+	assert_int_equal(nic_iface_mtu("no-such-iface", 13), 0);
+	assert_int_equal(nic_iface_mtu("longer-than-any-interface-name", 30), 0);
+	assert_int_equal(nic_plan_make(&plan, "net_af_packet0,iface=lo", 0, NULL), 0);
+	assert_int_equal(plan.mtu, mtu < NIC_PLAN_MTU_MAX ? mtu : NIC_PLAN_MTU_MAX);
+}
+
+/* The driver copies framesz bytes into a buffer without looking at its size. */
+static void af_packet_gets_slots_that_hold_the_mtu(void **state)
+{
+	static const struct {
+		uint32_t mtu;
+		const char *dev, *args;
+		uint32_t room;
+	} cases[] = {
+		{1500, "net_af_packet0,iface=lo",
+			"net_af_packet0,iface=lo,framesz=2048,blocksz=4096,framecnt=2048",
+			2048},
+		{9000, "net_af_packet0,iface=lo",
+			"net_af_packet0,iface=lo,framesz=10240,blocksz=20480,"
+			"framecnt=2048",
+			10240},
+		{9000, "net_af_packet0,iface=lo,framesz=16384",
+			"net_af_packet0,iface=lo,framesz=16384,blocksz=32768,"
+			"framecnt=2048",
+			16384},
+		{1500, "net_af_packet0,iface=lo,framecnt=64,blocksz=65536",
+			"net_af_packet0,iface=lo,framecnt=64,blocksz=65536,framesz=2048",
+			2048},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nic_plan plan;
+
+		assert_int_equal(
+			nic_plan_make(&plan, cases[i].dev, cases[i].mtu, NULL), 0);
+		assert_string_equal(plan.args, cases[i].args);
+		nic_plan_settle(&plan, plan.mtu);
+		assert_int_equal(plan.rx_room, cases[i].room);
+		assert_true(plan.tx_room >= cases[i].mtu + NIC_PLAN_L2_MAX);
+	}
+}
+
+static void af_xdp_gets_a_ring_full_of_buffers_below_a_page(void **state)
+{
+	struct nic_plan plan;
+
+	(void)state;
+	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 1500, NULL), 0);
+	assert_string_equal(plan.args, "net_af_xdp0,iface=lo,busy_budget=0");
+	assert_true(plan.rx_buffers > 2 * 2048);
+	assert_true(plan.rx_room >= 1500 + NIC_PLAN_L2_MAX + 256);
+	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 3438, NULL), 0);
+	assert_true(plan.rx_room <= 3712);
+}
+
+static void what_cannot_work_is_refused_with_a_remedy(void **state)
+{
+	static const struct {
+		const char *dev;
+		uint32_t mtu;
+		const char *text;
+	} cases[] = {
+		{"", 0, "give a PCI address"},
+		{"net_memif0,bsize=100", 0, "bsize=100 is out of range"},
+		{"net_ring0", 100, "MTU 100 is not in"},
+		{"net_af_packet0,iface=lo,framesz=2048", 9000, "leave it out"},
+		{"net_af_xdp0,iface=lo", 9000, "use net_af_packet"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fault fault = {0};
+		struct nic_plan plan;
+
+		assert_int_equal(nic_plan_make(&plan, cases[i].dev, cases[i].mtu, &fault),
+			-EINVAL);
+		assert_non_null(strstr(fault.text, cases[i].text));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memif_slots_hold_a_jumbo_frame),
+		cmocka_unit_test(the_mtu_is_the_interfaces),
+		cmocka_unit_test(af_packet_gets_slots_that_hold_the_mtu),
+		cmocka_unit_test(af_xdp_gets_a_ring_full_of_buffers_below_a_page),
+		cmocka_unit_test(what_cannot_work_is_refused_with_a_remedy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
