@@ -8,11 +8,13 @@
 
 #define RTT_INITIAL (10 * MSEC)
 #define PTO_MIN (2 * MSEC)
-#define PTO_MAX (100 * MSEC)
+#define PTO_MAX (150 * MSEC) /* 8 KiB each: less than 64 KB a second */
 #define ACK_DELAY_MAX (1 * MSEC)
 #define LOSS_DELAY_MIN (500 * USEC)
+#define LATE_MIN (5 * MSEC) /* may be waited for however short the round trip is */
+#define LATE_MAX (100 * MSEC)
 
-enum { PROBES_SHIFT_MAX = 6 };
+enum { PROBES_SHIFT_MAX = 7, LATE_ROUNDS = 64 };
 
 static struct inflight_packet *slot(struct inflight *inflight, uint64_t pn)
 {
@@ -50,7 +52,7 @@ uint64_t inflight_send(
 }
 
 /* RFC 6298, with the peer's delay taken out. */
-static void measure(struct inflight *inflight, const struct wire_ack *ack, nsec now)
+static nsec measure(struct inflight *inflight, const struct wire_ack *ack, nsec now)
 {
 	nsec rtt = wire_time_to_nsec(wire_time(now) - ack->echo_time);
 	nsec deviation;
@@ -60,11 +62,17 @@ static void measure(struct inflight *inflight, const struct wire_ack *ack, nsec 
 	if (inflight->srtt == 0) {
 		inflight->srtt = rtt;
 		inflight->rttvar = rtt / 2;
-		return;
+		return rtt;
 	}
 	deviation = inflight->srtt > rtt ? inflight->srtt - rtt : rtt - inflight->srtt;
 	inflight->rttvar += (deviation - inflight->rttvar) / 4;
 	inflight->srtt += (rtt - inflight->srtt) / 8;
+	if (inflight->late > 0 &&
+		now - inflight->late_at > LATE_ROUNDS * inflight->srtt) {
+		inflight->late -= inflight->late / 8;
+		inflight->late_at = now;
+	}
+	return rtt;
 }
 
 static void advance(struct inflight *inflight)
@@ -90,6 +98,9 @@ static void detect(struct inflight *inflight, struct inflight_outcome *outcome, 
 	nsec delay = nsec_max(
 		nsec_max(inflight->srtt, inflight->latest_rtt) * 9 / 8, LOSS_DELAY_MIN);
 
+	delay = nsec_max(
+		delay, nsec_min(inflight->late, nsec_max(2 * inflight->srtt, LATE_MIN)));
+
 	inflight->loss_deadline = NEVER;
 	for (uint64_t pn = inflight->oldest; pn < inflight->ack_next; pn++) {
 		struct inflight_packet *packet = slot(inflight, pn);
@@ -107,8 +118,27 @@ static void detect(struct inflight *inflight, struct inflight_outcome *outcome, 
 	advance(inflight);
 }
 
-static void acknowledge(
-	struct inflight *inflight, uint64_t pn, struct inflight_outcome *outcome)
+/* It was not lost, only late: be as patient with the next one. */
+static COLD void forgive(
+	struct inflight *inflight, const struct inflight_packet *packet, nsec now)
+{
+	uint64_t distance = inflight->ack_next - packet->pn;
+	nsec late = (now - packet->sent_at) * 9 / 8;
+
+	inflight->spurious++;
+	inflight->late = nsec_min(nsec_max(inflight->late, late), LATE_MAX);
+	inflight->late_at = now;
+	if (inflight->reorder == INFLIGHT_RING)
+		return;
+	inflight->reorder = u32_min(inflight->reorder * 2, INFLIGHT_REORDER_MAX);
+	if (distance > INFLIGHT_REORDER_MAX)
+		inflight->reorder = INFLIGHT_RING;
+	else if (distance > inflight->reorder)
+		inflight->reorder = (uint32_t)distance;
+}
+
+static void acknowledge(struct inflight *inflight, uint64_t pn,
+	struct inflight_outcome *outcome, nsec now)
 {
 	struct inflight_packet *packet = slot(inflight, pn);
 
@@ -117,13 +147,21 @@ static void acknowledge(
 	if (packet->state == INFLIGHT_SENT) {
 		inflight->count--;
 	} else if (packet->state == INFLIGHT_LOST) {
-		inflight->spurious++;
-		inflight->reorder = u32_min(inflight->reorder * 2, INFLIGHT_REORDER_MAX);
+		forgive(inflight, packet, now);
+		outcome->nspurious++;
 	} else {
 		return;
 	}
 	packet->state = INFLIGHT_ACKED;
 	outcome->acked[outcome->nacked++] = packet->what;
+}
+
+static void clear(struct inflight_outcome *outcome)
+{
+	outcome->nacked = 0;
+	outcome->nlost = 0;
+	outcome->nspurious = 0;
+	outcome->rtt = 0;
 }
 
 bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
@@ -133,11 +171,14 @@ bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 			(uint32_t)((uint32_t)inflight->next_pn - ack->base_pn);
 	uint64_t largest = base + (ack->largest_pn - ack->base_pn);
 
-	outcome->nacked = 0;
-	outcome->nlost = 0;
+	clear(outcome);
 	if (base >= inflight->next_pn || largest >= inflight->next_pn ||
 		largest - base >= WIRE_ACK_BITS || base + ack->nbits > inflight->next_pn)
 		return false;
+	if (largest >= inflight->ack_next) {
+		inflight->ack_next = largest + 1;
+		outcome->rtt = measure(inflight, ack, now);
+	}
 	for (uint32_t word = 0; word < BITMAP_WORDS(ack->nbits); word++) {
 		uint64_t bits = ack->bits[word];
 
@@ -145,12 +186,8 @@ bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 			uint32_t bit = word * 64 + (uint32_t)__builtin_ctzll(bits);
 
 			if (bit < ack->nbits)
-				acknowledge(inflight, base + bit, outcome);
+				acknowledge(inflight, base + bit, outcome, now);
 		}
-	}
-	if (largest >= inflight->ack_next) {
-		inflight->ack_next = largest + 1;
-		measure(inflight, ack, now);
 	}
 	inflight->probes = 0;
 	detect(inflight, outcome, now);
@@ -170,8 +207,7 @@ static nsec probe_timeout(const struct inflight *inflight)
 bool inflight_on_timer(
 	struct inflight *inflight, struct inflight_outcome *outcome, nsec now)
 {
-	outcome->nacked = 0;
-	outcome->nlost = 0;
+	clear(outcome);
 	if (now >= inflight->loss_deadline) {
 		detect(inflight, outcome, now);
 		return false;
@@ -179,6 +215,7 @@ bool inflight_on_timer(
 	if (inflight->count == 0 || now < inflight->last_sent + probe_timeout(inflight))
 		return false;
 	inflight->probes++;
+	inflight->nprobes++;
 	inflight->last_sent = now;
 	advance(inflight); /* past control packets, which nobody acknowledges */
 	lose(inflight, slot(inflight, inflight->oldest), outcome);

@@ -3,8 +3,8 @@
  *
  *   inflight_send ─► SENT ──ack──► ACKED
  *                      └─later packets acked (RFC 9002 6.1), or probe timeout─► LOST
- *                                     └─ acked after all: spurious, the reorder
- *                                        threshold doubles (3 to 256)
+ *                                     └─ acked after all: spurious, both thresholds
+ *                                        grow to what was seen
  *
  * Lost slices go out again under a new packet number; a number is never reused. */
 #ifndef INFLIGHT_H
@@ -14,8 +14,10 @@
 
 enum {
 	INFLIGHT_RING = 4096,
+	INFLIGHT_WINDOW_MAX =
+		INFLIGHT_RING / 2, /* the rest: lost ones that may still come */
 	INFLIGHT_REORDER_MIN = 3,
-	INFLIGHT_REORDER_MAX = 256,
+	INFLIGHT_REORDER_MAX = 256, /* beyond it only time tells */
 };
 
 struct inflight_slice {
@@ -35,6 +37,8 @@ struct inflight_packet {
 struct inflight_outcome {
 	uint32_t nacked;
 	uint32_t nlost;
+	uint32_t nspurious; /* of nacked: were lost before */
+	nsec rtt;           /* 0: nothing newer was acknowledged */
 	struct inflight_slice acked[WIRE_ACK_BITS];
 	struct inflight_slice lost[INFLIGHT_RING];
 };
@@ -44,7 +48,9 @@ struct inflight {
 	uint64_t oldest;   /* no number below it is SENT */
 	uint64_t ack_next; /* one above the largest acknowledged */
 	uint32_t count;    /* packets SENT */
-	uint32_t reorder;  /* packets */
+	uint32_t reorder;  /* packets; INFLIGHT_RING: only time tells */
+	nsec late;         /* no packet is lost so soon: some came later than that */
+	nsec late_at;      /* when it was last set */
 	uint64_t lost;     /* packets declared lost, in all */
 	uint64_t spurious; /* of those, acknowledged later */
 	nsec srtt;         /* 0: not measured yet */
@@ -53,6 +59,7 @@ struct inflight {
 	nsec last_sent;
 	nsec loss_deadline; /* when the next packet is lost by age */
 	uint32_t probes;    /* probe timeouts since the last ACK */
+	uint64_t nprobes;   /* in all */
 	struct inflight_packet ring[INFLIGHT_RING];
 };
 

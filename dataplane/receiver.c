@@ -90,7 +90,7 @@ uint32_t receiver_oldest_request(const struct receiver *receiver)
 {
 	uint32_t oldest = receiver->next_request;
 
-	for (size_t i = 0; i < RECEIVER_CHUNKS; i++) {
+	for (size_t i = 0; i < receiver->config.max_chunks; i++) {
 		const struct receiver_chunk *chunk = &receiver->chunks[i];
 
 		if (chunk->state == CHUNK_OPEN && (int32_t)(chunk->request - oldest) < 0)
@@ -136,8 +136,12 @@ static uint8_t *take_buffer(struct receiver *receiver)
 void receiver_ask_more(struct receiver *receiver)
 {
 	const struct manifest *manifest = receiver->config.manifest;
-	uint32_t oldest = receiver_oldest_request(receiver);
+	uint32_t oldest;
 
+	if (receiver->next_chunk == manifest->nchunks ||
+		receiver->nopen + receiver->nwriting == receiver->config.max_chunks)
+		return;
+	oldest = receiver_oldest_request(receiver);
 	while (receiver->next_request - oldest < RECEIVER_SPAN) {
 		struct receiver_chunk *chunk;
 
@@ -164,11 +168,17 @@ void receiver_ask_more(struct receiver *receiver)
 
 static struct receiver_chunk *find_open(struct receiver *receiver, uint32_t number)
 {
-	for (size_t i = 0; i < RECEIVER_CHUNKS; i++) {
+	struct receiver_chunk *last = &receiver->chunks[receiver->last_slot];
+
+	if (last->state == CHUNK_OPEN && last->chunk == number)
+		return last;
+	for (uint32_t i = 0; i < receiver->config.max_chunks; i++) {
 		struct receiver_chunk *chunk = &receiver->chunks[i];
 
-		if (chunk->state == CHUNK_OPEN && chunk->chunk == number)
-			return chunk;
+		if (chunk->state != CHUNK_OPEN || chunk->chunk != number)
+			continue;
+		receiver->last_slot = i;
+		return chunk;
 	}
 	return NULL;
 }

@@ -20,8 +20,9 @@
 struct pool;
 
 enum {
-	RECEIVER_CHUNKS = 32, /* open or being written */
-	RECEIVER_SPAN = 64, /* request numbers between the oldest open one and the next */
+	RECEIVER_CHUNKS = 128, /* open or being written */
+	RECEIVER_SPAN =
+		256, /* request numbers between the oldest open one and the next */
 	RECEIVER_ATTEMPTS = 3, /* at one chunk before it is given up */
 };
 
@@ -65,7 +66,8 @@ struct receiver {
 	uint32_t next_chunk; /* lowest never pulled */
 	uint32_t nleft;      /* chunks not written yet */
 	uint32_t nopen;
-	uint32_t nwriting; /* QUEUED or WRITING */
+	uint32_t last_slot; /* whose slice came last: most likely the next one's too */
+	uint32_t nwriting;  /* QUEUED or WRITING */
 	uint32_t next_request;
 	bool is_paused; /* asks for nothing new and grants no more credit */
 	bool owes_pull;
@@ -74,6 +76,7 @@ struct receiver {
 	uint32_t unacked; /* data packets since the last ACK */
 	bool ack_now;
 	bool has_gap;       /* the last packet was not the next in order */
+	uint32_t ce_count;  /* data packets that the network marked */
 	uint32_t echo_time; /* tx_time of the newest packet */
 	nsec newest_at;     /* when it came */
 	nsec first_unacked_at;

@@ -35,6 +35,7 @@ static void put_ack(struct receiver *receiver, const struct pn_window *window,
 		.delay_us = (uint16_t)nsec_min(
 			(now - receiver->newest_at) / USEC, UINT16_MAX),
 		.echo_time = receiver->echo_time,
+		.ce_count = receiver->ce_count & 0xffffff,
 		.credit = grant(receiver),
 	};
 

@@ -9,6 +9,8 @@
 
 #define SIGN_INTERVAL (50 * MSEC)
 
+enum { ACKS_A_WINDOW = 4 };
+
 static const bool moves[SENDER_CLOSED + 1][SENDER_CLOSED + 1] = {
 	[SENDER_RUNNING] = {[SENDER_FAILED] = true, [SENDER_CLOSED] = true},
 };
@@ -26,6 +28,9 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	sender->fail_chunk = UINT32_MAX;
 	sender->last_heard = now;
 	inflight_init(&sender->inflight);
+	cc_init(&sender->cc, config->cc, config->window);
+	sender->slices_shift = 31 - (uint32_t)__builtin_clz(config->manifest->chunk_size /
+							    config->slice_size);
 }
 
 static struct sender_request *find(struct sender *sender, uint32_t number)
@@ -133,6 +138,31 @@ enum verdict sender_on_pull(
 	return ACCEPTED;
 }
 
+static uint32_t window(const struct sender *sender)
+{
+	return u32_min(cc_window(&sender->cc), sender->config.window);
+}
+
+/* Tells congestion control what an ACK or a timer has shown. */
+static void judge(struct sender *sender, uint32_t nmarked, nsec now)
+{
+	const struct inflight_outcome *outcome = &sender->outcome;
+	const struct cc_ack ack = {
+		.now = now,
+		.rtt = outcome->rtt,
+		.srtt = sender->inflight.srtt,
+		.nacked = outcome->nacked,
+		.nlost = outcome->nlost,
+		.nspurious = outcome->nspurious,
+		.nmarked = nmarked,
+		.is_limited = sender->is_limited,
+	};
+
+	cc_on_ack(&sender->cc, &ack);
+	if (outcome->nacked > 0)
+		sender->is_limited = false;
+}
+
 static void acknowledge(struct sender *sender, const struct inflight_slice *what)
 {
 	struct sender_request *request = find(sender, what->request);
@@ -161,6 +191,18 @@ static void apply(struct sender *sender)
 	}
 }
 
+/* The count is 24 bits, and ACKs overtake each other. */
+static uint32_t new_marks(struct sender *sender, uint32_t ce_count)
+{
+	enum { MASK = (1 << 24) - 1 };
+	uint32_t marks = (ce_count - sender->ce_count) & MASK;
+
+	if (marks > MASK / 2)
+		return 0;
+	sender->ce_count = ce_count;
+	return marks;
+}
+
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now)
 {
 	if (!inflight_on_ack(&sender->inflight, ack, &sender->outcome, now))
@@ -170,6 +212,7 @@ enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, ns
 		sender->credit = ack->credit;
 	if (sender->state != SENDER_RUNNING)
 		return STALE;
+	judge(sender, new_marks(sender, ack->ce_count), now);
 	apply(sender);
 	return ACCEPTED;
 }
@@ -205,7 +248,9 @@ static bool prepare(struct sender *sender, struct sender_request *request)
 {
 	const struct sender_config *config = &sender->config;
 
-	if (request->state == REQUEST_WANTED && sender->nblocks < SENDER_READAHEAD) {
+	if (request->state == REQUEST_WANTED &&
+		sender->nblocks <
+			SENDER_READAHEAD + (window(sender) >> sender->slices_shift)) {
 		request->block = cache_get(config->cache, config->object, request->chunk,
 			config->slice_size, request->flags & PULL_REFRESH);
 		if (request->block == NULL)
@@ -276,10 +321,24 @@ static bool has_unsent(struct sender_request *request)
 	return request->next_slice < request->nslices;
 }
 
+/* Requests before it are free, or entirely out. */
+static void advance(struct sender *sender)
+{
+	if ((int32_t)(sender->first_unsent - sender->oldest_request) < 0)
+		sender->first_unsent = sender->oldest_request;
+	for (; sender->first_unsent != sender->next_request; sender->first_unsent++) {
+		const struct sender_request *request = find(sender, sender->first_unsent);
+
+		if (request != NULL && (request->state != REQUEST_SENDING ||
+					       request->next_slice < request->nslices))
+			return;
+	}
+}
+
 static bool next_new(
 	struct sender *sender, struct packet *packet, struct inflight_slice *what)
 {
-	for (uint32_t n = sender->oldest_request; n != sender->next_request; n++) {
+	for (uint32_t n = sender->first_unsent; n != sender->next_request; n++) {
 		struct sender_request *request = find(sender, n);
 
 		if (request == NULL || request->state != REQUEST_SENDING ||
@@ -293,12 +352,15 @@ static bool next_new(
 	return false;
 }
 
-static bool has_credit(const struct sender *sender)
+static bool has_credit(struct sender *sender)
 {
 	if (sender->may_probe)
 		return true;
-	return sender->inflight.count < sender->config.window &&
-	       inflight_has_room(&sender->inflight) &&
+	if (sender->inflight.count >= window(sender)) {
+		sender->is_limited = true;
+		return false;
+	}
+	return inflight_has_room(&sender->inflight) &&
 	       sender->sent_units + wire_units(sender->config.slice_size) <=
 		       sender->credit;
 }
@@ -311,8 +373,11 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 		return false;
 	if (!next_resend(sender, packet, &what) && !next_new(sender, packet, &what))
 		return false;
-	if (sender->may_probe)
+	/* the receiver's own rhythm is too slow for a small window */
+	if (++sender->unasked >= window(sender) / ACKS_A_WINDOW || sender->may_probe) {
 		packet->header.flags |= WIRE_ACK_NOW;
+		sender->unasked = 0;
+	}
 	sender->may_probe = false;
 	what.units = (uint16_t)wire_units(packet->payload_len);
 	sender->sent_units += what.units;
@@ -322,7 +387,8 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 
 static void poll_requests(struct sender *sender)
 {
-	for (uint32_t n = sender->oldest_request; n != sender->next_request; n++) {
+	advance(sender);
+	for (uint32_t n = sender->first_unsent; n != sender->next_request; n++) {
 		struct sender_request *request = find(sender, n);
 
 		if (request != NULL && request->state < REQUEST_SENDING &&
@@ -337,6 +403,7 @@ COLD void sender_set_paused(struct sender *sender, bool is_paused)
 		return;
 	sender->is_paused = is_paused;
 	sender->nresend = 0; /* what is not acknowledged goes out anew */
+	sender->first_unsent = sender->oldest_request;
 	for (size_t i = 0; i < SENDER_REQUESTS; i++) {
 		struct sender_request *request = &sender->requests[i];
 
@@ -384,8 +451,12 @@ static void on_timers(struct sender *sender, nsec now)
 	}
 	if (now < inflight_deadline(&sender->inflight))
 		return;
-	if (inflight_on_timer(&sender->inflight, &sender->outcome, now))
+	if (inflight_on_timer(&sender->inflight, &sender->outcome, now)) {
 		sender->may_probe = true;
+		cc_on_probe_timeout(&sender->cc, sender->inflight.probes);
+	} else {
+		judge(sender, 0, now);
+	}
 	apply(sender);
 }
 

@@ -11,13 +11,15 @@
 
 #include "dataplane/base/bitmap.h"
 #include "dataplane/cache.h"
+#include "dataplane/cc.h"
 #include "dataplane/inflight.h"
 #include "dataplane/manifest.h"
 #include "dataplane/packet.h"
 
 enum {
-	SENDER_REQUESTS = 64,
-	SENDER_READAHEAD = 16, /* blocks a session may hold */
+	SENDER_REQUESTS = 256,
+	SENDER_READAHEAD =
+		16, /* blocks a session may hold beyond what its window fills */
 };
 
 enum sender_state {
@@ -31,7 +33,8 @@ struct sender_config {
 	struct store_object *object;
 	struct cache *cache;
 	uint32_t slice_size; /* bytes */
-	uint32_t window;     /* packets in flight, at most WIRE_ACK_BITS */
+	uint32_t window;     /* packets in flight, at most INFLIGHT_WINDOW_MAX */
+	enum cc_kind cc;     /* which part of the window it uses */
 	nsec stall_timeout;
 };
 
@@ -59,7 +62,12 @@ struct sender {
 	bool is_paused; /* sends no data, only signs of life */
 	uint32_t next_request;   /* lowest number not seen yet */
 	uint32_t oldest_request; /* no lower number is unfinished */
+	uint32_t first_unsent;   /* no lower number has a slice never sent */
 	uint32_t nblocks;        /* blocks held */
+	uint32_t slices_shift;   /* log2 of a chunk's slices, rounded down */
+	uint32_t unasked;        /* packets since an ACK was asked for */
+	uint32_t ce_count;       /* of the newest ACK */
+	bool is_limited;         /* the window held a packet back since the last ACK */
 	uint64_t credit;         /* units, absolute */
 	uint64_t sent_units;
 	uint64_t bytes_acked;
@@ -69,6 +77,7 @@ struct sender {
 	uint32_t nresend; /* entries in resend */
 	uint32_t resend_head;
 	struct inflight_slice resend[INFLIGHT_RING];
+	struct cc cc;
 	struct inflight inflight;
 	struct inflight_outcome outcome; /* scratch */
 	struct sender_request requests[SENDER_REQUESTS];

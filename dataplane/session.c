@@ -15,7 +15,7 @@ int session_create(struct session **session, const struct transfer_session *para
 	if (made == NULL)
 		return -ENOMEM;
 	made->params = *params;
-	made->window = u32_min(window, WIRE_ACK_BITS);
+	made->window = u32_min(window, INFLIGHT_WINDOW_MAX);
 	made->stall_timeout = stall_timeout;
 	ether_map_ip(made->peer.ip, params->peer_ip);
 	made->peer.port = params->peer_port;
@@ -122,6 +122,8 @@ static enum verdict take(
 	verdict = dispatch(session, &header, frame->payload + WIRE_HEADER_LEN, now);
 	if (verdict == CORRUPT)
 		return verdict;
+	if (frame->is_ce && header.type == WIRE_DATA)
+		session->machine.receiver.ce_count++;
 	is_next = pn == received->next;
 	pn_window_add(received, pn);
 	if (header.type == WIRE_DATA)

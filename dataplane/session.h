@@ -56,7 +56,7 @@ struct session {
 	} machine; /* by params.role */
 };
 
-/* Copies params. window in packets, at most WIRE_ACK_BITS. Returns 0 or -ENOMEM. */
+/* Copies params. window in packets, at most INFLIGHT_WINDOW_MAX. Returns 0 or -ENOMEM. */
 int session_create(struct session **session, const struct transfer_session *params,
 	uint32_t window, nsec stall_timeout);
 void session_destroy(struct session *session);

@@ -9,7 +9,8 @@
 
 enum {
 	COMPLETIONS = 16,
-	QUANTUM = 8, /* a session's share of a burst when there are several */
+	CHUNKS_MIN = 32, /* open in a session, however few buffers there are */
+	QUANTUM = 8,     /* a session's share of a burst when there are several */
 };
 
 static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN + WIRE_BODY_MAX,
@@ -325,6 +326,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.cache = &worker->cache,
 			.slice_size = params->slice_size,
 			.window = session->window,
+			.cc = worker->config.cc,
 			.stall_timeout = session->stall_timeout,
 		};
 
@@ -337,7 +339,8 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.cache = &worker->cache,
 			.have = params->have,
 			.slice_size = params->slice_size,
-			.max_chunks = RECEIVER_CHUNKS,
+			.max_chunks = u32_min(RECEIVER_CHUNKS,
+				u32_max(worker->config.nbuffers / 2, CHUNKS_MIN)),
 			.stall_timeout = session->stall_timeout,
 		};
 

@@ -30,6 +30,7 @@ struct worker_config {
 	uint8_t gateway[ETHER_IP_LEN]; /* all zero: none */
 	uint16_t port;                 /* UDP, ours */
 	uint8_t dscp;
+	enum cc_kind cc;
 	/* Told what became of sessions; from worker_run only. */
 	void (*report)(void *ctx, const struct transfer_report *report);
 	void *report_ctx;

@@ -14,7 +14,8 @@
 #include "hugepages/pool.h"
 
 enum { CHUNK = MANIFEST_CHUNK_MIN, SLICE = 8192, SLICES = CHUNK / SLICE, BUFFERS = 40 };
-enum { CHUNKS = 100, TAIL = 100 }; /* the last chunk has a hundred bytes */
+enum { OPEN = 32 };                /* chunks at once */
+enum { CHUNKS = 400, TAIL = 100 }; /* the last chunk has a hundred bytes */
 #define STALL (5 * SEC)
 
 struct fixture {
@@ -54,7 +55,7 @@ static int start(void **state)
 		.pool = &f->pool,
 		.cache = &f->cache,
 		.slice_size = SLICE,
-		.max_chunks = RECEIVER_CHUNKS,
+		.max_chunks = OPEN,
 		.stall_timeout = STALL};
 	receiver_init(&f->receiver, &f->config, 0);
 	pn_window_init(&f->window);
@@ -143,10 +144,10 @@ static void it_asks_for_as_much_as_it_can_hold(void **state)
 	assert_int_equal(pull.first_request, 0);
 	assert_int_equal(pull.nruns, 1);
 	assert_int_equal(pull.runs[0].first, 0);
-	assert_int_equal(pull.runs[0].count, RECEIVER_CHUNKS);
+	assert_int_equal(pull.runs[0].count, OPEN);
 	assert_int_equal(pull.runs[0].flags, 0);
-	assert_true(pull.credit >= RECEIVER_CHUNKS * (uint64_t)CHUNK / WIRE_UNIT);
-	assert_int_equal(f->pool.nfree, BUFFERS - RECEIVER_CHUNKS);
+	assert_true(pull.credit >= OPEN * (uint64_t)CHUNK / WIRE_UNIT);
+	assert_int_equal(f->pool.nfree, BUFFERS - OPEN);
 	assert_false(next(f, 0));
 }
 
@@ -213,7 +214,7 @@ static void a_slice_that_comes_twice_counts_once(void **state)
 		assert_int_equal(hear(f, 0, slice, 1), DUPLICATE);
 	}
 	assert_int_equal(write_one(f, 0, 2), 0);
-	assert_int_equal(f->receiver.next_request, RECEIVER_CHUNKS); /* no retry */
+	assert_int_equal(f->receiver.next_request, OPEN); /* no retry */
 	assert_true(f->receiver.bytes_duplicate == SLICES * SLICE);
 	assert_int_equal(hear(f, 0, 0, 3), DUPLICATE); /* after it was written */
 }
@@ -255,8 +256,8 @@ static void chunks_never_asked_for_are_not_taken(void **state)
 	struct fixture *f = *state;
 
 	(void)next_pull(f, 0);
-	assert_int_equal(hear(f, RECEIVER_CHUNKS, 0, 1), DUPLICATE);
-	assert_int_equal(f->receiver.nopen, RECEIVER_CHUNKS);
+	assert_int_equal(hear(f, OPEN, 0, 1), DUPLICATE);
+	assert_int_equal(f->receiver.nopen, OPEN);
 }
 
 static void credit_never_shrinks(void **state)
@@ -313,7 +314,7 @@ static void a_pull_is_repeated_ever_more_slowly_until_data_comes(void **state)
 		assert_false(next(f, now - 1));
 		pull = next_pull(f, now);
 		assert_int_equal(pull.first_request, 0);
-		assert_int_equal(pull.runs[0].count, RECEIVER_CHUNKS);
+		assert_int_equal(pull.runs[0].count, OPEN);
 	}
 	assert_int_equal(f->packet.header.flags, WIRE_ACK_NOW); /* are you there? */
 	assert_int_equal(hear(f, 0, 0, now), ACCEPTED);
@@ -337,7 +338,7 @@ static void a_chunk_that_does_not_verify_is_asked_for_afresh(void **state)
 		assert_int_equal(pull.runs[pull.nruns - 1].first, 1);
 		assert_int_equal(pull.runs[pull.nruns - 1].count, 1);
 		assert_int_equal(pull.runs[pull.nruns - 1].flags, PULL_REFRESH);
-		assert_int_equal(f->receiver.next_request, RECEIVER_CHUNKS + attempt + 1);
+		assert_int_equal(f->receiver.next_request, OPEN + attempt + 1);
 	}
 	assert_int_equal(f->receiver.state, RECEIVER_FAILED);
 	assert_int_equal(f->receiver.code, -EBADMSG);
@@ -363,7 +364,7 @@ static void requests_span_no_more_than_the_sender_has_slots(void **state)
 	assert_int_equal(pull.first_request, 0);
 	hear_chunk(f, 0, 1 * SEC);
 	assert_true(next(f, 1 * SEC));
-	assert_int_equal(f->receiver.next_request, RECEIVER_SPAN + RECEIVER_CHUNKS - 1);
+	assert_int_equal(f->receiver.next_request, RECEIVER_SPAN + OPEN - 1);
 }
 
 static void acks_come_after_16_packets_or_25_us_or_at_once(void **state)

@@ -14,7 +14,7 @@
 #include "hugepages/pool.h"
 
 enum { CHUNK = MANIFEST_CHUNK_MIN, SLICE = 8192, SLICES = CHUNK / SLICE, BUFFERS = 4 };
-enum { CHUNKS = 101, TAIL = 5 }; /* the last chunk has five bytes */
+enum { CHUNKS = 301, TAIL = 5 }; /* the last chunk has five bytes */
 #define PLENTY ((uint64_t)1 << 40)
 #define STALL (5 * SEC)
 

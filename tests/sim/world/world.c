@@ -42,6 +42,7 @@ static void make_end(struct world *world, int number)
 		.ip = {10, 0, 0, (uint8_t)(1 + number)},
 		.prefix_len = 24,
 		.port = 4791,
+		.cc = options->cc,
 		.report = on_report,
 		.report_ctx = end,
 	};
@@ -80,12 +81,13 @@ static void make_session(struct world *world, int number, uint32_t which)
 		.manifest = &world->manifest,
 		.object = (struct store_object *)&world->copies[number * which],
 	};
+	uint32_t window = world->options.window;
 	int err;
 
 	memset(params.tx_key, number + 1, TRANSFER_KEY_LEN);
 	memset(params.rx_key, 2 - number, TRANSFER_KEY_LEN);
-	err = session_create(&end->sessions[which], &params, WIRE_ACK_BITS,
-		world->options.stall_timeout);
+	err = session_create(&end->sessions[which], &params,
+		window == 0 ? WIRE_ACK_BITS : window, world->options.stall_timeout);
 	assert(err == 0);
 	(void)err;
 	worker_add(&end->worker, end->sessions[which], world->now);

@@ -28,7 +28,9 @@ struct world_options {
 	nsec stall_timeout;
 	nsec disk_delay;    /* up to this for each read or write */
 	uint32_t nsessions; /* each moves the whole snapshot; 0: one */
-	nsec start;         /* the clock's first value; 0: one second */
+	enum cc_kind cc;
+	uint32_t window; /* packets; 0: 1024 */
+	nsec start;      /* the clock's first value; 0: one second */
 };
 
 struct world_disk_request {
