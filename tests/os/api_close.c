@@ -111,6 +111,45 @@ static void an_offer_nobody_took_is_no_hindrance(void **state)
 	stop(leader);
 }
 
+static void a_reader_closed_in_mid_copy_ends_the_copy(void **state)
+{
+	struct world *world = *state;
+	struct member *leader = &world->members[0];
+	struct member *follower = &world->members[1];
+	struct snapline_install what = {.term = 1, .index = 20};
+	struct snapline_reader *reader;
+	struct outcome outcome;
+	char uri[128];
+
+	leader->ballast = BALLAST;
+	start(leader, NULL);
+	append_to(leader, 20, 1);
+	save(leader);
+	start(follower, slow);
+	offer(leader, &reader, uri);
+	what.uri = uri;
+	install(follower, leader, &what, &outcome);
+	for (int ms = 0; status_of(follower).bytes_done == 0; ms++) {
+		assert_true(ms < PATIENCE_MS);
+		nap();
+	}
+	snapline_reader_close(reader);
+	wait_for(&outcome);
+	assert_int_not_equal(outcome.code, 0);
+	assert_non_null(strstr(outcome.text, "leader"));
+	assert_false(status_of(follower).is_in_error);
+	assert_int_equal(count_entries(follower), 0);
+	/* another try, another uri */
+	assert_int_equal(snapline_set_option(follower->node, "snapshot-throttle-rate",
+				 "unlimited", NULL),
+		0);
+	offer(leader, &reader, uri);
+	install(follower, leader, &what, &outcome);
+	expect(&outcome, 0, "");
+	expect_same_state(leader, follower);
+	snapline_reader_close(reader);
+}
+
 static void whatever_was_asked_is_answered_once(void **state)
 {
 	struct world *world = *state;
@@ -154,6 +193,7 @@ int main(void)
 		STORY(a_follower_that_stops_tells_its_leader),
 		STORY(a_leader_that_stops_answers_its_engine),
 		STORY(an_offer_nobody_took_is_no_hindrance),
+		STORY(a_reader_closed_in_mid_copy_ends_the_copy),
 		STORY(whatever_was_asked_is_answered_once),
 	};
 

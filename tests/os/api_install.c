@@ -261,6 +261,34 @@ static void status_names_what_is_under_way(void **state)
 	assert_int_equal(status_of(follower).downloading_index, 0);
 }
 
+/* It votes and keeps no state: the meta is all it wants. */
+static void a_witness_takes_the_meta_alone(void **state)
+{
+	static const char *const witness[] = {"copy-file=false", NULL};
+	struct world *world = *state;
+	struct member *leader = &world->members[0];
+	struct member *follower = &world->members[1];
+	struct snapline_error error;
+	struct snapline_reader *reader;
+	struct snapline_meta meta;
+	struct snapline_options options = {
+		.store = follower->store, .group = "g", .settings = witness};
+
+	leader->ballast = 2 << 20;
+	prepare_leader(leader, 10, 2);
+	start(follower, NULL); /* finds a port */
+	stop(follower);
+	options.peer_id = follower->peer_id;
+	assert_int_equal(snapline_open(&follower->node, &options, &error), 0);
+	send_to(leader, follower);
+	expect_snapshot(follower, 10, 2);
+	assert_int_equal(snapline_reader_open(follower->node, &reader, &error), 0);
+	assert_null(snapline_reader_file(reader, 0));
+	snapline_reader_meta(reader, &meta);
+	assert_int_equal(meta.npeers, 2);
+	snapline_reader_close(reader);
+}
+
 /* InstallSnapshot has no timeout: only connecting has one. */
 static void a_follower_out_of_reach_is_given_up_soon(void **state)
 {
@@ -296,6 +324,7 @@ int main(void)
 		STORY(terms_and_leaders_are_checked),
 		STORY(a_state_machine_that_cannot_load_is_in_error),
 		STORY(status_names_what_is_under_way),
+		STORY(a_witness_takes_the_meta_alone),
 		STORY(a_follower_out_of_reach_is_given_up_soon),
 	};
 
