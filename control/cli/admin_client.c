@@ -2,6 +2,7 @@
 #include "control/cli/admin_client.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,24 @@ int admin_client_list(struct admin_client *admin, const struct list_request *req
 	if (err != 0)
 		return fault_set(fault, err, "the node's answer is malformed");
 	return 0;
+}
+
+int admin_client_find(struct admin_client *admin, int64_t id, struct transfer_info *info,
+	struct fault *fault)
+{
+	const struct list_request request = {.has_id = true, .id = id};
+	struct transfer_list list;
+	int err = admin_client_list(admin, &request, &list, fault);
+
+	if (err != 0)
+		return err;
+	if (list.count == 1)
+		*info = list.transfers[0];
+	else
+		err = fault_set(
+			fault, -ENOENT, "the node has forgotten transfer %" PRId64, id);
+	transfer_list_fini(&list);
+	return err;
 }
 
 void admin_client_sleep(unsigned int ms)

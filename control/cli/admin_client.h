@@ -26,6 +26,11 @@ int admin_client_call(struct admin_client *admin, const char *method,
 int admin_client_list(struct admin_client *admin, const struct list_request *request,
 	struct transfer_list *list, struct fault *fault);
 
+/* One transfer of the node's. Returns 0, -ENOENT when it is not listed any more, or what
+ * admin_client_call does. */
+int admin_client_find(struct admin_client *admin, int64_t id, struct transfer_info *info,
+	struct fault *fault);
+
 /* Waits without burning the CPU. */
 void admin_client_sleep(unsigned int ms);
 

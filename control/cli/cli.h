@@ -18,6 +18,9 @@ int node_command(int argc, char *const argv[]);
 int pull_command(int argc, char *const argv[]);
 int transfer_start_command(int argc, char *const argv[]);
 int transfer_list_command(int argc, char *const argv[]);
+int transfer_pause_command(int argc, char *const argv[]);
+int transfer_resume_command(int argc, char *const argv[]);
+int transfer_cancel_command(int argc, char *const argv[]);
 
 /* Parses the command line into target and operands. Returns false when the command ends
  * here, with help or an error printed: *exit_code is then what to return. */

@@ -7,7 +7,7 @@
 
 #include "control/route.h"
 
-enum { WINDOW = 1024 }; /* packets in flight a session */
+enum { WINDOW = 2048 }; /* packets in flight a session */
 
 static int resolve_device(struct device_options *options, size_t at, struct fault *fault)
 {
@@ -36,6 +36,7 @@ int device_options_resolve(struct device_options *options,
 	struct transfer_options *transfer, struct fault *fault)
 {
 	size_t count = options->devs.count;
+	enum cc_kind cc;
 
 	if (count > TRANSFER_DEVICES_MAX)
 		return fault_set(fault, -EINVAL, "--dev: at most %d devices",
@@ -46,6 +47,10 @@ int device_options_resolve(struct device_options *options,
 			"%zu --dev, %zu --ip and %zu --gateway: give one --ip for every "
 			"--dev, and as many --gateway or none",
 			count, options->ips.count, options->gateways.count);
+	if (!cc_parse(options->cc, &cc))
+		return fault_set(fault, -EINVAL,
+			"--cc %s: congestion control is auto, swift, fixed or aimd",
+			options->cc);
 	for (size_t i = 0; i < count; i++) {
 		int err = resolve_device(options, i, fault);
 
@@ -58,6 +63,7 @@ int device_options_resolve(struct device_options *options,
 		.buffers = (uint32_t)options->buffers,
 		.buffer_size = (uint32_t)options->buffer_size,
 		.window = WINDOW,
+		.cc = cc,
 		.stall_timeout = options->stall_timeout,
 	};
 	return 0;

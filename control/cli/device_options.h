@@ -13,6 +13,7 @@ struct device_options {
 	uint64_t mtu;         /* bytes; 0: what the device says */
 	uint64_t buffers;     /* chunk buffers a device */
 	uint64_t buffer_size; /* bytes */
+	const char *cc;       /* congestion control */
 	nsec stall_timeout;
 	struct transfer_device devices[TRANSFER_DEVICES_MAX]; /* filled by resolve */
 };
@@ -58,6 +59,13 @@ struct device_options {
 			.max = MANIFEST_CHUNK_MAX,                                       \
 			.offset = offsetof(target, device.buffer_size),                  \
 			.help = "of one buffer: the largest chunk that is taken"},       \
+		{.name = "cc",                                                           \
+			.arg = "KIND",                                                   \
+			.kind = OPTION_STRING,                                           \
+			.fallback = "auto",                                              \
+			.offset = offsetof(target, device.cc),                           \
+			.help = "congestion control: auto, swift, fixed or aimd; auto "  \
+				"is fixed on rings and memif, swift elsewhere"},         \
 	{                                                                                \
 		.name = "stall-timeout", .arg = "TIME", .kind = OPTION_DURATION,         \
 		.fallback = "10s", .min = 1000000000, .max = 3600000000000,              \
@@ -66,8 +74,8 @@ struct device_options {
 	}
 
 /* No --dev at all is allowed: everything goes over TCP then. Fills *transfer, which
- * refers to options. Returns 0, or -EINVAL: not one --ip a --dev, an address that does
- * not parse. */
+ * refers to options. Returns 0, or -EINVAL: not one --ip a --dev, an address or a kind
+ * that does not parse. */
 int device_options_resolve(struct device_options *options,
 	struct transfer_options *transfer, struct fault *fault);
 

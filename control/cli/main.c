@@ -26,6 +26,9 @@ static const struct command commands[] = {
 	{"transfer", "start", "send a node's newest snapshot to a peer",
 		transfer_start_command},
 	{"transfer", "list", "what a node sends and receives", transfer_list_command},
+	{"transfer", "pause", "hold a transfer up", transfer_pause_command},
+	{"transfer", "resume", "let it go on", transfer_resume_command},
+	{"transfer", "cancel", "give a transfer up", transfer_cancel_command},
 };
 
 static bool is_help(const char *word)

@@ -80,24 +80,6 @@ static int start(
 	return 0;
 }
 
-static int look(struct admin_client *admin, int64_t id, struct transfer_info *info,
-	struct fault *fault)
-{
-	const struct list_request request = {.has_id = true, .id = id};
-	struct transfer_list list;
-	int err = admin_client_list(admin, &request, &list, fault);
-
-	if (err != 0)
-		return err;
-	if (list.count == 1)
-		*info = list.transfers[0];
-	else
-		err = fault_set(
-			fault, -ENOENT, "the node has forgotten transfer %" PRId64, id);
-	transfer_list_fini(&list);
-	return err;
-}
-
 static int lose_node(const char *path, int64_t id, const struct fault *fault)
 {
 	struct fault lost = {0};
@@ -120,7 +102,7 @@ static int follow(
 
 	transfer_view_init(&view, arguments->quiet);
 	for (;;) {
-		if (look(admin, id, &info, &fault) != 0) {
+		if (admin_client_find(admin, id, &info, &fault) != 0) {
 			terminal_clear(&view.terminal);
 			return lose_node(arguments->admin, id, &fault);
 		}

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The operator's socket: start a transfer, list transfers. */
+/* The operator's socket: start a transfer, list transfers, hold one up or give it up. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "control/node/node_state.h"
+#include "dataplane/base/log.h"
 
 static void on_started(void *ctx, int64_t id, const struct fault *fault)
 {
@@ -97,8 +98,93 @@ static void on_list(void *ctx, struct rpc_call *call)
 	transfer_list_fini(&list);
 }
 
+enum order { ORDER_PAUSE, ORDER_RESUME, ORDER_CANCEL };
+
+static int give_outgoing(struct node *node, struct outgoing *outgoing, enum order order,
+	struct fault *fault)
+{
+	if (order == ORDER_CANCEL)
+		return outgoing_cancel(outgoing, node->peer_id, fault);
+	return outgoing_pause(outgoing, order == ORDER_PAUSE, fault);
+}
+
+static int give_incoming(struct node *node, enum order order, struct fault *fault)
+{
+	char why[TRANSFER_TEXT_MAX];
+
+	if (order != ORDER_CANCEL)
+		return copier_pause(node->incoming.copier, order == ORDER_PAUSE, fault);
+	(void)snprintf(why, sizeof(why), "cancelled by the operator of the follower %s",
+		node->peer_id);
+	return copier_give_up(node->incoming.copier, why, fault);
+}
+
+static int give_order(
+	struct node *node, int64_t id, enum order order, struct fault *fault)
+{
+	const struct incoming *incoming = &node->incoming;
+	struct outgoing *outgoing = outgoing_find(&node->outgoing, id);
+	int err;
+
+	if ((outgoing != NULL && outgoing->is_ended) ||
+		(incoming->has_last && incoming->last.id == id))
+		return fault_set(fault, -ENOENT,
+			"transfer %lld has ended: see how with 'snapline transfer list'",
+			(long long)id);
+	if (outgoing != NULL)
+		err = give_outgoing(node, outgoing, order, fault);
+	else if (incoming->copier != NULL && incoming->id == id)
+		err = give_incoming(node, order, fault);
+	else
+		return fault_set(fault, -ENOENT,
+			"there is no transfer %lld: see which there are with 'snapline "
+			"transfer list'",
+			(long long)id);
+	if (err != 0)
+		fault_prefix(fault, "transfer %lld", (long long)id);
+	return err;
+}
+
+static void on_order(struct node *node, struct rpc_call *call, enum order order)
+{
+	static const char *const names[] = {"pause", "resume", "cancel"};
+	struct rpc_bytes message = rpc_call_message(call);
+	struct order_request request;
+	struct fault fault = {0};
+
+	if (order_request_decode(&request, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed OrderRequest");
+		return;
+	}
+	if (give_order(node, request.id, order, &fault) != 0) {
+		rpc_call_fail(call, -fault.code, "%s", fault.text);
+		return;
+	}
+	log_line(LOG_INFO, "admin", "event=%s id=%lld", names[order],
+		(long long)request.id);
+	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
+}
+
+static void on_pause(void *ctx, struct rpc_call *call)
+{
+	on_order(ctx, call, ORDER_PAUSE);
+}
+
+static void on_resume(void *ctx, struct rpc_call *call)
+{
+	on_order(ctx, call, ORDER_RESUME);
+}
+
+static void on_cancel(void *ctx, struct rpc_call *call)
+{
+	on_order(ctx, call, ORDER_CANCEL);
+}
+
 const struct rpc_method admin_methods[] = {
 	{"snapline.AdminService", "start", on_start},
 	{"snapline.AdminService", "list", on_list},
+	{"snapline.AdminService", "pause", on_pause},
+	{"snapline.AdminService", "resume", on_resume},
+	{"snapline.AdminService", "cancel", on_cancel},
 	{NULL, NULL, NULL},
 };

@@ -36,6 +36,7 @@ static void on_timer(uv_timer_t *timer)
 
 	if (copier->state == COPIER_MOVING)
 		copier_read_stats(copier);
+	copier_apply_pause(copier);
 	copier_report_progress(copier);
 }
 
@@ -153,6 +154,8 @@ void copier_describe(const struct copier *copier, struct transfer_info *info)
 		[COPIER_AUTO] = "", [COPIER_DPDK] = "dpdk", [COPIER_TCP] = "tcp"};
 
 	info->stage = copier->fault.code != 0 ? STAGE_FAILED : stages[copier->state];
+	if ((copier->is_paused || copier->is_leader_paused) && info->stage <= STAGE_WIRE)
+		info->stage = STAGE_PAUSED;
 	info->elapsed_ns =
 		(copier->ended != 0 ? copier->ended : uv_hrtime()) - copier->began;
 	(void)snprintf(info->group_id, sizeof(info->group_id), "%s", copier->group_id);

@@ -58,6 +58,12 @@ int copier_start(struct copier **copier, const struct copier_options *options,
  */
 void copier_cancel(struct copier *copier, const char *why);
 
+/* What an operator may order. Return 0, or -EBUSY: it is too late, or the leader's
+ * operator holds it up. */
+int copier_pause(struct copier *copier, bool is_paused, struct fault *fault);
+/* As copier_cancel; says too whether what came is kept. */
+int copier_give_up(struct copier *copier, const char *why, struct fault *fault);
+
 /* After on_end, also from inside it. */
 void copier_destroy(struct copier *copier);
 

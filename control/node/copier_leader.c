@@ -52,15 +52,43 @@ void copier_close_at_leader(struct copier *copier)
 	free(bytes);
 }
 
+static void on_progress(struct copier *copier, const struct rpc_result *result)
+{
+	struct progress_response response;
+
+	copier->failed_calls = 0;
+	if (progress_response_decode(
+		    &response, result->message.data, result->message.len) != 0)
+		return;
+	copier->is_leader_paused = response.is_paused;
+	copier_apply_pause(copier);
+}
+
+static void on_cancelled(struct copier *copier)
+{
+	char why[256];
+
+	(void)snprintf(why, sizeof(why), "cancelled by the operator of the leader %.200s",
+		copier->address);
+	(void)copier_give_up(copier, why, NULL);
+}
+
 static void on_progress_answered(void *ctx, const struct rpc_result *result)
 {
 	struct copier *copier = ctx;
 
 	copier->is_progress_due = true;
 	if (result->code == 0) {
-		copier->failed_calls = 0;
+		on_progress(copier, result);
 		return;
 	}
+	if (result->code == ECANCELED) {
+		on_cancelled(copier);
+		return;
+	}
+	/* the data plane notices by itself when nobody is there any more */
+	if (copier->is_session_paused)
+		return;
 	if (copier->failed_calls++ == 0 ||
 		copier->stats.bytes_done != copier->done_at_failure) {
 		copier->failed_calls = 1;
@@ -88,7 +116,9 @@ void copier_report_progress(struct copier *copier)
 	copier_describe(copier, &info);
 	request = (struct progress_request){
 		.transfer_id = copier->offer.response.transfer_id,
-		.stage = info.stage,
+		/* its own pause the leader need not be told */
+		.stage = info.stage == STAGE_PAUSED && !copier->is_paused ? STAGE_WIRE
+									  : info.stage,
 		.bytes_done = info.bytes_done,
 		.bytes_reused = info.bytes_reused,
 	};

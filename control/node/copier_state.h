@@ -39,6 +39,9 @@ struct copier {
 	uint8_t nonce[TRANSFER_NONCE_LEN];
 	bool has_session; /* session_id is reserved and not started */
 	bool is_own_fault;
+	bool is_paused;         /* by this node's operator */
+	bool is_leader_paused;  /* by the leader's, who says so */
+	bool is_session_paused; /* what the worker was told last */
 	bool is_stock;          /* the leader is braft's: no manifest, no close */
 	enum copier_path path;  /* taken; AUTO: not chosen yet */
 	struct tcp_read *table; /* being read from a stock leader */
@@ -69,6 +72,9 @@ void copier_stop_move(struct copier *copier);
 void copier_read_stats(struct copier *copier);
 void copier_on_report(void *ctx, const struct transfer_report *report);
 void copier_release_session(struct copier *copier);
+
+/* copier_pause.c: the wire follows what both operators want */
+void copier_apply_pause(struct copier *copier);
 
 /* copier_leader.c: what the leader is told */
 void copier_report_progress(struct copier *copier);

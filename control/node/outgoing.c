@@ -277,6 +277,8 @@ void outgoing_watch(struct outgoing_list *list)
 	for (struct outgoing *it = list->first; it != NULL; it = it->next) {
 		struct fault fault = {0};
 
+		if (!it->is_ended)
+			outgoing_watch_cancelled(it);
 		/* an install ends with its own connection, a session by its own timer */
 		if (it->is_ended || it->client != NULL || it->session != SESSION_NONE ||
 			(it->is_held && !it->is_tcp))
@@ -305,6 +307,8 @@ void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 	info->index = outgoing->index;
 	info->term = outgoing->term;
 	info->stage = outgoing->stage;
+	if (outgoing->is_paused && outgoing->stage <= STAGE_WIRE)
+		info->stage = STAGE_PAUSED;
 	info->files = outgoing->files;
 	info->bytes_total = outgoing->bytes;
 	info->bytes_resent = outgoing->stats.bytes_resent;

@@ -51,6 +51,11 @@ struct outgoing {
 	bool is_held; /* offered by a reader of the engine's: goes on under the same id */
 	bool is_install; /* InstallSnapshot was sent for it */
 	bool is_ended;
+	bool is_opened;         /* by one of ours, who tells of its progress */
+	bool is_paused;         /* by this node's operator; the follower's: stage */
+	bool is_session_paused; /* what the worker was told last */
+	struct fault cancelled; /* the follower is told to give up; code 0: it is not */
+	uint64_t cancelled_at;
 	struct fault fault;
 	enum transfer_stage stage; /* what the follower says */
 	uint64_t follower_done;    /* bytes, what the follower says */
@@ -87,6 +92,23 @@ void outgoing_on_report(void *ctx, const struct transfer_report *report);
 
 /* Ends it, once: fault NULL or code 0 means the follower committed. */
 void outgoing_end(struct outgoing *outgoing, const struct fault *fault);
+
+/* What an operator may order. Return 0, -EBUSY: too late, or the follower's operator
+ * holds it up. who is this node. */
+struct outgoing *outgoing_find(struct outgoing_list *list, int64_t id);
+int outgoing_pause(struct outgoing *outgoing, bool is_paused, struct fault *fault);
+/* It ends when the follower has obeyed, or does not answer. */
+int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault);
+/* The wire follows what both operators want. */
+void outgoing_apply_pause(struct outgoing *outgoing);
+/* The follower's progress. Returns 0, or -ECANCELED with what to tell it. */
+int outgoing_on_progress(struct outgoing *outgoing,
+	const struct progress_request *request, struct fault *fault);
+/* One that has ended, of which the follower may not have heard; or NULL. */
+const struct outgoing *outgoing_find_cancelled(
+	const struct outgoing_list *list, int64_t reader_id);
+/* Ends it when the follower it was taken from does not answer. */
+void outgoing_watch_cancelled(struct outgoing *outgoing);
 
 /* Once a second: ends a pull over TCP whose follower has gone. */
 void outgoing_watch(struct outgoing_list *list);

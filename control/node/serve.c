@@ -148,6 +148,8 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 		return;
 	}
 	outgoing->stage = STAGE_WIRE;
+	outgoing->is_opened = true;
+	outgoing_apply_pause(outgoing);
 	log_line(LOG_INFO, "serve",
 		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu path=%s "
 		"slice=%u reason=\"%s\"",
@@ -247,34 +249,44 @@ void serve_open(void *ctx, struct rpc_call *call)
 	free(pending);
 }
 
+static void answer_progress(const struct outgoing *outgoing, struct rpc_call *call)
+{
+	const struct progress_response response = {.is_paused = outgoing->is_paused};
+	uint8_t *bytes;
+	size_t len;
+
+	if (progress_response_encode(&response, &bytes, &len) != 0) {
+		rpc_call_fail(call, ENOMEM, "no memory for an answer");
+		return;
+	}
+	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
+	free(bytes);
+}
+
 void serve_progress(void *ctx, struct rpc_call *call)
 {
 	struct node *node = ctx;
 	struct rpc_bytes message = rpc_call_message(call);
 	struct progress_request request;
+	const struct outgoing *ended;
 	struct outgoing *outgoing;
+	struct fault fault = {0};
 
 	if (progress_request_decode(&request, message.data, message.len) != 0) {
 		rpc_call_fail(call, RPC_EREQUEST, "malformed ProgressRequest");
 		return;
 	}
 	outgoing = outgoing_find_reader(&node->outgoing, request.transfer_id);
-	if (outgoing == NULL) {
+	ended = outgoing_find_cancelled(&node->outgoing, request.transfer_id);
+	if (outgoing == NULL && ended != NULL)
+		refuse(call, &ended->cancelled);
+	else if (outgoing == NULL)
 		rpc_call_fail(
 			call, ENOENT, "no transfer %lld", (long long)request.transfer_id);
-		return;
-	}
-	if (!outgoing->is_ended) {
-		outgoing->stage =
-			request.stage < STAGE_DONE ? request.stage : outgoing->stage;
-		outgoing->follower_done = request.bytes_done;
-		outgoing->heard_at = uv_hrtime();
-		outgoing->bytes_reused = request.bytes_reused;
-		/* it may check what it has for minutes before it sends a packet */
-		if (request.stage != STAGE_WIRE && outgoing->session == SESSION_RUNNING)
-			transfer_touch(plane_transfer(node->plane), outgoing->session_id);
-	}
-	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
+	else if (outgoing_on_progress(outgoing, &request, &fault) != 0)
+		refuse(call, &fault);
+	else
+		answer_progress(outgoing, call);
 }
 
 void serve_close(void *ctx, struct rpc_call *call)

@@ -86,6 +86,14 @@ void tcp_copy_destroy(struct tcp_copy *copy)
 	tcp_fetch_close(&copy->fetch, on_closed);
 }
 
+void tcp_copy_pause(struct tcp_copy *copy, bool is_paused)
+{
+	if (copy->is_paused == is_paused)
+		return;
+	copy->is_paused = is_paused;
+	tcp_fetch_pump_soon(&copy->fetch);
+}
+
 void tcp_copy_set_throttle(struct tcp_copy *copy, struct throttle *throttle)
 {
 	copy->chunks.policy.throttle = throttle;

@@ -78,7 +78,7 @@ static bool poll_chunks(void *ctx, nsec now, struct fetch_request *request)
 {
 	struct tcp_copy *copy = ctx;
 
-	return copy->result.origin == TCP_ORIGIN_NONE &&
+	return copy->result.origin == TCP_ORIGIN_NONE && !copy->is_paused &&
 	       file_fetch_poll(&copy->chunks, now, request);
 }
 
@@ -86,7 +86,7 @@ static nsec deadline(const void *ctx)
 {
 	const struct tcp_copy *copy = ctx;
 
-	return file_fetch_deadline(&copy->chunks);
+	return copy->is_paused ? NEVER : file_fetch_deadline(&copy->chunks);
 }
 
 static void on_reply(void *ctx, uint32_t call, const struct fetch_reply *reply, nsec now)

@@ -160,7 +160,7 @@ static bool poll_files(void *ctx, nsec now, struct fetch_request *request)
 {
 	struct tcp_copy *copy = ctx;
 
-	return copy->result.origin == TCP_ORIGIN_NONE &&
+	return copy->result.origin == TCP_ORIGIN_NONE && !copy->is_paused &&
 	       file_stream_poll(&copy->files, now, request);
 }
 
@@ -168,7 +168,7 @@ static nsec deadline(const void *ctx)
 {
 	const struct tcp_copy *copy = ctx;
 
-	return file_stream_deadline(&copy->files);
+	return copy->is_paused ? NEVER : file_stream_deadline(&copy->files);
 }
 
 static void on_reply(void *ctx, uint32_t call, const struct fetch_reply *reply, nsec now)

@@ -15,7 +15,8 @@ struct tcp_copy {
 	struct tcp_copy_options options;
 	struct tcp_fetch fetch;
 	struct tcp_result result; /* decided once; NONE: not yet */
-	uint32_t nwrites;         /* on the thread pool, or queued for it */
+	bool is_paused;
+	uint32_t nwrites; /* on the thread pool, or queued for it */
 	/* by chunk */
 	struct file_fetch chunks;
 	/* by file */

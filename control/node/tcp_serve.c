@@ -25,6 +25,7 @@ struct reader {
 	int dirfd;
 	uint32_t njobs;
 	bool is_removed;
+	bool is_paused;
 };
 
 struct tcp_serve {
@@ -276,6 +277,13 @@ void tcp_serve_get_file(void *ctx, struct rpc_call *call)
 		return;
 	}
 	reader = find(serve, request.reader_id);
+	if (reader != NULL && reader->is_paused) {
+		reader->stats.last = now;
+		rpc_call_fail(
+			call, EAGAIN, "the leader's operator has paused this transfer");
+		free(job);
+		return;
+	}
 	file_service_on_request(reader != NULL ? &reader->service : NULL, &request,
 		serve->options.throttle, now, &job->plan);
 	if (reader != NULL) {
@@ -344,6 +352,14 @@ void tcp_serve_set_any_order(
 		reader->service.max_reads = max_reads;
 		reader->service.is_any_order = true;
 	}
+}
+
+void tcp_serve_pause(struct tcp_serve *serve, int64_t reader_id, bool is_paused)
+{
+	struct reader *reader = find(serve, reader_id);
+
+	if (reader != NULL)
+		reader->is_paused = is_paused;
 }
 
 bool tcp_serve_get_stats(

@@ -69,6 +69,10 @@ void tcp_serve_remove(struct tcp_serve *serve, int64_t reader_id);
 void tcp_serve_set_any_order(
 	struct tcp_serve *serve, int64_t reader_id, uint32_t max_reads);
 
+/* Paused, every call is answered with EAGAIN, which a stock follower takes for a throttle
+ * and bears for ever. */
+void tcp_serve_pause(struct tcp_serve *serve, int64_t reader_id, bool is_paused);
+
 /* Returns whether the id is known. */
 bool tcp_serve_get_stats(
 	const struct tcp_serve *serve, int64_t reader_id, struct tcp_serve_stats *stats);

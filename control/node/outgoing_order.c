@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What an operator may order of an outgoing transfer, and how the follower hears of it:
+ * in the answers to its progress, so that it ends in its own time and says how. */
+#include <errno.h>
+
+#include <uv.h>
+
+#include "control/node/outgoing.h"
+
+#define CANCEL_PATIENCE ((uint64_t)(3 * SEC))
+
+struct outgoing *outgoing_find(struct outgoing_list *list, int64_t id)
+{
+	struct outgoing *outgoing = list->first;
+
+	while (outgoing != NULL && outgoing->id != id)
+		outgoing = outgoing->next;
+	return outgoing;
+}
+
+const struct outgoing *outgoing_find_cancelled(
+	const struct outgoing_list *list, int64_t reader_id)
+{
+	const struct outgoing *outgoing = list->first;
+
+	while (outgoing != NULL &&
+		(outgoing->reader_id != reader_id || outgoing->cancelled.code == 0))
+		outgoing = outgoing->next;
+	return outgoing;
+}
+
+static bool is_committing(enum transfer_stage stage)
+{
+	return stage == STAGE_VERIFY || stage == STAGE_FSYNC || stage == STAGE_LOAD;
+}
+
+void outgoing_apply_pause(struct outgoing *outgoing)
+{
+	bool is_held = outgoing->is_paused || outgoing->cancelled.code != 0;
+	bool is_paused = is_held || outgoing->stage == STAGE_PAUSED;
+
+	tcp_serve_pause(outgoing->list->tcp, outgoing->reader_id, is_held);
+	if (outgoing->session == SESSION_RUNNING &&
+		outgoing->is_session_paused != is_paused &&
+		transfer_pause(plane_transfer(outgoing->list->plane),
+			outgoing->session_id, is_paused) == 0)
+		outgoing->is_session_paused = is_paused;
+}
+
+static int check(const struct outgoing *outgoing, const char *verb, struct fault *fault)
+{
+	if (is_committing(outgoing->stage))
+		return fault_set(fault, -EBUSY,
+			"%s is committing the snapshot, too late to %s", outgoing->peer,
+			verb);
+	if (outgoing->cancelled.code != 0)
+		return fault_set(fault, -EBUSY, "it is ending already: %s",
+			outgoing->cancelled.text);
+	return 0;
+}
+
+int outgoing_pause(struct outgoing *outgoing, bool is_paused, struct fault *fault)
+{
+	int err = check(outgoing, is_paused ? "pause" : "resume", fault);
+
+	if (err != 0)
+		return err;
+	outgoing->is_paused = is_paused;
+	outgoing_apply_pause(outgoing);
+	if (!is_paused && outgoing->stage == STAGE_PAUSED)
+		return fault_set(fault, -EBUSY,
+			"the operator of the follower %s has paused it: resume it there",
+			outgoing->peer);
+	return 0;
+}
+
+int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault)
+{
+	int err = check(outgoing, "cancel", fault);
+	struct fault cancelled = {0};
+
+	if (err != 0)
+		return err;
+	(void)fault_set(&cancelled, -ECANCELED,
+		"cancelled by the operator of the leader %s", who);
+	outgoing->cancelled = cancelled;
+	outgoing->cancelled_at = uv_hrtime();
+	outgoing_apply_pause(outgoing);
+	/* a stock follower learns it when its next get_file finds nothing */
+	if (!outgoing->is_opened)
+		outgoing_end(outgoing, &cancelled);
+	return 0;
+}
+
+void outgoing_watch_cancelled(struct outgoing *outgoing)
+{
+	struct fault fault = {0};
+	uint64_t since = outgoing->cancelled_at;
+
+	if (outgoing->cancelled.code == 0)
+		return;
+	if (outgoing->heard_at > since)
+		since = outgoing->heard_at;
+	if (uv_hrtime() - since < CANCEL_PATIENCE)
+		return;
+	(void)fault_set(&fault, -ECANCELED, "%s; the follower %s has not answered yet",
+		outgoing->cancelled.text, outgoing->peer);
+	outgoing_end(outgoing, &fault);
+}
+
+int outgoing_on_progress(struct outgoing *outgoing,
+	const struct progress_request *request, struct fault *fault)
+{
+	bool is_known = request->stage < STAGE_DONE || request->stage == STAGE_PAUSED;
+
+	if (is_known)
+		outgoing->stage = request->stage;
+	outgoing->follower_done = request->bytes_done;
+	outgoing->heard_at = uv_hrtime();
+	outgoing->bytes_reused = request->bytes_reused;
+	if (is_committing(request->stage))
+		outgoing->cancelled = (struct fault){0}; /* it came too late */
+	outgoing_apply_pause(outgoing);
+	/* it may check what it has for minutes before it sends a packet */
+	if (request->stage != STAGE_WIRE && outgoing->session == SESSION_RUNNING)
+		transfer_touch(
+			plane_transfer(outgoing->list->plane), outgoing->session_id);
+	if (outgoing->cancelled.code == 0)
+		return 0;
+	return fault_set(fault, outgoing->cancelled.code, "%s", outgoing->cancelled.text);
+}
