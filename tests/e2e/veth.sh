@@ -1,0 +1,253 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Real Ethernet frames through the kernel: nodes in network namespaces of their own, on
+# veth pairs, by AF_PACKET and AF_XDP; a router between two subnets; a tap. Links break,
+# strangers shout, the kernel asks who we are.
+#
+#       leader ── v0 ═══ v1 ── follower        10.80.0.0/24, the data plane's alone
+#              └─ c0 ─── c1 ─┘                 10.70.0.0/24, the kernel's: TCP
+#
+# Needs root, for the namespaces; everything is inside them and goes away with them.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+snapline=$(realpath "${1:?usage: veth.sh SNAPLINE}")
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+# shellcheck source=nodes.sh
+. "$here/nodes.sh"
+real=$snapline
+leader=10.70.0.1:5000
+follower=10.70.0.2:5000
+ns=snapline-$$
+
+[ "$(id -u)" = 0 ] || skip 'needs root: network namespaces'
+ip netns add "$ns-a" 2>"$dir/err" || skip "no network namespaces: $(cat "$dir/err")"
+
+# Namespaces of this run, and of runs that were killed.
+remove_namespaces() {
+	local name pid
+	for name in $(ip netns list | grep -o '^snapline-[0-9]*-[a-z]*'); do
+		pid=${name#snapline-}
+		pid=${pid%-*}
+		if [ "$pid" = $$ ] || ! [ -d "/proc/$pid" ]; then
+			ip netns pids "$name" | xargs -r kill -KILL 2>/dev/null || true
+			ip netns del "$name" || true
+		fi
+	done
+}
+trap 'remove_namespaces; cleanup' EXIT
+remove_namespaces
+
+# A program in a namespace is a file, so that it can stand where $snapline does.
+add_namespace() { # NAME
+	ip netns add "$ns-$1"
+	ip -n "$ns-$1" link set lo up
+	printf '#!/bin/sh\nexec ip netns exec %s %s "$@"\n' "$ns-$1" "$real" >"$dir/in-$1"
+	chmod +x "$dir/in-$1"
+}
+in_ns() { # NAME COMMAND...
+	local name=$1
+	shift
+	ip netns exec "$ns-$name" "$@"
+}
+# Two interfaces joined by a cable. An address is the kernel's; the data plane's interfaces
+# have none there.
+join() { # MTU NAME IFACE ADDRESS NAME IFACE ADDRESS
+	ip link add "$3" mtu "$1" netns "$ns-$2" type veth peer name "$6" mtu "$1" netns "$ns-$5"
+	shift
+	while [ $# -gt 0 ]; do
+		[ -z "$3" ] || ip -n "$ns-$1" addr add "$3" dev "$2"
+		ip -n "$ns-$1" link set "$2" up
+		shift 3
+	done
+}
+make_pair() { # MTU
+	remove_namespaces
+	add_namespace a
+	add_namespace b
+	join 1500 a c0 10.70.0.1/24 b c1 10.70.0.2/24
+	join "$1" a v0 '' b v1 ''
+}
+node_in() { # NAMESPACE NAME ADDRESS OPTION...
+	local in=$dir/in-$1
+	shift
+	snapline=$in start_node "$@" --stall-timeout 2s
+}
+start_pair() { # DRIVER, without its number
+	node_in a leader "$leader" --dev "${1}0,iface=v0" --ip 10.80.0.1/24
+	start_follower_with "$1"
+}
+start_follower_with() { # DRIVER
+	rm -rf "$dir/follower"
+	node_in b follower "$follower" --dev "${1}0,iface=v1" --ip 10.80.0.2/24
+}
+stop_pair() {
+	stop_node follower
+	stop_node leader
+}
+same() {
+	local name=snapshot_00000000000000000007
+	diff -r "$dir/leader/$name" "$dir/follower/$name" || fail 'the follower differs'
+}
+transfer() { # WHAT: has to go over dpdk
+	start_transfer >"$dir/out" 2>&1 || {
+		cat "$dir/out" >&2
+		explain follower "did not get it: $1"
+	}
+	grep -q ' over dpdk, ' "$dir/out" || fail "$1: $(cat "$dir/out")"
+	echo "$1: $(cat "$dir/out")"
+}
+has_slices() { # BYTES
+	grep -q "path=dpdk slice=$1 " "$dir/leader.log" || explain leader "has no slices of $1"
+}
+
+make_data "$dir/large" 200
+mkdir "$dir/from"
+mv "$dir/large" "$dir/from"
+echo small >"$dir/from/small"
+"$snapline" snapshot create --store "$dir/leader" --index 7 --term 3 "$dir/from" >"$dir/out"
+
+# Starts a transfer and returns when it is in its middle, with the leader frozen: what
+# happens before `thaw` happens there, however slow this machine is.
+begin() {
+	rm -rf "$dir/follower/temp" # or little would be left to do
+	(via='exec' && start_transfer) >"$dir/begun" 2>"$dir/begun.err" &
+	begun=$!
+	pids+=("$begun")
+	wait_for 20 is_moving_or_ended
+	is_moving leader 5 >"$dir/jq" || fail "not in mid-transfer: $(cat "$dir/begun.err")"
+	kill -STOP "${leader_pid:?}"
+}
+is_moving_or_ended() {
+	is_moving leader 5 || is_gone "$begun"
+}
+thaw() {
+	kill -CONT "$leader_pid"
+}
+link() { # NAMESPACE IFACE up|down
+	ip -n "$ns-$1" link set "$2" "$3"
+}
+says() { # NAME TEXT
+	grep -F -- "$2" "$dir/$1.log"
+}
+
+# ---- MTU 1500, with strangers on the link
+make_pair 1500
+start_pair net_af_packet
+background "$dir/noise" in_ns a "$here/frames.pl" noise v0 10.80.0.2 2000
+background "$dir/noise" in_ns b "$here/frames.pl" noise v1 10.80.0.1 2000
+transfer 'MTU 1500, strangers on the link'
+has_slices 1408
+same
+
+forget() { # the follower begins with nothing again
+	stop_node follower
+	start_follower_with net_af_packet
+}
+# ---- a link that is down for a second costs a second, on either side
+for end in 'a v0' 'b v1'; do
+	forget
+	# shellcheck disable=SC2086 # two words
+	{
+		begin
+		link $end down
+		thaw
+		sleep 1
+		link $end up
+	}
+	wait "$begun" || explain follower "did not survive a second: $(cat "$dir/begun.err")"
+	echo "$end down for 1 s: $(cat "$dir/begun")"
+	same
+done
+
+# ---- down for longer than the stall timeout: both say so, nothing is committed
+forget
+begin
+link a v0 down
+thaw
+status=0
+wait "$begun" || status=$?
+[ "$status" = 75 ] || fail "exit $status, not 75: $(cat "$dir/begun" "$dir/begun.err")"
+expect_line "$dir/begun.err" 'no packet from the' 'for the stall timeout'
+wait_for 5 says leader "text=\"no packet from the follower's device 10.80.0.2" ||
+	wait_for 1 says leader "no packet from the leader's device 10.80.0.1" ||
+	explain leader 'does not say why'
+wait_for 5 says follower "no packet from the leader's device 10.80.0.1" ||
+	explain follower 'does not say why'
+expect_kept "$dir/follower"
+link a v0 up
+transfer 'and up again'
+same
+
+# ---- an interface that is gone: the node still ends when asked to
+forget
+begin
+ip -n "$ns-b" link del v1
+thaw
+wait "$begun" && fail 'a transfer without a link succeeds'
+expect_kept "$dir/follower"
+stop_pair
+
+# ---- the kernel's neighbour: ARP, ping, floods
+make_pair 1500
+node_in a leader "$leader" --dev net_af_packet0,iface=v0 --ip 10.80.0.1/24
+ip -n "$ns-b" addr add 10.80.0.9/24 dev v1
+in_ns b "$here/frames.pl" ping 10.80.0.1 56
+in_ns b ip neigh show 10.80.0.1 | grep lladdr || fail 'ARP was not answered'
+in_ns b "$here/frames.pl" flood 10.80.0.1
+background "$dir/noise" in_ns b "$here/frames.pl" noise v1 10.80.0.1 500
+in_ns b "$here/frames.pl" ping 10.80.0.1 0
+wait_for 3 is_gone "$!"
+in_ns b "$here/frames.pl" ping 10.80.0.1 400
+stop_node leader
+
+# ---- jumbo frames: the MTU is the interface's, the driver's sizes follow
+make_pair 9000
+start_pair net_af_packet
+transfer 'MTU 9000'
+has_slices 8192
+same
+stop_pair
+expect 64 'run ip link set dev v0 mtu 9500' "$dir/in-a" node --store "$dir/other" \
+	--listen "$leader" --group g --peer-id "$leader:0" \
+	--dev net_af_packet0,iface=v0 --ip 10.80.0.1/24 --mtu 9500
+
+# ---- two subnets and a router: a ═══ r ═══ b
+make_pair 1500
+add_namespace r
+join 1500 a g0 '' r r0 10.81.0.254/24
+join 1500 b g1 '' r r1 10.82.0.254/24
+in_ns r sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+rm -rf "$dir/follower"
+node_in a leader "$leader" --dev net_af_packet0,iface=g0 --ip 10.81.0.1/24 \
+	--gateway 10.81.0.254
+node_in b follower "$follower" --dev net_af_packet0,iface=g1 --ip 10.82.0.1/24 \
+	--gateway 10.82.0.254
+transfer 'over a router'
+same
+in_ns r "$here/frames.pl" ping 10.82.0.1 56
+stop_pair
+
+# ---- AF_XDP, in copy mode; 3438 is the largest MTU it takes
+if perl -MSocket -e 'exit !socket my $s, 44, SOCK_RAW, 0'; then
+	make_pair 3438
+	start_pair net_af_xdp
+	transfer 'AF_XDP, MTU 3438'
+	has_slices 3328
+	same
+	stop_pair
+else
+	echo 'no AF_XDP: this kernel has no XDP sockets'
+fi
+
+# ---- a tap: the kernel is the neighbour
+if [ -c /dev/net/tun ]; then
+	make_pair 1500
+	node_in a leader "$leader" --dev net_tap0,iface=tap0 --ip 10.83.0.1/24
+	ip -n "$ns-a" addr add 10.83.0.9/24 dev tap0
+	in_ns a "$here/frames.pl" ping 10.83.0.1 56
+	in_ns a ip neigh show 10.83.0.1 | grep lladdr || fail 'ARP was not answered on a tap'
+	stop_node leader
+else
+	echo 'no net_tap: /dev/net/tun is missing'
+fi
