@@ -3,6 +3,7 @@
 
 #define TARGET_MIN (25 * USEC)
 #define TARGET_QUEUE (15 * USEC) /* on top of the shortest round trip */
+#define TARGET_SHARE 16          /* or this part of it: far away, bursts grow longer */
 
 enum {
 	BETA = 819,       /* of CC_UNIT: 0.8 */
@@ -44,8 +45,9 @@ static void increase(struct cc *cc, nsec queue, nsec room)
  * schedulers only ever add. */
 static void judge(struct cc *cc, const struct cc_ack *ack)
 {
-	nsec target = nsec_max(TARGET_MIN, cc->min_rtt + TARGET_QUEUE) +
-		      flow_scaling(cc_window(cc));
+	nsec room = nsec_max(TARGET_QUEUE, cc->min_rtt / TARGET_SHARE);
+	nsec target =
+		nsec_max(TARGET_MIN, cc->min_rtt + room) + flow_scaling(cc_window(cc));
 	nsec delay = cc->round_min;
 	uint32_t share = u32_min(cc->round_marked * CC_UNIT / cc->round_acked, CC_UNIT);
 

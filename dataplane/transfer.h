@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "dataplane/base/fault.h"
+#include "dataplane/cc.h"
 #include "dataplane/manifest.h"
 #include "dataplane/store.h"
 
@@ -38,7 +39,8 @@ struct transfer_options {
 	uint32_t ndevices;
 	uint32_t buffers;     /* chunk buffers a worker, shared by all its sessions */
 	uint32_t buffer_size; /* bytes; a snapshot with larger chunks is refused */
-	uint32_t window;      /* packets in flight a session, at most 1024 */
+	uint32_t window;      /* packets in flight a session, at most 2048 */
+	enum cc_kind cc;      /* auto: fixed on rings and memif, swift elsewhere */
 	nsec stall_timeout;   /* no packet from the peer for so long: -ETIMEDOUT */
 	void (*wake)(void *ctx);
 	void *wake_ctx;

@@ -14,7 +14,7 @@
 
 enum {
 	BUFFERS = 64,  /* chunk buffers a device */
-	WINDOW = 1024, /* packets in flight a session */
+	WINDOW = 2048, /* packets in flight a session */
 };
 
 #define STALL_TIMEOUT (10 * SEC)

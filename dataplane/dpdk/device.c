@@ -176,6 +176,20 @@ static int take_memory(struct device *device, uint32_t index, struct fault *faul
 		&device->pool, &device->arena, options->buffers, options->buffer_size);
 }
 
+/* Rings and memif push back when they are full: there is no queue to be kept short. */
+static enum cc_kind choose_cc(const struct device *device, const char *dev)
+{
+	static const char *const rings[] = {"net_memif", "net_ring", "net_null"};
+
+	if (device->options->cc != CC_AUTO)
+		return device->options->cc;
+	for (size_t i = 0; i < ARRAY_LEN(rings); i++) {
+		if (strncmp(dev, rings[i], strlen(rings[i])) == 0)
+			return CC_FIXED;
+	}
+	return CC_SWIFT;
+}
+
 static int make_worker(
 	struct device *device, const struct transfer_device *config, struct fault *fault)
 {
@@ -187,6 +201,7 @@ static int make_worker(
 		.prefix_len = config->prefix_len,
 		.port = TRANSFER_PORT,
 		.dscp = TRANSFER_DSCP,
+		.cc = choose_cc(device, config->dev),
 		.report = on_report,
 		.report_ctx = device,
 	};

@@ -62,6 +62,7 @@ refuse 64 '--log-level' -- "${base[@]}" "${ring[@]}" --log-level loud
 refuse 64 '--buffers' -- "${base[@]}" "${ring[@]}" --buffers 1
 refuse 64 '--buffer-size' -- "${base[@]}" "${ring[@]}" --buffer-size 8MiB
 refuse 64 '--stall-timeout' -- "${base[@]}" "${ring[@]}" --stall-timeout 1ms
+refuse 64 '--cc cubic' 'swift' -- "${base[@]}" "${ring[@]}" --cc cubic
 long=$(printf 'g%.0s' {1..2000})
 refuse 64 'group' -- --listen "$nobody" --group "$long" --peer-id "$nobody:0" \
 	--store "$dir/new" "${ring[@]}"
