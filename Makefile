@@ -24,6 +24,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libprotobuf-c-dev \
 	protobuf-c-compiler protobuf-compiler libcmocka-dev libuv1-dev libssl-dev libsodium-dev jq
 LINT_PACKAGES := clang-format cppcheck shellcheck
+FUZZ_PACKAGES := clang libclang-rt-14-dev
+FUZZ_SECONDS ?= 30
 
 PKG_CORE := libisal libprotobuf-c libsodium libcrypto
 PKG_UV := libuv
@@ -81,9 +83,11 @@ API_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/api*.c))
 OS_TESTS := $(filter-out $(API_TESTS),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/*.c)))
 DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
+FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/targets/*.c))
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
-.PHONY: all deps demo test check-tests bench lint format install uninstall clean help
+.PHONY: all deps demo test check-tests fuzz fuzz-targets bench lint format install uninstall \
+	clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -93,6 +97,7 @@ help:
 	@echo 'make            build snapline and libsnapline into $(BUILD)/'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make fuzz       look for inputs that break a decoder, FUZZ_SECONDS=$(FUZZ_SECONDS) a target'
 	@echo 'make bench      cycles a packet of the core (see bench/README.md)'
 	@echo 'make lint       formatting, cppcheck, shellcheck, layer rules'
 	@echo 'make deps       install the Debian packages:'
@@ -155,6 +160,16 @@ $(SIM_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
+# One entry a target in a fuzzer, all of them side by side in the test that replays them.
+$(FUZZ_TARGETS:%=%.o): EXTRA_CFLAGS = $(if $(FUZZER),,-DLLVMFuzzerTestOneInput=fuzz_$(*F))
+$(BUILD)/tests/fuzz/corpus: $(FUZZ_TARGETS:%=%.o)
+
+$(FUZZ_TARGETS): %: %.o $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) $(FUZZER) -o $@ $^ $(core_libs)
+
+fuzz-targets: $(FUZZ_TARGETS)
+
 $(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
@@ -186,6 +201,13 @@ test:
 	$(Q)tests/run.sh $(BUILD)
 
 check-tests: $(C_TESTS)
+
+fuzz:
+	$(Q)tests/lib/deps.sh $(PACKAGES) $(FUZZ_PACKAGES)
+	$(Q)$(MAKE) --no-print-directory $(jobs) BUILD=$(BUILD)/fuzz CC=clang \
+		FUZZER=-fsanitize=fuzzer SANFLAGS='-fsanitize=address,undefined,fuzzer-no-link \
+		-fno-sanitize-recover=undefined -fno-omit-frame-pointer' fuzz-targets
+	$(Q)tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
 bench:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
