@@ -235,6 +235,7 @@ static void after_prepare(uv_work_t *work, int status)
 		return;
 	}
 	copier_move(copier, COPIER_MOVING);
+	copier_apply_pause(copier); /* it may have been ordered meanwhile */
 	if (copier->options.meta_only) {
 		copier_move(copier, COPIER_STOPPING);
 		on_stopped(copier);
