@@ -16,9 +16,10 @@ enum {
 	MEMIF_BSIZE_MAX = 16384,
 	MEMIF_RSIZE_LOG2 = 10,
 	MEMIF_SPARE = 64,
-	COPY_BUFFERS = 511,      /* a driver that copies in and out holds few buffers */
-	BUFFERS = 2047,          /* a descriptor ring of 1024, bursts and caches */
-	AF_PACKET_UNIT = 2048,   /* bytes; frames come in multiples, blocks hold two */
+	COPY_BUFFERS = 511,    /* a driver that copies in and out holds few buffers */
+	BUFFERS = 2047,        /* a descriptor ring of 1024, bursts and caches */
+	AF_PACKET_UNIT = 2048, /* bytes; frames come in multiples, blocks hold two */
+	AF_PACKET_FRAME_MAX = 32768,
 	AF_PACKET_OVERHEAD = 80, /* bytes of the kernel's header before each frame */
 	AF_PACKET_FRAMES = 2048, /* each way: two sessions' windows between two looks */
 	AF_XDP_BUFFERS = 8191, /* 2048 in the fill ring, 2048 on their way out, caches */
@@ -166,10 +167,11 @@ static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 		append(plan, "framecnt", AF_PACKET_FRAMES) != 0)
 		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
 			plan->name);
-	if (plan->mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD > framesz)
+	if (plan->mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD > framesz ||
+		framesz > AF_PACKET_FRAME_MAX)
 		return fault_set(fault, -EINVAL,
-			"device '%s': framesz=%u cannot hold frames of MTU %u; leave it "
-			"out",
+			"device '%s': framesz=%u is too large or cannot hold frames of "
+			"MTU %u; leave it out",
 			plan->name, framesz, plan->mtu);
 	plan->rx_room = framesz;
 	plan->rx_buffers = COPY_BUFFERS;

@@ -98,6 +98,7 @@ static void what_cannot_work_is_refused_with_a_remedy(void **state)
 		{"net_memif0,bsize=100", 0, "bsize=100 is out of range"},
 		{"net_ring0", 100, "MTU 100 is not in"},
 		{"net_af_packet0,iface=lo,framesz=2048", 9000, "leave it out"},
+		{"net_af_packet0,iface=lo,framesz=131072", 1500, "leave it out"},
 		{"net_af_xdp0,iface=lo", 9000, "use net_af_packet"},
 	};
 
