@@ -90,6 +90,7 @@ same() {
 	diff -r "$dir/leader/$name" "$dir/follower/$name" || fail 'the follower differs'
 }
 transfer() { # WHAT: has to go over dpdk
+	# shellcheck disable=SC2119 # nodes.sh: its arguments are optional
 	start_transfer >"$dir/out" 2>&1 || {
 		cat "$dir/out" >&2
 		explain follower "did not get it: $1"
@@ -111,6 +112,7 @@ echo small >"$dir/from/small"
 # happens before `thaw` happens there, however slow this machine is.
 begin() {
 	rm -rf "$dir/follower/temp" # or little would be left to do
+	# shellcheck disable=SC2119
 	(via='exec' && start_transfer) >"$dir/begun" 2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
