@@ -304,7 +304,7 @@ enum verdict receiver_on_close(
 	if (receiver->state != RECEIVER_RUNNING)
 		return STALE;
 	receiver->by_peer = true;
-	fail(receiver, close->code == 0 ? -ECANCELED : -(int)(close->code & 0xffff),
+	fail(receiver, close->code == 0 ? -ECANCELED : wire_close_error(close),
 		close->chunk < receiver->config.manifest->nchunks ? close->chunk
 								  : UINT32_MAX);
 	return ACCEPTED;

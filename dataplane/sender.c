@@ -223,7 +223,7 @@ enum verdict sender_on_close(
 	sender->last_heard = now;
 	if (sender->state != SENDER_RUNNING)
 		return STALE;
-	sender->code = -(int)(close->code & 0xffff);
+	sender->code = wire_close_error(close);
 	sender->fail_chunk = close->chunk;
 	sender->by_peer = true;
 	sender_move(sender, SENDER_CLOSED);

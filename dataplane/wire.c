@@ -2,6 +2,7 @@
 #include "dataplane/wire.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include <sodium/crypto_shorthash.h>
@@ -28,6 +29,7 @@ enum {
 	ACK_LEN = 32,
 	CLOSE_LEN = 8,
 	UDP_LEN = 8,
+	ERRNO_MAX = 4095, /* of Linux */
 };
 
 static_assert(crypto_shorthash_KEYBYTES == WIRE_KEY_LEN, "SipHash-2-4 key");
@@ -208,4 +210,9 @@ bool wire_get_close(const uint8_t *bytes, uint32_t len, struct wire_close *close
 	close->code = get_be32(bytes);
 	close->chunk = get_be32(bytes + 4);
 	return true;
+}
+
+int wire_close_error(const struct wire_close *close)
+{
+	return close->code <= ERRNO_MAX ? -(int)close->code : -EPROTO;
 }

@@ -144,4 +144,8 @@ bool wire_get_ack(const uint8_t *bytes, uint32_t len, struct wire_ack *ack);
 uint32_t wire_put_close(uint8_t *out, const struct wire_close *close);
 bool wire_get_close(const uint8_t *bytes, uint32_t len, struct wire_close *close);
 
+/* A CLOSE's code as 0 or a negative errno. A number that is no errno is -EPROTO: whatever
+ * the peer means by it, it is not success. */
+int wire_close_error(const struct wire_close *close);
+
 #endif

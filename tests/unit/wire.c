@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets byte for byte: what another implementation must agree on, and what a header
  * says when the network has cut it, changed it or sent it elsewhere. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -280,6 +281,20 @@ static void a_close_round_trips(void **state)
 	assert_int_equal(back.chunk, UINT32_MAX);
 }
 
+static void a_close_with_a_number_that_is_no_errno_is_not_success(void **state)
+{
+	static const uint32_t strange[] = {
+		4096, 0x10000, 0x80000000, UINT32_MAX - 4094, UINT32_MAX};
+
+	(void)state;
+	assert_int_equal(wire_close_error(&(struct wire_close){.code = 0}), 0);
+	assert_int_equal(wire_close_error(&(struct wire_close){.code = EIO}), -EIO);
+	for (size_t i = 0; i < ARRAY_LEN(strange); i++)
+		assert_int_equal(
+			wire_close_error(&(struct wire_close){.code = strange[i]}),
+			-EPROTO);
+}
+
 /* Cuts or pads a body of `whole` bytes to every length. */
 static void check_lengths(
 	const uint8_t *body, uint32_t whole, bool (*get)(const uint8_t *, uint32_t))
@@ -380,6 +395,7 @@ int main(void)
 		cmocka_unit_test(pulls_of_any_length_round_trip),
 		cmocka_unit_test(acks_of_any_length_round_trip),
 		cmocka_unit_test(a_close_round_trips),
+		cmocka_unit_test(a_close_with_a_number_that_is_no_errno_is_not_success),
 		cmocka_unit_test(bodies_of_another_length_are_malformed),
 		cmocka_unit_test(counts_beyond_the_arrays_are_malformed),
 		cmocka_unit_test(times_are_sixteenths_of_a_microsecond),

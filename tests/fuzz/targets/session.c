@@ -149,10 +149,12 @@ static void hear_close(struct desk *desk, struct input *input)
 	close.chunk = (uint32_t)input_take(input, 4);
 	if (close.code == UINT16_MAX)
 		close.code = (uint32_t)INT32_MAX + 1;
+	desk->may_be_done |= close.code == 0;
 	hear(desk, &header, wire_put_close(body_of(desk), &close));
 }
 
-/* Any body under any type. PULLs are remembered as naming every chunk. */
+/* Any body under any type. What it may mean is taken for granted: a PULL of every chunk,
+ * a CLOSE that all is well. */
 static void hear_body(struct desk *desk, struct input *input)
 {
 	struct wire_header header = {.type = (enum wire_type)(input_take(input, 1) % 16)};
@@ -163,6 +165,7 @@ static void hear_body(struct desk *desk, struct input *input)
 		body_of(desk)[i] = (uint8_t)input_take(input, 1);
 	if (header.type == WIRE_PULL)
 		desk->pulled = UINT32_MAX;
+	desk->may_be_done |= header.type == WIRE_CLOSE;
 	hear(desk, &header, len);
 }
 

@@ -44,6 +44,7 @@ struct desk {
 	uint32_t ndone;
 	struct store_completion done[DESK_REQUESTS];
 	uint32_t pulled;  /* send: bit a chunk that a PULL named */
+	bool may_be_done; /* send: the peer said so */
 	uint32_t written; /* receive: bit a chunk that the store has */
 	bool is_rotten;   /* some read was wrong */
 	uint32_t nends;   /* DONE or FAILED */
@@ -232,8 +233,11 @@ static inline void desk_report(void *ctx, const struct transfer_report *report)
 	}
 	MUST(++desk->nends == 1);
 	MUST((report->event == REPORT_DONE) == (report->code == 0));
-	if (report->event == REPORT_DONE &&
-		desk->session->params.role == TRANSFER_RECEIVE)
+	if (report->event != REPORT_DONE)
+		return;
+	if (desk->session->params.role == TRANSFER_SEND)
+		MUST(desk->may_be_done);
+	else
 		for (uint32_t i = 0; i < DESK_CHUNKS; i++)
 			MUST(desk_is_zero(i) ||
 				((desk->have | desk->written) >> i & 1) != 0);
