@@ -192,7 +192,10 @@ static int plan_af_xdp(struct nic_plan *plan, struct fault *fault)
 	if (append(plan, "busy_budget", 0) != 0)
 		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
 			plan->name);
-	plan->rx_room = (plan->mtu + NIC_PLAN_L2_MAX + AF_XDP_HEADROOM + 63) / 64 * 64;
+	plan->rx_room = plan->mtu + NIC_PLAN_L2_MAX + AF_XDP_HEADROOM;
+	if (plan->rx_room < ROOM_MIN) /* the kernel refuses smaller ones, too */
+		plan->rx_room = ROOM_MIN;
+	plan->rx_room = (plan->rx_room + 63) / 64 * 64;
 	plan->rx_buffers = AF_XDP_BUFFERS;
 	return 0;
 }

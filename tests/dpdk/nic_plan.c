@@ -85,6 +85,8 @@ static void af_xdp_gets_a_ring_full_of_buffers_below_a_page(void **state)
 	assert_true(plan.rx_room >= 1500 + NIC_PLAN_L2_MAX + 256);
 	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 3438, NULL), 0);
 	assert_true(plan.rx_room <= 3712);
+	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 1100, NULL), 0);
+	assert_true(plan.rx_room >= 2048);
 }
 
 static void what_cannot_work_is_refused_with_a_remedy(void **state)
