@@ -88,18 +88,28 @@ bool cc_ends_round(struct cc *cc, const struct cc_ack *ack)
 {
 	if (cc->round_at == 0)
 		cc_begin_round(cc, ack->now);
-	if (ack->rtt != 0)
-		cc->round_min = nsec_min(cc->round_min, ack->rtt);
+	/* a packet sent before the round knows nothing of what was decided then */
+	if (ack->rtt != 0 && (cc->is_starting || ack->now - ack->rtt >= cc->round_at)) {
+		cc->samples_min = nsec_min(cc->samples_min, ack->rtt);
+		cc->nsamples++;
+	}
+	if (cc->nsamples == CC_SAMPLES) {
+		cc->round_min = cc->samples_min;
+		cc->samples_min = NEVER;
+		cc->nsamples = 0;
+	}
 	cc->round_acked += ack->nacked;
 	cc->round_marked += ack->nmarked;
 	cc->round_limited |= ack->is_limited;
-	return ack->now - cc->round_at >= ack->srtt && cc->round_min != NEVER;
+	return ack->now - cc->round_at >= ack->srtt;
 }
 
 void cc_begin_round(struct cc *cc, nsec now)
 {
 	cc->round_at = now;
 	cc->round_min = NEVER;
+	cc->samples_min = NEVER;
+	cc->nsamples = 0;
 	cc->round_acked = 0;
 	cc->round_marked = 0;
 	cc->round_limited = false;

@@ -28,7 +28,8 @@ enum {
 	CC_WINDOW_MIN = 2,
 	CC_WINDOW_LOSS_MIN = 16, /* loss alone never goes below: ACKs must keep coming */
 	CC_LOSS_TOLERANCE = 20000, /* ppm */
-	CC_UNIT = 1024,            /* 1 in factors and shares */
+	CC_SAMPLES = 8, /* the same for all, or who has more would see a shorter queue */
+	CC_UNIT = 1024, /* 1 in factors and shares */
 };
 
 /* What a batch of acknowledgements or a timer has shown. */
@@ -64,12 +65,16 @@ struct cc {
 	uint32_t ndecreases;
 	nsec min_rtt; /* 0: not measured */
 	/* the round trip under way */
-	nsec round_at; /* 0: none */
-	nsec round_min;
+	nsec round_at;     /* 0: none */
+	nsec round_min;    /* shortest of the newest CC_SAMPLES; NEVER: too few yet */
+	nsec samples_min;  /* of those that are being collected */
+	uint32_t nsamples; /* how many they are */
 	uint32_t round_acked;
 	uint32_t round_marked;
 	bool round_limited;
-	uint32_t calm; /* rounds in a row with half the target's queue or less */
+	uint32_t rounds;  /* since the queue was drained */
+	uint32_t drained; /* the window to go back to; 0: not draining */
+	uint32_t calm;    /* rounds in a row with half the target's queue or less */
 };
 
 /* max: packets, at least CC_WINDOW_MIN. */

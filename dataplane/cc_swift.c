@@ -11,8 +11,10 @@ enum {
 	AFTER_LOSS = 717, /* 0.7 */
 	CALM_ROUNDS = 5,  /* before the increase grows */
 	CALM_SHIFT_MAX = 12,
-	PROBES = 3,      /* timeouts in a row before everything begins anew */
-	PROBES_PATH = 2, /* before another path is thought possible */
+	DRAIN_EVERY = 64, /* rounds */
+	DRAIN_FIRST = 16, /* long enough after the start for its queue to be gone */
+	PROBES = 3,       /* timeouts in a row before everything begins anew */
+	PROBES_PATH = 2,  /* before another path is thought possible */
 	MARKED_GAIN = 16,
 };
 
@@ -34,9 +36,9 @@ static void increase(struct cc *cc, nsec queue, nsec room)
 	cc->calm = 2 * queue < room ? cc->calm + 1 : 0;
 	if (cc->calm > CALM_ROUNDS)
 		amount <<= u32_min(cc->calm - CALM_ROUNDS, CALM_SHIFT_MAX);
-	/* a ramp never takes more than a quarter at once */
+	/* a ramp never takes more than an eighth at once */
 	if (amount > CC_ONE)
-		amount = u32_min(amount, cc->window / 4 + CC_ONE);
+		amount = u32_min(amount, cc->window / 8 + CC_ONE);
 	if (cc->round_limited)
 		cc_increase(cc, amount);
 }
@@ -67,22 +69,44 @@ static void judge(struct cc *cc, const struct cc_ack *ack)
 	}
 }
 
+/* A quarter of the window for a round trip: who came when there was a queue already took
+ * it for a part of the way, and would never find out that others wait because of it. */
+static bool drain(struct cc *cc)
+{
+	if (cc->is_starting)
+		return false;
+	if (cc->drained != 0) {
+		cc->window = cc->drained;
+		cc->drained = 0;
+		cc->calm = 0;
+		return true;
+	}
+	if (++cc->rounds % DRAIN_EVERY != DRAIN_FIRST ||
+		cc->window < 4 * CC_WINDOW_MIN * CC_ONE)
+		return false;
+	cc->drained = cc->window;
+	cc->window /= 4;
+	return true;
+}
+
 static void on_ack(struct cc *cc, const struct cc_ack *ack)
 {
 	if (ack->rtt != 0 && (cc->min_rtt == 0 || ack->rtt < cc->min_rtt))
 		cc->min_rtt = ack->rtt;
 	if (cc->is_starting && ack->is_limited)
 		cc_increase(cc, ack->nacked * CC_ONE);
-	if (!cc_ends_round(cc, ack))
+	if (!cc_ends_round(cc, ack) || cc->round_min == NEVER)
 		return;
-	judge(cc, ack);
+	if (!drain(cc))
+		judge(cc, ack);
 	cc_begin_round(cc, ack->now);
 }
 
 static void on_loss(struct cc *cc, const struct cc_ack *ack)
 {
-	if (cc->loss_ppm > CC_LOSS_TOLERANCE)
-		(void)cc_decrease(cc, ack, AFTER_LOSS, CC_WINDOW_LOSS_MIN);
+	if (cc->loss_ppm > CC_LOSS_TOLERANCE &&
+		cc_decrease(cc, ack, AFTER_LOSS, CC_WINDOW_LOSS_MIN))
+		cc->drained = 0;
 }
 
 static void on_probe_timeout(struct cc *cc, uint32_t probes)
@@ -92,6 +116,7 @@ static void on_probe_timeout(struct cc *cc, uint32_t probes)
 	if (probes < PROBES)
 		return;
 	cc->window = u32_min(cc->max, CC_WINDOW_LOSS_MIN * CC_ONE);
+	cc->drained = 0;
 	cc->is_starting = true;
 }
 

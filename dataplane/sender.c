@@ -9,7 +9,7 @@
 
 #define SIGN_INTERVAL (50 * MSEC)
 
-enum { ACKS_A_WINDOW = 4 };
+enum { ACKS_A_WINDOW = 8 };
 
 static const bool moves[SENDER_CLOSED + 1][SENDER_CLOSED + 1] = {
 	[SENDER_RUNNING] = {[SENDER_FAILED] = true, [SENDER_CLOSED] = true},

@@ -116,7 +116,8 @@ static void delay_above_the_target_shrinks_the_window_once_a_round_trip(void **s
 	before = cc_window(&cc);
 	pass_rounds(1, RTT); /* the round under way still had the shorter one */
 	pass_rounds(10, 2 * RTT);
-	assert_in_range(cc.ndecreases, 8, 10);
+	/* every second one, for what a decrease does is seen a round trip later */
+	assert_in_range(cc.ndecreases, 4, 10);
 	assert_true(cc_window(&cc) < before / 2);
 }
 
@@ -159,10 +160,11 @@ static void a_network_that_stays_empty_is_tried_harder(void **state)
 	settle(CC_SWIFT);
 	cc.window = 50 * CC_ONE;
 	cc.calm = 0;
-	pass_rounds(4, RTT);
+	cc.rounds = 100;
+	pass_rounds(6, RTT);
 	before = cc_window(&cc);
 	assert_in_range(before, 52, 55);
-	pass_rounds(10, RTT);
+	pass_rounds(30, RTT);
 	assert_true(cc_window(&cc) > before + 50);
 }
 
@@ -185,7 +187,7 @@ static void much_loss_shrinks_the_window_down_to_a_floor(void **state)
 	for (int i = 0; i < 5000; i++) {
 		now += RTT / 10;
 		lose(i % 2 == 0, 9); /* 5 % */
-		assert_true(cc_window(&cc) >= CC_WINDOW_LOSS_MIN);
+		assert_true(cc.drained != 0 || cc_window(&cc) >= CC_WINDOW_LOSS_MIN);
 	}
 	assert_true(cc_window(&cc) <= 2 * CC_WINDOW_LOSS_MIN);
 	assert_true(cc.ndecreases > 5);
@@ -209,6 +211,29 @@ static void what_comes_late_is_taken_back(void **state)
 	assert_int_equal(cc.ndecreases, 0);
 }
 
+/* After sixteen rounds, and then every 64, a quarter of the window for a moment shows how
+ * short the way is without a queue. */
+static void the_queue_is_drained_now_and_then(void **state)
+{
+	uint32_t drains = 0;
+
+	(void)state;
+	settle(CC_SWIFT);
+	for (int i = 0; i < 260; i++) {
+		bool was = cc.drained != 0;
+		uint32_t before = cc_window(&cc);
+
+		pass_rounds(1, RTT);
+		if (was || cc.drained == 0)
+			continue;
+		drains++;
+		assert_int_equal(cc_window(&cc), before / 4);
+		pass_rounds(4, RTT);
+		assert_true(cc.drained == 0 && cc_window(&cc) >= before);
+	}
+	assert_int_equal(drains, 3);
+}
+
 /* As DCTCP: few marks, a small step; nothing but marks, half. */
 static void marks_shrink_the_window_by_their_share(void **state)
 {
@@ -226,7 +251,7 @@ static void marks_shrink_the_window_by_their_share(void **state)
 		cc_on_ack(&cc, &ack);
 	}
 	assert_in_range(cc_window(&cc), before / 4, before - 1);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 2000; i++) {
 		struct cc_ack ack = ack_of(RTT);
 
 		now += RTT;
@@ -289,6 +314,7 @@ int main(void)
 		cmocka_unit_test(a_little_loss_is_repaired_not_feared),
 		cmocka_unit_test(much_loss_shrinks_the_window_down_to_a_floor),
 		cmocka_unit_test(what_comes_late_is_taken_back),
+		cmocka_unit_test(the_queue_is_drained_now_and_then),
 		cmocka_unit_test(marks_shrink_the_window_by_their_share),
 		cmocka_unit_test(silence_starts_anew),
 		cmocka_unit_test(aimd_fears_every_loss_and_no_delay),
