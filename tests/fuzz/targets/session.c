@@ -20,12 +20,21 @@ static const struct ether_path to_us = {.src_mac = {2, 0, 0, 0, 0, 2},
 	.src_port = DESK_PORT,
 	.dst_port = DESK_PORT};
 
-/* Turns the worker at one instant until it has nothing to do. */
+/* Nothing to do, and nothing due: a deadline that stays in the past would spin. A nic
+ * that is full keeps what is due waiting. */
+static bool is_at_rest(struct desk *desk)
+{
+	return !worker_run(&desk->worker, desk->now) &&
+	       (desk->capacity != UINT32_MAX ||
+		       worker_deadline(&desk->worker) > desk->now);
+}
+
+/* Turns the worker at one instant until it rests. */
 static void settle(struct desk *desk)
 {
 	uint32_t turns = 0;
 
-	while (worker_run(&desk->worker, desk->now))
+	while (!is_at_rest(desk))
 		MUST(++turns < TURNS_MAX);
 	MUST(desk->pool.nfree <= DESK_BUFFERS);
 }

@@ -15,7 +15,7 @@ enum {
 	DESK_CHUNK = MANIFEST_CHUNK_MIN,
 	DESK_CHUNKS = 5,
 	DESK_SLICE = 1408,
-	DESK_BUFFERS = 4,
+	DESK_BUFFERS = 2, /* fewer than chunks to move */
 	DESK_REQUESTS = 8,
 	DESK_FRAME = 2048,
 	DESK_CONTENT = 44000, /* bytes of the largest chunk that is not zero */
@@ -36,7 +36,7 @@ struct desk {
 	nsec now;
 	uint64_t pn;       /* the peer's next */
 	uint64_t next_pn;  /* the session has used no number from here on */
-	uint32_t capacity; /* frames the nic takes before it is full */
+	uint32_t capacity; /* frames the nic takes before it is full; UINT32_MAX: never */
 	uint32_t in_len;   /* a frame waits if it is not 0 */
 	uint8_t in[DESK_FRAME];
 	uint32_t nrequests; /* under way in the store */
@@ -130,11 +130,13 @@ static inline int desk_tx(void *self, const struct nic_tx frames[], int count)
 	struct desk *desk = self;
 	int taken = 0;
 
-	for (; taken < count && desk->capacity > 0; taken++, desk->capacity--) {
+	for (; taken < count && desk->capacity > 0; taken++) {
 		const struct nic_tx *tx = &frames[taken];
 		uint8_t bytes[DESK_FRAME];
 		struct ether_frame frame;
 
+		if (desk->capacity != UINT32_MAX)
+			desk->capacity--;
 		MUST(tx->head_len <= NIC_HEAD_MAX);
 		MUST(tx->head_len + tx->payload_len <= sizeof(bytes));
 		memcpy(bytes, tx->head, tx->head_len);
