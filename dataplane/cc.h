@@ -26,7 +26,7 @@ enum {
 	CC_ONE = 1 << 16, /* a packet in units of the window */
 	CC_WINDOW_FIRST = 16,
 	CC_WINDOW_MIN = 2,
-	CC_WINDOW_LOSS_MIN = 16, /* loss alone never goes below: ACKs must keep coming */
+	CC_WINDOW_LOSS_MIN = 16, /* fewer, and a burst of losses takes all ACKs with it */
 	CC_LOSS_TOLERANCE = 20000, /* ppm */
 	CC_SAMPLES = 8, /* the same for all, or who has more would see a shorter queue */
 	CC_UNIT = 1024, /* 1 in factors and shares */

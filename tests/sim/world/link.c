@@ -7,12 +7,15 @@
 
 #include "tests/sim/world/world.h"
 
+#define BURST_MAX (1 * MSEC)
+
 static bool happens(struct world *world, uint32_t ppm)
 {
 	return ppm != 0 && world_random(world, 1000000) < ppm;
 }
 
-/* Gilbert and Elliott: in the bad state everything is lost. */
+/* Gilbert and Elliott: in the bad state everything is lost. A pause ends it: what kept
+ * the link busy has gone. */
 static bool is_lost(struct world *world, struct link_pipe *pipe)
 {
 	const struct world_link *link = &world->options.link;
@@ -22,6 +25,9 @@ static bool is_lost(struct world *world, struct link_pipe *pipe)
 		return happens(world, link->loss_ppm);
 	to_bad = (uint64_t)link->loss_ppm * 1000000 / (1000000 - link->loss_ppm) /
 		 link->loss_burst;
+	if (world->now - pipe->last_at > BURST_MAX)
+		pipe->is_losing = false;
+	pipe->last_at = world->now;
 	if (pipe->is_losing)
 		pipe->is_losing = !happens(world, 1000000 / link->loss_burst);
 	else

@@ -46,6 +46,7 @@ struct link_frame {
 /* What goes to one end. */
 struct link_pipe {
 	nsec free_at;   /* when the last queued frame has left */
+	nsec last_at;   /* of the newest frame */
 	bool is_losing; /* in the middle of a loss burst */
 	uint32_t nframes;
 	struct link_frame

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The faults a network has, one row each, over many seeds: what they may cost. SEED=n
+ * replays one seed, SEEDS=n runs so many in all (make soak). */
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/world/world.h"
+
+enum { MILLION = 1000000, SEEDS_DEFAULT = 250 };
+
+static const uint64_t sizes[] = {2 * MIB + 12345, 0, 700, 100 * KIB, 256 * KIB + 1};
+
+/* 10 Gb/s, 40 us away. */
+#define LAN .delay = 20 * USEC, .jitter = 2 * USEC, .rate_bps = 10000 * (uint64_t)MILLION
+
+struct fault_row {
+	const char *name;
+	struct world_link link;
+	uint32_t seeds; /* of SEEDS_DEFAULT */
+	/* probes of a thousand packets; a burst that takes a whole window leaves nothing
+	 * to be acknowledged, and so more of them */
+	uint32_t probes_limit;
+	uint32_t spurious_limit; /* of a thousand packets; 0: not looked at */
+};
+
+static const struct fault_row rows[] = {
+	{"clean", {LAN}, 10, 1, 1},
+	{"loss 0.1 %", {LAN, .loss_ppm = 1000}, 15, 1, 0},
+	{"loss 1 %", {LAN, .loss_ppm = 10000}, 15, 1, 0},
+	{"loss 5 %", {LAN, .loss_ppm = 50000}, 15, 1, 0},
+	{"loss 10 %", {LAN, .loss_ppm = 100000}, 15, 1, 0},
+	{"loss 20 %", {LAN, .loss_ppm = 200000}, 15, 1, 0},
+	{"loss 0.1 %, bursts of 8", {LAN, .loss_ppm = 1000, .loss_burst = 8}, 15, 1, 0},
+	{"loss 1 %, bursts of 8", {LAN, .loss_ppm = 10000, .loss_burst = 8}, 15, 1, 0},
+	{"loss 5 %, bursts of 8", {LAN, .loss_ppm = 50000, .loss_burst = 8}, 15, 2, 0},
+	{"loss 10 %, bursts of 8", {LAN, .loss_ppm = 100000, .loss_burst = 8}, 15, 3, 0},
+	{"loss 20 %, bursts of 8", {LAN, .loss_ppm = 200000, .loss_burst = 8}, 15, 8, 0},
+	{"reordering 5 %, 256 packets",
+		{LAN, .reorder_ppm = 50000, .reorder_span = 300 * USEC}, 20, 1, 10},
+	{"duplication 50 %", {LAN, .duplicate_ppm = 500000}, 10, 1, 10},
+	{"duplication 100 %", {LAN, .duplicate_ppm = MILLION}, 10, 1, 10},
+	{"corruption 1 %", {LAN, .corrupt_ppm = 10000}, 20, 1, 0},
+	{"marks", {LAN, .queue = 256 * KIB, .mark = 64 * KIB}, 10, 1, 1},
+	{"shallow queue", {LAN, .queue = 64 * KIB}, 10, 1, 0},
+};
+
+/* What the stories of one row cost together. */
+struct bill {
+	uint64_t packets;
+	uint64_t lossless; /* wire bytes that would do without any loss */
+	uint64_t wire;
+	uint64_t dropped; /* by the queue, bytes */
+	uint64_t bytes;
+	uint64_t probes; /* before the last tenth */
+	uint64_t spurious;
+	nsec time;
+};
+
+static struct world_options options_of(const struct world_link *link, uint64_t seed)
+{
+	static const uint32_t slices[] = {1408, 8192, 4032};
+	static const enum cc_kind kinds[] = {CC_SWIFT, CC_FIXED, CC_SWIFT, CC_AIMD};
+
+	return (struct world_options){
+		.seed = seed,
+		.link = *link,
+		.slice_size = slices[seed % ARRAY_LEN(slices)],
+		.chunk_size = MANIFEST_CHUNK_MIN,
+		.buffers = 24,
+		.sizes = sizes,
+		.nfiles = ARRAY_LEN(sizes),
+		.stall_timeout = 5 * SEC,
+		.disk_delay = 100 * USEC,
+		/* a fixed window is for links that have no queue */
+		.cc = link->queue != 0 ? kinds[seed % 2 * 3]
+				       : kinds[seed % ARRAY_LEN(kinds)],
+	};
+}
+
+static struct sender *sender_of(struct world *world)
+{
+	return &world->ends[0].session->machine.sender;
+}
+
+static struct receiver *receiver_of(struct world *world)
+{
+	return &world->ends[1].session->machine.receiver;
+}
+
+static void check_end(struct world *world, const char *name)
+{
+	if (!world_run_until_end(world, world->now + 60 * SEC) ||
+		!world_is_identical(world) || world->ends[0].last.code != 0 ||
+		world->ends[1].last.code != 0)
+		fail_msg("%s: SEED=%llu: sender %d receiver %d at %lld ns, %u chunks "
+			 "left",
+			name, (unsigned long long)world->options.seed,
+			world->ends[0].last.code, world->ends[1].last.code,
+			(long long)world->now, receiver_of(world)->nleft);
+}
+
+static bool is_nearly_done(struct world *world)
+{
+	return receiver_of(world)->nleft * 10 <= world->manifest.nchunks;
+}
+
+static void tell(const struct fault_row *row, uint64_t seed, struct bill *bill)
+{
+	struct world_options options = options_of(&row->link, seed);
+	struct world *world = world_create(&options);
+	uint64_t slices;
+
+	while (!is_nearly_done(world) && world->now < 60 * SEC)
+		world_step(world);
+	bill->probes += sender_of(world)->inflight.nprobes;
+	check_end(world, row->name);
+	slices = receiver_of(world)->bytes_written / options.slice_size + 1;
+	bill->packets += sender_of(world)->inflight.next_pn;
+	bill->spurious += sender_of(world)->inflight.spurious;
+	bill->wire += world->ends[0].bytes_sent;
+	bill->dropped += world->pipes[1].dropped * options.slice_size;
+	bill->bytes += receiver_of(world)->bytes_written;
+	bill->lossless +=
+		receiver_of(world)->bytes_written +
+		slices * (ETHER_UDP_HEADERS + WIRE_HEADER_LEN + ETHER_WIRE_OVERHEAD);
+	bill->time += world->now - 1 * SEC;
+	world_destroy(world);
+}
+
+static void check(const struct fault_row *row, const struct bill *bill)
+{
+	uint64_t lost_ppm = row->link.loss_ppm + row->link.corrupt_ppm;
+	uint64_t limit = bill->lossless * 105 / 100 * MILLION / (MILLION - lost_ppm) +
+			 bill->dropped * 105 / 100;
+
+	if (bill->wire > limit)
+		fail_msg("%s: %llu bytes on the wire, %llu allowed", row->name,
+			(unsigned long long)bill->wire, (unsigned long long)limit);
+	if (bill->probes * 1000 > bill->packets * row->probes_limit)
+		fail_msg("%s: %llu probes of %llu packets", row->name,
+			(unsigned long long)bill->probes,
+			(unsigned long long)bill->packets);
+	if (row->spurious_limit != 0 &&
+		bill->spurious * 1000 > bill->packets * row->spurious_limit)
+		fail_msg("%s: %llu of %llu packets sent twice for nothing", row->name,
+			(unsigned long long)bill->spurious,
+			(unsigned long long)bill->packets);
+}
+
+static uint64_t seeds_of(uint64_t share)
+{
+	const char *many = getenv("SEEDS");
+
+	if (many == NULL)
+		return share;
+	return share * strtoull(many, NULL, 10) / SEEDS_DEFAULT + 1;
+}
+
+static void no_fault_costs_more_than_it_must(void **state)
+{
+	const char *only = getenv("SEED");
+
+	(void)state;
+	print_message("%-28s %5s  %13s  %13s  %8s  %10s\n", "fault", "seeds",
+		"wire/snapshot", "probes/packet", "spurious", "time/ideal");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t first = only != NULL ? strtoull(only, NULL, 10) : 1;
+		uint64_t last = only != NULL ? first : seeds_of(rows[i].seeds);
+		struct bill bill = {0};
+		double ideal;
+
+		for (uint64_t seed = first; seed <= last; seed++)
+			tell(&rows[i], seed, &bill);
+		ideal = (double)bill.lossless * 8e9 / (double)rows[i].link.rate_bps;
+		print_message("%-28s %5llu  %13.3f  %13.5f  %8.4f  %10.2f\n",
+			rows[i].name, (unsigned long long)(last - first + 1),
+			(double)bill.wire / (double)bill.bytes,
+			(double)bill.probes / (double)bill.packets,
+			(double)bill.spurious / (double)bill.packets,
+			(double)bill.time / ideal);
+		if (only == NULL)
+			check(&rows[i], &bill);
+	}
+}
+
+/* ---- nothing gets through ---------------------------------------------------------- */
+
+/* Large enough that the hole opens in the middle of it, whatever is under way. */
+static const uint64_t large[] = {20 * MIB};
+
+struct hole_row {
+	const char *name;
+	enum link_hole hole;
+	nsec span;
+};
+
+static const struct hole_row holes[] = {
+	{"nothing for 100 ms", HOLE_ALL, 100 * MSEC},
+	{"nothing for 3 s", HOLE_ALL, 3 * SEC},
+	{"no data for 100 ms", HOLE_DATA, 100 * MSEC},
+	{"no data for 3 s", HOLE_DATA, 3 * SEC},
+	{"no ACKs for 100 ms", HOLE_ACKS, 100 * MSEC},
+	{"no ACKs for 3 s", HOLE_ACKS, 3 * SEC},
+};
+
+static void run_until(struct world *world, nsec until)
+{
+	while (world->now < until)
+		world_step(world);
+}
+
+static uint64_t bytes_sent(const struct world *world)
+{
+	return world->ends[0].bytes_sent + world->ends[1].bytes_sent;
+}
+
+/* The first moments are what was under way, and the first probes. */
+static void fall_in(const struct hole_row *row, uint64_t seed)
+{
+	const nsec settle = 50 * MSEC;
+	struct world_link link = {LAN};
+	struct world_options options = options_of(&link, seed);
+	struct world *world;
+	uint64_t before, acked;
+	nsec start;
+
+	options.sizes = large;
+	options.nfiles = 1;
+	world = world_create(&options);
+	while (receiver_of(world)->bytes_written < large[0] / 10)
+		world_step(world);
+	world->options.link.hole = row->hole;
+	start = world->now;
+	run_until(world, start + settle);
+	before = bytes_sent(world);
+	run_until(world, start + row->span);
+	if ((bytes_sent(world) - before) * SEC >
+		64000 * (uint64_t)(row->span - settle) + 16384 * SEC)
+		fail_msg("%s: SEED=%llu: %llu bytes for nobody", row->name,
+			(unsigned long long)seed,
+			(unsigned long long)(bytes_sent(world) - before));
+	world->options.link.hole = HOLE_NONE;
+	acked = sender_of(world)->inflight.ack_next;
+	start = world->now;
+	while (sender_of(world)->inflight.ack_next == acked && world->now < 60 * SEC)
+		world_step(world);
+	if (world->now - start > 300 * MSEC) /* two probe timeouts at their longest */
+		fail_msg("%s: SEED=%llu: goes on after %lld ns", row->name,
+			(unsigned long long)seed, (long long)(world->now - start));
+	check_end(world, row->name);
+	world_destroy(world);
+}
+
+static void a_hole_is_probed_and_left_at_once(void **state)
+{
+	const char *only = getenv("SEED");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(holes); i++) {
+		uint64_t first = only != NULL ? strtoull(only, NULL, 10) : 1;
+		uint64_t last = only != NULL ? first : seeds_of(6);
+
+		for (uint64_t seed = first; seed <= last; seed++)
+			fall_in(&holes[i], seed);
+		print_message("%-28s %5llu\n", holes[i].name,
+			(unsigned long long)(last - first + 1));
+	}
+}
+
+static void a_hole_for_ever_ends_both_sides(void **state)
+{
+	struct world_link link = {LAN};
+	struct world_options options = options_of(&link, 1);
+	struct world *world;
+
+	(void)state;
+	options.sizes = large;
+	options.nfiles = 1;
+	world = world_create(&options);
+	while (receiver_of(world)->bytes_written < large[0] / 10)
+		world_step(world);
+	world->options.link.hole = HOLE_ALL;
+	assert_true(world_run_until_end(world, world->now + 10 * SEC));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(world->ends[i].last.code, -ETIMEDOUT);
+	world_destroy(world);
+}
+
+/* ---- numbers that wrap ------------------------------------------------------------- */
+
+/* As if the session had sent four thousand million packets before. */
+static void start_near_the_wrap(struct world *world)
+{
+	const uint64_t pn = ((uint64_t)1 << 32) - 500;
+	const uint64_t units = ((uint64_t)1 << 32) - 5000;
+	struct session *sender = world->ends[0].session;
+	struct session *receiver = world->ends[1].session;
+
+	sender_of(world)->inflight.next_pn = pn;
+	sender_of(world)->inflight.oldest = pn;
+	sender_of(world)->inflight.ack_next = pn;
+	sender_of(world)->sent_units = units;
+	sender->received.next = pn;
+	receiver_of(world)->next_pn = pn;
+	receiver_of(world)->seen_units = units;
+	receiver->received.next = pn;
+}
+
+static void every_number_wraps_unnoticed(void **state)
+{
+	/* the time in packets is 32 bits of 62.5 ns */
+	const nsec wrap = wire_time_to_nsec(UINT32_MAX);
+	struct world_link link = {
+		LAN, .loss_ppm = 20000, .duplicate_ppm = 10000, .reorder_ppm = 10000};
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= seeds_of(12); seed++) {
+		struct world_options options = options_of(&link, seed);
+		struct world *world;
+
+		options.start = wrap - 1 * MSEC;
+		world = world_create(&options);
+		start_near_the_wrap(world);
+		check_end(world, "wrap");
+		assert_true(world->now > wrap);
+		assert_true(sender_of(world)->sent_units > UINT32_MAX);
+		assert_true(sender_of(world)->inflight.next_pn >
+			    ((uint64_t)1 << 32) - 500 + 200);
+		assert_true(world->now < wrap + 100 * MSEC);
+		world_destroy(world);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_fault_costs_more_than_it_must),
+		cmocka_unit_test(a_hole_is_probed_and_left_at_once),
+		cmocka_unit_test(a_hole_for_ever_ends_both_sides),
+		cmocka_unit_test(every_number_wraps_unnoticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
