@@ -12,7 +12,7 @@
 #include "dataplane/base/json.h"
 #include "dataplane/base/parse.h"
 
-enum { POLL_MS = 50, PATIENCE_MS = 10000 };
+enum { POLL_MS = 50, PATIENCE_MS = 60000 };
 
 struct arguments {
 	const char *admin;

@@ -86,6 +86,12 @@ int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fa
 	outgoing->cancelled = cancelled;
 	outgoing->cancelled_at = uv_hrtime();
 	outgoing_apply_pause(outgoing);
+	/* or its stall timer would tell the follower another story */
+	if (outgoing->session == SESSION_RUNNING) {
+		outgoing->session = SESSION_STOPPING;
+		(void)transfer_stop(
+			plane_transfer(outgoing->list->plane), outgoing->session_id);
+	}
 	/* a stock follower learns it when its next get_file finds nothing */
 	if (!outgoing->is_opened)
 		outgoing_end(outgoing, &cancelled);

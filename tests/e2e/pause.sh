@@ -106,8 +106,22 @@ forget() { # OPTION...: the follower begins again with its old snapshot
 	begin_follower "$@"
 }
 
+begin_leader() {
+	if [ "$path" = dpdk ]; then
+		start_leader
+	else
+		start_node leader "$leader"
+	fi
+}
+begin_follower() { # OPTION...
+	local device=()
+	[ "$path" != dpdk ] || device=(--dev "$(memif 0 client)" --ip 10.77.0.2/24)
+	start_node follower "$follower" "${device[@]}" "$@"
+}
+
 story() { # PATH
-	local path=$1 name
+	local name
+	path=$1
 	echo "---- over $path"
 	begin_leader
 	begin_follower
@@ -144,7 +158,7 @@ story() { # PATH
 		wait_for 2 grep -q "event=cancel id=$id" "$dir/$name.log" ||
 			fail "the $name takes no order"
 		thaw
-		wait "$canceller" || fail "cannot cancel at the $name: $(cat "$dir/out")"
+		wait "$canceller" || explain follower "is not cancelled at the $name: $(cat "$dir/out")"
 		grep -q "^transfer $id cancelled: " "$dir/out" || fail 'cancel says nothing'
 		expect_cancelled "$name" 'nothing is kept'
 		[ ! -e "$dir/follower/temp" ] || fail 'temp is kept'
@@ -170,14 +184,76 @@ story() { # PATH
 	cp -r "$dir/first" "$dir/follower"
 }
 
-begin_leader() { start_leader; }
-begin_follower() {
-	start_node follower "$follower" --dev "$(memif 0 client)" --ip 10.77.0.2/24 "$@"
-}
 story dpdk
 
-begin_leader() { start_node leader "$leader"; }
-begin_follower() { start_node follower "$follower" "$@"; }
+# ---- a pull, which has no operator of its own
+begin_leader
+pull_in_background() {
+	rm -rf "$dir/pulled"
+	: >"$dir/begun.err"
+	(via='exec' && pull "$dir/pulled" --json) </dev/null >"$dir/begun" 2>"$dir/begun.err" &
+	begun=$!
+	pids+=("$begun")
+	wait_for 20 is_moving_or_ended leader || fail 'it does not move'
+	id=$(field leader id)
+}
+pull_in_background
+order pause "$id" leader >"$dir/out"
+wait_for 8 grep '^paused: ' "$dir/begun.err" || fail 'the pull does not say that it is paused'
+is_running "$begun" || fail "the pull does not wait: $(cat "$dir/begun.err")"
+order resume "$id" leader >"$dir/out"
+wait_for 60 is_gone "$begun" || fail 'the pull does not go on'
+wait "$begun" || fail "pull: $(cat "$dir/begun.err")"
+expect_store "$dir/pulled" 2
+pull_in_background
+order pause "$id" leader >"$dir/out"
+order cancel "$id" leader >"$dir/out" || fail "cannot cancel the pull: $(cat "$dir/out")"
+status=0
+wait "$begun" || status=$?
+[ "$status" = 75 ] || fail "exit $status, not 75: $(cat "$dir/begun.err")"
+grep -F "cancelled by the operator of the leader" "$dir/begun.err" ||
+	fail "the pull says: $(cat "$dir/begun.err")"
+
+# ---- a follower that does not answer: the leader's end comes all the same, and the
+# follower hears of it when it can hear again
+begin_follower
+begin leader --quiet
+expect 0 "transfer $id cancelled" order cancel "$id" leader
+status=0
+wait "$begun" || status=$?
+[ "$status" = 75 ] || fail "exit $status, not 75: $(cat "$dir/begun.err")"
+cat "$dir/begun.err"
+expect_line "$dir/begun.err" 'cancelled by the operator of the leader' 'has not answered'
+thaw
+wait_for 5 grep -q 'event=failed .*cancelled by the operator of the leader' \
+	"$dir/follower.log" || explain follower 'does not say who cancelled'
+
+# ---- once the follower commits it is too late, and the snapshot is installed
+forget
+for name in follower leader; do
+	start_transfer --quiet >"$dir/begun" 2>"$dir/begun.err" </dev/null &
+	begun=$!
+	pids+=("$begun")
+	is_committing_or_ended() {
+		has_stage "$name" fsync || is_gone "$begun"
+	}
+	wait_for 20 is_committing_or_ended || fail 'it does not commit'
+	id=$("$snapline" transfer list --admin "$dir/$name.sock" --json | jq 'map(.id) | max')
+	status=0
+	order cancel "$id" "$name" >"$dir/out" 2>&1 || status=$?
+	cat "$dir/out"
+	if [ "$status" = 75 ]; then
+		grep -q 'too late' "$dir/out" || fail 'it does not say that it is too late'
+	else
+		[ "$status" = 66 ] || fail "exit $status, neither 75 nor 66"
+	fi
+	wait "$begun" || fail "cancelled while it was committed: $(cat "$dir/begun.err")"
+	expect_store "$dir/follower" 2
+	forget
+done
+stop_node follower
+stop_node leader
+
 story tcp
 
 # ---- orders that make no sense
