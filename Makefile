@@ -86,7 +86,7 @@ FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/targets/*.c))
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
-.PHONY: all deps demo test check-tests fuzz fuzz-targets bench lint format install uninstall \
+.PHONY: all deps demo test soak check-tests fuzz fuzz-targets bench lint format install uninstall \
 	clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -97,6 +97,7 @@ help:
 	@echo 'make            build snapline and libsnapline into $(BUILD)/'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
+	@echo 'make soak       the simulated network over SEEDS=5000 seeds'
 	@echo 'make fuzz       look for inputs that break a decoder, FUZZ_SECONDS=$(FUZZ_SECONDS) a target'
 	@echo 'make bench      cycles a packet of the core (see bench/README.md)'
 	@echo 'make lint       formatting, cppcheck, shellcheck, layer rules'
@@ -201,6 +202,14 @@ test:
 	$(Q)tests/run.sh $(BUILD)
 
 check-tests: $(C_TESTS)
+
+# The simulated matrix over many seeds: SEEDS=5000, or SEED=n for one of them again.
+SEEDS ?= 5000
+SOAK := $(BUILD)/tests/sim/matrix $(BUILD)/tests/sim/congestion
+soak:
+	$(Q)tests/lib/deps.sh $(PACKAGES)
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(SOAK)
+	$(Q)set -e; for test in $(SOAK); do SEEDS=$(SEEDS) $$test; done
 
 fuzz:
 	$(Q)tests/lib/deps.sh $(PACKAGES) $(FUZZ_PACKAGES)

@@ -373,8 +373,10 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 		return false;
 	if (!next_resend(sender, packet, &what) && !next_new(sender, packet, &what))
 		return false;
-	/* the receiver's own rhythm is too slow for a small window */
-	if (++sender->unasked >= window(sender) / ACKS_A_WINDOW || sender->may_probe) {
+	/* the receiver's own rhythm, 16 packets or 25 us, is too slow for a small window
+	 */
+	if (++sender->unasked >= u32_max(window(sender) / ACKS_A_WINDOW, 1) ||
+		sender->may_probe) {
 		packet->header.flags |= WIRE_ACK_NOW;
 		sender->unasked = 0;
 	}
