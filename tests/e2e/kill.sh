@@ -141,6 +141,8 @@ for percent in 0 20 50; do
 	# ---- SIGTERM of the follower, then of the leader
 	begin leader "$percent" start_transfer
 	mark leader
+	# shellcheck disable=SC2154 # nodes.sh sets it
+	kill -TERM "$follower_pid"
 	thaw
 	stop_node follower
 	expect_end 75 "$follower" 'stopped'
@@ -149,6 +151,7 @@ for percent in 0 20 50; do
 	start_follower
 	begin leader "$percent" start_transfer
 	mark follower
+	kill -TERM "$leader_pid" # waits for it when it thaws
 	thaw
 	stop_node leader
 	expect_end 75
