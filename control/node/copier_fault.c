@@ -55,6 +55,10 @@ void copier_fault_of_report(struct fault *fault, const struct transfer_report *r
 			"run 'snapline snapshot verify' on its store, then take a new "
 			"snapshot there",
 			where[0] != '\0' ? where : "the snapshot");
+	else if (report->by_peer && report->code == -ETIMEDOUT)
+		(void)fault_set(fault, report->code,
+			"the leader heard nothing from this node's device for its stall "
+			"timeout: check the way from here to there, then try again");
 	else if (report->by_peer)
 		(void)fault_set(fault, report->code,
 			"the leader cannot read %s: %s; run 'snapline snapshot verify' "
