@@ -138,7 +138,7 @@ void copier_destroy(struct copier *copier)
 	uv_close((uv_handle_t *)&copier->timer, on_timer_closed);
 }
 
-void copier_describe(const struct copier *copier, struct transfer_info *info)
+void copier_describe(struct copier *copier, struct transfer_info *info)
 {
 	static const enum transfer_stage stages[] = {
 		[COPIER_OPENING] = STAGE_OPEN,
@@ -153,6 +153,8 @@ void copier_describe(const struct copier *copier, struct transfer_info *info)
 	static const char *const paths[] = {
 		[COPIER_AUTO] = "", [COPIER_DPDK] = "dpdk", [COPIER_TCP] = "tcp"};
 
+	if (copier->state == COPIER_MOVING)
+		copier_read_stats(copier);
 	info->stage = copier->fault.code != 0 ? STAGE_FAILED : stages[copier->state];
 	if ((copier->is_paused || copier->is_leader_paused) && info->stage <= STAGE_WIRE)
 		info->stage = STAGE_PAUSED;

@@ -72,6 +72,6 @@ void copier_destroy(struct copier *copier);
 bool copier_is_own_fault(const struct copier *copier);
 
 /* Numbers and stage for operators; id and peer are the caller's to fill. */
-void copier_describe(const struct copier *copier, struct transfer_info *info);
+void copier_describe(struct copier *copier, struct transfer_info *info);
 
 #endif

@@ -80,11 +80,14 @@ expect_refusal 66 'a' 'No such file'
 cp "$dir/kept" "$snapshot/a"
 
 # ---- the same in the middle of a transfer
-begin() { # damages once the transfer has begun
+begin() { # returns in mid-transfer, with the follower frozen until thaw
 	start_transfer --quiet >"$dir/begun" 2>"$dir/begun.err" </dev/null &
 	begun=$!
 	pids+=("$begun")
-	wait_for 20 is_moving leader 10 || fail "not in mid-transfer: $(cat "$dir/begun.err")"
+	creep "${follower_pid:?}" leader 10
+}
+thaw() {
+	kill -CONT "$follower_pid"
 }
 expect_end() { # CODE TEXT...
 	local want=$1 status=0
@@ -99,17 +102,20 @@ expect_end() { # CODE TEXT...
 cp "$snapshot/large" "$dir/kept"
 begin
 truncate -s 70M "$snapshot/large"
+thaw
 expect_end 65 'large' 'snapshot verify'
 cp "$dir/kept" "$snapshot/large"
 begin
 for ((i = 511; i >= 504; i--)); do
 	flip "$snapshot/large" $((i << 20))
 done
+thaw
 expect_end 65 'large' 'snapshot verify'
 cp "$dir/kept" "$snapshot/large"
 # An open file lives on after its name: whichever of the two, it is the whole or nothing.
 begin
 rm "$snapshot/large"
+thaw
 wait "$begun" || true
 expect 0 'sound' "$snapline" snapshot verify --store "$dir/follower"
 cp "$dir/kept" "$snapshot/large"

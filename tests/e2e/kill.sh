@@ -30,26 +30,24 @@ start_follower
 
 # Starts a transfer in the background and returns when it is in its middle, with the leader
 # frozen, so that the blow falls there however slow this machine is. thaw follows the blow.
-begin() { # NAME PERCENT COMMAND...
-	local name=$1 percent=$2
-	shift 2
+begin() { # PERCENT COMMAND...
+	local percent=$1 slow
+	shift
 	# or the next one would have little left to do
 	rm -rf "$dir/follower/temp" "$dir/pulled/temp"
 	: >"$dir/begun.err"
 	(via='exec' && "$@") </dev/null >"$dir/begun" 2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
-	wait_for 20 is_moving_or_ended "$name" "$percent"
-	is_moving "$name" "$percent" >"$dir/jq" ||
-		fail "not in mid-transfer: $(cat "$dir/moving.json" "$dir/begun.err")"
+	# shellcheck disable=SC2154 # nodes.sh sets it
+	[ "$1" = pull ] && slow=$begun || slow=$follower_pid
+	creep "$slow" leader "$percent"
 	# shellcheck disable=SC2154 # nodes.sh sets it
 	kill -STOP "$leader_pid"
+	kill -CONT "$slow"
 }
 thaw() {
 	kill -CONT "$leader_pid" 2>/dev/null || true
-}
-is_moving_or_ended() { # NAME PERCENT
-	is_moving "$1" "$2" || is_gone "$begun"
 }
 # What was begun ends within seconds, with the code, and says one line with the texts.
 expect_end() { # CODE TEXT...
@@ -100,7 +98,7 @@ forget() { # the follower begins again with its old snapshot
 for percent in 0 20 50; do
 	# ---- kill -9 of the follower
 	mark leader
-	begin leader "$percent" start_transfer
+	begin "$percent" start_transfer
 	kill_node follower
 	thaw
 	expect_end 75 "the follower $follower went away" 'start the transfer again'
@@ -111,7 +109,7 @@ for percent in 0 20 50; do
 
 	# ---- kill -9 of the leader
 	mark follower
-	begin leader "$percent" start_transfer
+	begin "$percent" start_transfer
 	kill_node leader
 	expect_end 75 "$dir/leader.sock"
 	expect_log follower "$leader"
@@ -121,7 +119,7 @@ for percent in 0 20 50; do
 
 	# ---- kill -9 of a pull
 	mark leader
-	begin leader "$percent" pull "$dir/pulled" --quiet
+	begin "$percent" pull "$dir/pulled" --quiet
 	kill -KILL "$begun"
 	thaw
 	wait "$begun" 2>/dev/null || true
@@ -131,7 +129,7 @@ for percent in 0 20 50; do
 
 	# ---- Ctrl-C of a pull
 	mark leader
-	begin leader "$percent" pull "$dir/pulled" --quiet
+	begin "$percent" pull "$dir/pulled" --quiet
 	kill -INT "$begun"
 	thaw
 	expect_end 75 'interrupted' 'kept' 'same command'
@@ -139,7 +137,7 @@ for percent in 0 20 50; do
 	expect_kept "$dir/pulled" 1
 
 	# ---- SIGTERM of the follower, then of the leader
-	begin leader "$percent" start_transfer
+	begin "$percent" start_transfer
 	mark leader
 	# shellcheck disable=SC2154 # nodes.sh sets it
 	kill -TERM "$follower_pid"
@@ -149,7 +147,7 @@ for percent in 0 20 50; do
 	expect_log leader 'stopped'
 	expect_kept "$dir/follower" 1
 	start_follower
-	begin leader "$percent" start_transfer
+	begin "$percent" start_transfer
 	mark follower
 	kill -TERM "$leader_pid" # waits for it when it thaws
 	thaw
@@ -162,7 +160,7 @@ done
 succeed
 expect_store "$dir/follower" 2
 expect 0 'sound' "$snapline" snapshot verify --store "$dir/leader"
-begin leader 20 pull "$dir/pulled" --quiet
+begin 20 pull "$dir/pulled" --quiet
 kill -INT "$begun"
 thaw
 expect_end 75 'interrupted'

@@ -109,6 +109,21 @@ is_moving() { # NAME PERCENT
 			.bytes_done < .bytes' "$dir/moving.json"
 }
 
+# Lets the process, one end of the transfer $begun, run in short slices until the node at the
+# other end says that it is in mid-transfer; the process is left frozen. So the middle is
+# found on a fast machine, too.
+creep() { # PID NAME PERCENT
+	local deadline=$((SECONDS + 20))
+	until is_moving "$2" "$3" >"$dir/jq"; do
+		if [ "$SECONDS" -ge "$deadline" ] || is_gone "$begun"; then
+			fail "not in mid-transfer: $(cat "$dir/moving.json" "$dir/begun.err")"
+		fi
+		kill -CONT "$1"
+		sleep 0.02
+		kill -STOP "$1"
+	done
+}
+
 # A command's stderr is exactly one line, begins with 'snapline: ' and holds the texts.
 expect_line() { # FILE TEXT...
 	local file=$1 text

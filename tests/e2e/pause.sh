@@ -41,20 +41,15 @@ begin() { # NAME ARGUMENT...
 	pid=$(other "$1")_pid
 	frozen=${!pid}
 	: >"$dir/begun.err"
+	kill -STOP "$frozen"
 	(via='exec' && start_transfer --json "${@:2}") </dev/null >"$dir/begun" 2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
-	wait_for 20 is_moving_or_ended "$1" || fail 'it does not move'
-	kill -STOP "$frozen"
-	is_moving "$1" 0 >"$dir/jq" ||
-		fail "not in mid-transfer: $(cat "$dir/moving.json" "$dir/begun.err")"
+	creep "$frozen" "$1" 5
 	id=$(field "$1" id)
 }
 thaw() {
 	kill -CONT "$frozen"
-}
-is_moving_or_ended() { # NAME
-	is_moving "$1" 5 || is_gone "$begun"
 }
 has_stage() { # NAME STAGE
 	[ "$(field "$1" stage)" = "$2" ]
@@ -194,11 +189,13 @@ pull_in_background() {
 	(via='exec' && pull "$dir/pulled" --json) </dev/null >"$dir/begun" 2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
-	wait_for 20 is_moving_or_ended leader || fail 'it does not move'
+	frozen=$begun
+	creep "$frozen" leader 5
 	id=$(field leader id)
 }
 pull_in_background
 order pause "$id" leader >"$dir/out"
+thaw
 wait_for 8 grep '^paused: ' "$dir/begun.err" || fail 'the pull does not say that it is paused'
 is_running "$begun" || fail "the pull does not wait: $(cat "$dir/begun.err")"
 order resume "$id" leader >"$dir/out"
@@ -207,6 +204,7 @@ wait "$begun" || fail "pull: $(cat "$dir/begun.err")"
 expect_store "$dir/pulled" 2
 pull_in_background
 order pause "$id" leader >"$dir/out"
+thaw
 order cancel "$id" leader >"$dir/out" || fail "cannot cancel the pull: $(cat "$dir/out")"
 status=0
 wait "$begun" || status=$?
