@@ -55,7 +55,8 @@ static void on_answered(void *ctx, const struct rpc_result *result)
 	}
 	if (result->message.len > 0)
 		memcpy(copy, result->message.data, result->message.len);
-	*waiting->answer = (struct rpc_bytes){copy, result->message.len};
+	waiting->answer->data = copy;
+	waiting->answer->len = result->message.len;
 }
 
 int admin_client_call(struct admin_client *admin, const char *method,

@@ -231,9 +231,9 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 		(void)transfer_stop(
 			plane_transfer(outgoing->list->plane), outgoing->session_id);
 	}
-	if (outgoing->served != NULL)
-		served_ref(outgoing->served); /* withdrawing may let go */
 	served = outgoing->served;
+	if (served != NULL)
+		served_ref(served); /* withdrawing may let go */
 	tcp_serve_remove(outgoing->list->tcp, outgoing->reader_id);
 	if (outgoing->on_end != NULL)
 		outgoing->on_end(outgoing->on_end_ctx, &outgoing->fault);
