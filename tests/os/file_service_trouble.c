@@ -39,6 +39,7 @@ static void copy_throttled(struct world *world, size_t len, struct throttle *lea
 	copy_by_table(world, &table);
 	expect_ok(world);
 	expect_same_file(world, "data", "copy", "file");
+	withdraw(world);
 	table_fini(&table);
 }
 
@@ -135,6 +136,7 @@ static void a_remote_eio_does_not_kill_the_follower(void **state)
 	world->fail_code = 0;
 	copy_by_table(world, &table);
 	expect_ok(world);
+	withdraw(world);
 	table_fini(&table);
 }
 
@@ -154,6 +156,7 @@ static void a_local_error_is_local(void **state)
 	copy_by_table(world, &table);
 	expect_failed(world, TCP_ORIGIN_LOCAL, -ENOTDIR);
 	assert_non_null(strstr(world->result.fault.text, "/copy"));
+	withdraw(world);
 	table_fini(&table);
 }
 
@@ -217,6 +220,7 @@ static void a_leader_that_is_gone_ends_the_copy(void **state)
 	world->server = NULL;
 	copy_by_table(world, &table);
 	expect_failed(world, TCP_ORIGIN_REMOTE, -EHOSTDOWN);
+	withdraw(world);
 	table_fini(&table);
 }
 
@@ -247,6 +251,7 @@ static void a_leader_that_comes_back_goes_on(void **state)
 	expect_ok(world);
 	assert_true(world->nasked > asked);
 	expect_same_file(world, "data", "copy", "file");
+	withdraw(world);
 	table_fini(&table);
 }
 
@@ -279,7 +284,7 @@ static void a_copy_is_cancelled_at_once(void **state)
 	tcp_serve_set_throttle(world->serve, NULL);
 	for (int i = 1; i < 10; i++) {
 		world->nasked = 0;
-		tcp_serve_remove(world->serve, READER);
+		withdraw(world);
 		serve_directory(world, scratch_path(&world->scratch, "data"), &table);
 		start(world, &options);
 		run_until(world, &world->nasked, i);
@@ -287,6 +292,7 @@ static void a_copy_is_cancelled_at_once(void **state)
 		run_until(world, &world->ended, 1);
 		expect_failed(world, TCP_ORIGIN_CANCEL, -ECANCELED);
 	}
+	withdraw(world);
 	table_fini(&table);
 }
 
@@ -376,6 +382,7 @@ static void nonsense_is_refused(void **state)
 	fault = (struct fault){0};
 	assert_int_equal(tcp_copy_start(&world->copy, &options, &fault), -ENOENT);
 	assert_non_null(strstr(fault.text, "nowhere"));
+	withdraw(world);
 	table_fini(&table);
 }
 

@@ -46,6 +46,7 @@ struct world {
 	struct storage_reader *reader;
 	uint8_t *table_bytes;
 	size_t table_len;
+	int nserved; /* sources added */
 	int released;
 	/* the follower */
 	struct fetch_policy policy;
@@ -142,6 +143,14 @@ static inline void serve_directory(
 	source.table_len = world->table_len;
 	assert_int_equal(tcp_serve_add(world->serve, &source), 0);
 	assert_int_equal(tcp_serve_add(world->serve, &source), -EEXIST);
+	world->nserved++;
+}
+
+/* The table may go only when a read under way has let go of it. */
+static inline void withdraw(struct world *world)
+{
+	tcp_serve_remove(world->serve, READER);
+	run_until(world, &world->released, world->nserved);
 }
 
 /* Makes a snapshot of what is below the scratch directory's "data" and serves it. */
