@@ -162,7 +162,7 @@ char *progress_summary_text(
 
 	(void)snprintf(line, PROGRESS_LINE_MAX,
 		"index %" PRId64 ", term %" PRId64 ": %" PRIu64
-		" files, %s in %s, %s over %s, %s re-sent, %s reused",
+		" files, %s in %s, %s, path %s, %s re-sent, %s reused",
 		summary->index, summary->term, summary->files,
 		format_bytes(summary->bytes, bytes),
 		format_duration(summary->elapsed, elapsed),

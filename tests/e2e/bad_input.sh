@@ -144,7 +144,7 @@ stop_node leader
 node_options=(--stall-timeout 2s)
 start_leader
 start_node other "$follower" --dev "$(memif 0 client)" --ip 10.99.0.2/24
-expect 0 'over tcp' to "$follower"
+expect 0 'path tcp' to "$follower"
 grep -q 'warn copier event=path path=tcp .*subnet' "$dir/other.log" ||
 	explain other 'does not say why it took the other path'
 stop_node other

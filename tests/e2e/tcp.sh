@@ -41,7 +41,7 @@ create 7
 start_node leader "$leader"
 start_node follower "$follower"
 start_transfer >"$dir/out" 2>"$dir/err" || explain follower "install failed: $(cat "$dir/err")"
-grep -Eq '^index 7, term 3: 3 files, 32\.0 MiB in .* over tcp, ' "$dir/out" ||
+grep -Eq '^index 7, term 3: 3 files, 32\.0 MiB in .*, path tcp, ' "$dir/out" ||
 	fail "transfer start says $(cat "$dir/out")"
 same "$dir/follower" 7
 for name in leader follower; do

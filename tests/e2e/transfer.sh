@@ -31,7 +31,7 @@ expect 0 'no transfers' "$snapline" transfer list --admin "$dir/leader.sock"
 # ---- installed by the leader
 start_transfer >"$dir/out" 2>"$dir/err" || explain follower "install failed: $(cat "$dir/err")"
 [ ! -s "$dir/err" ] || fail "a success that is no terminal's says: $(cat "$dir/err")"
-grep -Eq '^index 7, term 3: 3 files, 24\.0 MiB in .* over dpdk, .*, 0 B reused$' \
+grep -Eq '^index 7, term 3: 3 files, 24\.0 MiB in .*, path dpdk, .*, 0 B reused$' \
 	"$dir/out" || fail "transfer start says $(cat "$dir/out")"
 same() { # STORE INDEX
 	local name
@@ -100,7 +100,7 @@ start_transfer >"$dir/out" || explain follower 'lost its pair to a second client
 
 # ---- pulled over the second pair, while the follower's is up
 pull "$dir/pulled" >"$dir/out" 2>"$dir/err" || fail "pull: $(cat "$dir/err")"
-grep -Eq '^index 11, term 3: 3 files, 24\.0 MiB in .* over dpdk, ' "$dir/out" ||
+grep -Eq '^index 11, term 3: 3 files, 24\.0 MiB in .*, path dpdk, ' "$dir/out" ||
 	fail "pull says $(cat "$dir/out")"
 [ ! -s "$dir/err" ] || fail "pull that succeeds says: $(cat "$dir/err")"
 same pulled 11

@@ -99,7 +99,7 @@ transfer() { # WHAT: has to go over dpdk
 		cat "$dir/out" >&2
 		explain follower "did not get it: $1"
 	}
-	grep -q ' over dpdk, ' "$dir/out" || fail "$1: $(cat "$dir/out")"
+	grep -q ', path dpdk, ' "$dir/out" || fail "$1: $(cat "$dir/out")"
 	echo "$1: $(cat "$dir/out")"
 }
 has_slices() { # BYTES

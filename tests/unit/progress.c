@@ -125,7 +125,7 @@ static void the_closing_line_tells_all_of_it(void **state)
 
 	(void)state;
 	assert_string_equal(progress_summary_text(&finished, line),
-		"index 4711, term 3: 16 files, 1.2 GiB in 2.00 s, 5.00 Gb/s over dpdk, "
+		"index 4711, term 3: 16 files, 1.2 GiB in 2.00 s, 5.00 Gb/s, path dpdk, "
 		"4.0 KiB re-sent, 0 B reused");
 }
 
