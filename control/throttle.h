@@ -21,7 +21,7 @@ struct throttle_ops {
 	/* Whether one more snapshot may be sent (leader) or received. */
 	bool (*add_task)(struct throttle *throttle, bool is_leader);
 	void (*finish_task)(struct throttle *throttle, bool is_leader);
-	/* When to ask again after a grant of 0. */
+	/* How long to wait after a grant of 0. */
 	nsec (*retry_after)(const struct throttle *throttle);
 };
 
