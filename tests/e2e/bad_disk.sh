@@ -39,12 +39,16 @@ mark() { # what the logs say from here on is new
 	marks[leader]=$(wc -l <"$dir/leader.log")
 	marks[follower]=$(wc -l <"$dir/follower.log")
 }
-# Both nodes warned exactly once since the marks, with all the texts.
+warnings() { # NAME: since the mark
+	tail -n +$((marks[$1] + 1)) "$dir/$1.log" | grep -E ' (warn|error) '
+}
+# Both nodes warned exactly once since the marks, with all the texts. The one that finds out
+# first answers the operator; the other may log a moment later.
 expect_logs() { # TEXT...
 	local name text
 	for name in leader follower; do
-		tail -n +$((marks[$name] + 1)) "$dir/$name.log" | grep -E ' (warn|error) ' \
-			>"$dir/said" || true
+		wait_for 5 warnings "$name" || true
+		warnings "$name" >"$dir/said" || true
 		cat "$dir/said"
 		[ "$(wc -l <"$dir/said")" = 1 ] || explain "$name" 'does not warn exactly once'
 		for text; do
