@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataplane/base/units.h"
+#include "dataplane/base/utf8.h"
 
 enum { NAME_MAX_LEN = 4095 };
 
@@ -23,32 +24,6 @@ static bool name_is_reserved(const char *name)
 	return strncmp(name, ours, sizeof(ours) - 1) == 0;
 }
 
-/* Bytes of the UTF-8 character at text, 0 when it is malformed, overlong, a surrogate or
- * beyond Unicode. *code is its number. */
-static size_t utf8_next(const unsigned char *text, uint32_t *code)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len;
-
-	if (text[0] < 0x80) {
-		*code = text[0];
-		return 1;
-	}
-	if (text[0] < 0xc2 || text[0] > 0xf4)
-		return 0;
-	len = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-	*code = text[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if ((text[i] & 0xc0) != 0x80) /* stops at the final NUL, too */
-			return 0;
-		*code = *code << 6 | (text[i] & 0x3fu);
-	}
-	if (*code < smallest[len] || *code > 0x10ffff ||
-		(*code >= 0xd800 && *code <= 0xdfff))
-		return 0;
-	return len;
-}
-
 /* C0, DEL and C1: they would move an operator's terminal. */
 static bool is_control(uint32_t code)
 {
@@ -57,7 +32,7 @@ static bool is_control(uint32_t code)
 
 static const char *bad_text(const char *name)
 {
-	const unsigned char *at = (const unsigned char *)name;
+	const char *at = name;
 	uint32_t code;
 
 	while (*at != '\0') {
@@ -94,7 +69,7 @@ static const char *bad_path(const char *name)
 
 const char *name_quote(char *text, size_t size, const char *name)
 {
-	const unsigned char *at = (const unsigned char *)name;
+	const char *at = name;
 	size_t used = 0;
 	uint32_t code;
 
@@ -103,8 +78,8 @@ const char *name_quote(char *text, size_t size, const char *name)
 		size_t len = utf8_next(at, &code);
 
 		if (len == 0 || is_control(code)) {
-			used += (size_t)snprintf(
-				text + used, size - used, "\\x%02x", *at++);
+			used += (size_t)snprintf(text + used, size - used, "\\x%02x",
+				(unsigned char)*at++);
 			continue;
 		}
 		memcpy(text + used, at, len);
