@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The requests of a sender: numbered by the receiver's PULLs, filled from the cache. */
+#include <assert.h>
+#include <errno.h>
+
+#include "dataplane/crc.h"
+#include "dataplane/sender.h"
+#include "dataplane/sender_internal.h"
+
+void sender_finish_request(struct sender *sender, struct sender_request *request)
+{
+	if (request->block != NULL) {
+		cache_put(sender->config.cache, request->block);
+		sender->nblocks--;
+	}
+	request->block = NULL;
+	request->state = REQUEST_FREE;
+	while (sender->oldest_request != sender->next_request &&
+		sender_find_request(sender, sender->oldest_request) == NULL)
+		sender->oldest_request++;
+}
+
+static void want(struct sender *sender, uint32_t chunk, uint8_t flags)
+{
+	uint32_t number = sender->next_request++;
+	struct sender_request *request = &sender->requests[number % SENDER_REQUESTS];
+	uint32_t len = manifest_chunk_len(sender->config.manifest, chunk);
+	uint32_t slice_size = sender->config.slice_size;
+
+	assert(request->state == REQUEST_FREE);
+	request->state = REQUEST_WANTED;
+	request->number = number;
+	request->chunk = chunk;
+	request->flags = flags;
+	request->nslices = (len + slice_size - 1) / slice_size;
+	request->next_slice = 0;
+	request->nacked = 0;
+	bitmap_zero(request->acked, request->nslices);
+}
+
+static bool is_sane(const struct sender *sender, const struct wire_pull *pull)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < pull->nruns; i++) {
+		uint64_t end = (uint64_t)pull->runs[i].first + pull->runs[i].count;
+
+		if (end > sender->config.manifest->nchunks)
+			return false;
+		total += pull->runs[i].count;
+	}
+	/* a receiver never has more open than there are slots, and repeats all that are
+	 * open */
+	return total <= SENDER_REQUESTS &&
+	       (int32_t)(pull->first_request - sender->next_request) <= 0;
+}
+
+enum verdict sender_on_pull(
+	struct sender *sender, const struct wire_pull *pull, uint8_t flags, nsec now)
+{
+	uint32_t number = pull->first_request;
+
+	if (!is_sane(sender, pull))
+		return CORRUPT;
+	sender->last_heard = now;
+	if (pull->credit > sender->credit)
+		sender->credit = pull->credit;
+	if (sender->state != SENDER_RUNNING) {
+		sender->owes_close = sender->state == SENDER_FAILED;
+		return STALE;
+	}
+	for (uint32_t i = 0; i < pull->nruns; i++) {
+		const struct wire_run *run = &pull->runs[i];
+
+		for (uint32_t k = 0; k < run->count; k++, number++) {
+			if (number != sender->next_request)
+				continue;
+			if (number - sender->oldest_request >= SENDER_REQUESTS)
+				return ACCEPTED; /* the rest comes again with the next
+						    PULL */
+			want(sender, run->first + k, run->flags);
+		}
+	}
+	if (flags & WIRE_ACK_NOW)
+		sender->owes_sign = true;
+	return ACCEPTED;
+}
+
+/* A chunk that did not verify at the receiver was read again: if it is the disk that is
+ * wrong, say so instead of sending the same bytes once more. */
+static COLD bool is_rotten(
+	const struct sender *sender, const struct sender_request *request)
+{
+	const struct manifest *manifest = sender->config.manifest;
+	uint32_t len = manifest_chunk_len(manifest, request->chunk);
+
+	return crc32c(request->block->buf, len) !=
+	       manifest->leaves[request->chunk].crc32c;
+}
+
+/* Moves a request towards SENDING. Returns false when the sender failed over it. */
+static bool prepare(struct sender *sender, struct sender_request *request)
+{
+	const struct sender_config *config = &sender->config;
+
+	if (request->state == REQUEST_WANTED &&
+		sender->nblocks < SENDER_READAHEAD + (sender_window(sender) >>
+							     sender->slices_shift)) {
+		request->block = cache_get(config->cache, config->object, request->chunk,
+			config->slice_size, request->flags & PULL_REFRESH);
+		if (request->block == NULL)
+			return true;
+		sender->nblocks++;
+		request->state = REQUEST_LOADING;
+	}
+	if (request->state != REQUEST_LOADING)
+		return true;
+	if (request->block->state == BLOCK_FAILED) {
+		sender_fail(sender, request->block->error, request->chunk);
+		return false;
+	}
+	if (request->block->state == BLOCK_READY) {
+		if ((request->flags & PULL_REFRESH) && is_rotten(sender, request)) {
+			sender_fail(sender, -EBADMSG, request->chunk);
+			return false;
+		}
+		request->state = REQUEST_SENDING;
+	}
+	return true;
+}
+
+/* Requests before it are free, or entirely out. */
+static void advance(struct sender *sender)
+{
+	if ((int32_t)(sender->first_unsent - sender->oldest_request) < 0)
+		sender->first_unsent = sender->oldest_request;
+	for (; sender->first_unsent != sender->next_request; sender->first_unsent++) {
+		const struct sender_request *request =
+			sender_find_request(sender, sender->first_unsent);
+
+		if (request != NULL && (request->state != REQUEST_SENDING ||
+					       request->next_slice < request->nslices))
+			return;
+	}
+}
+
+void sender_prepare_requests(struct sender *sender)
+{
+	advance(sender);
+	for (uint32_t n = sender->first_unsent; n != sender->next_request; n++) {
+		struct sender_request *request = sender_find_request(sender, n);
+
+		if (request != NULL && request->state < REQUEST_SENDING &&
+			!prepare(sender, request))
+			return;
+	}
+}
+
+COLD void sender_set_paused(struct sender *sender, bool is_paused)
+{
+	if (sender->is_paused == is_paused)
+		return;
+	sender->is_paused = is_paused;
+	sender->nresend = 0; /* what is not acknowledged goes out anew */
+	sender->first_unsent = sender->oldest_request;
+	for (size_t i = 0; i < SENDER_REQUESTS; i++) {
+		struct sender_request *request = &sender->requests[i];
+
+		if (request->block == NULL)
+			continue;
+		cache_put(sender->config.cache, request->block);
+		sender->nblocks--;
+		request->block = NULL;
+		request->state = REQUEST_WANTED;
+		request->next_slice = 0;
+	}
+}
