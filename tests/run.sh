@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # run.sh BUILD [NAME...]: runs the built tests under BUILD and the scripts of tests/e2e,
 # one line a test, the whole log of a failure. NAME picks some: unit/crc, e2e/cli, sim.
-# Exit 77 of a test means skipped, its last line of output says why.
+# Exit 77 of a test means skipped, its last line of output says why. What a passed test
+# prints behind "table: " is shown below its line.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -53,6 +54,7 @@ run() { # kind name command...
 	0)
 		passed=$((passed + 1))
 		printf 'pass  %-28s %7s s\n' "$kind/$name" "$seconds"
+		sed -n 's/^table: /      /p' "$log"
 		;;
 	77)
 		skipped=$((skipped + 1))

@@ -41,6 +41,13 @@ wait_for 5 is_gone "$(cat left)" || fail 'a process outlived its test'
 run 0 unit/good
 line '1 passed, 0 failed$'
 
+plant measures 'echo noise; echo "table: fault  seeds"; echo "table: none      3"'
+run 0 unit/measures
+line '      fault  seeds$'
+line '      none      3$'
+! grep -q noise out || fail 'run.sh prints more of a passed test than its table'
+rm tests/unit/measures.c
+
 plant bad 'echo the whole; echo log; exit 3'
 plant crashed 'kill -SEGV $$'
 plant hung "sleep 300 & echo \$! >$dir/left; wait"

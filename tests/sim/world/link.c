@@ -180,6 +180,25 @@ static void launch(struct world *world, int to, const struct nic_tx *tx)
 	push(pipe, frame);
 }
 
+/* Slot 4 of the receiver is the first session's, see make_session. */
+static void count_slice(struct world *world, const struct nic_tx *tx)
+{
+	uint32_t slices = world_slices(world);
+	struct wire_header header;
+	uint32_t which;
+
+	if (tx->head_len < ETHER_UDP_HEADERS + WIRE_HEADER_LEN ||
+		wire_get_header(tx->head + ETHER_UDP_HEADERS,
+			tx->head_len - ETHER_UDP_HEADERS + tx->payload_len,
+			&header) != ACCEPTED ||
+		header.type != WIRE_DATA)
+		return;
+	which = (session_slot(header.session_id) - 4) / 2;
+	if (which < WORLD_SESSIONS && header.chunk < world->manifest.nchunks &&
+		header.slice < slices)
+		world->copies[which].sends[header.chunk * slices + header.slice]++;
+}
+
 static int link_tx(void *self, const struct nic_tx frames[], int count)
 {
 	struct world_end *end = self;
@@ -191,6 +210,7 @@ static int link_tx(void *self, const struct nic_tx frames[], int count)
 		end->frames_sent++;
 		end->bytes_sent +=
 			frames[i].head_len + frames[i].payload_len + ETHER_WIRE_OVERHEAD;
+		count_slice(world, &frames[i]);
 		if (end->is_cut || falls_in(link, &frames[i]) ||
 			is_lost(world, &world->pipes[to]))
 			continue;

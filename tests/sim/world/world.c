@@ -67,6 +67,11 @@ static uint32_t count_sessions(const struct world *world)
 	return world->options.nsessions == 0 ? 1 : world->options.nsessions;
 }
 
+uint32_t world_slices(const struct world *world)
+{
+	return world->options.chunk_size / world->options.slice_size + 1;
+}
+
 static void make_session(struct world *world, int number, uint32_t which)
 {
 	struct world_end *end = &world->ends[number];
@@ -112,6 +117,8 @@ static void make_snapshot(struct world *world)
 			calloc(world->manifest.nchunks + 1, options->chunk_size);
 		world->copies[i].writes =
 			calloc(world->manifest.nchunks + 1, sizeof(uint32_t));
+		world->copies[i].sends =
+			calloc(world->manifest.nchunks + 1, world_slices(world));
 	}
 	for (uint32_t i = 0; i < world->manifest.nchunks; i++) {
 		uint8_t *chunk = world->copies[0].image + (size_t)i * options->chunk_size;
@@ -151,6 +158,7 @@ void world_destroy(struct world *world)
 	for (uint32_t k = 0; k < count_sessions(world); k++) {
 		free(world->copies[k].image);
 		free(world->copies[k].writes);
+		free(world->copies[k].sends);
 	}
 	manifest_fini(&world->manifest);
 	free(world);

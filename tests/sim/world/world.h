@@ -67,6 +67,7 @@ struct world_end {
 struct world_copy {
 	uint8_t *image;   /* the chunks, one after another */
 	uint32_t *writes; /* how often each chunk was written */
+	uint8_t *sends;   /* how often each slice was sent, chunk after chunk */
 };
 
 struct world {
@@ -84,6 +85,9 @@ struct world {
 
 struct world *world_create(const struct world_options *options);
 void world_destroy(struct world *world);
+
+/* Slices of a whole chunk. */
+uint32_t world_slices(const struct world *world);
 
 uint32_t world_random(struct world *world, uint32_t below);
 
