@@ -98,6 +98,16 @@ struct transfer_stats {
 	uint64_t packets_bad;  /* dropped: MAC, CRC, bounds */
 };
 
+/* What the worker threads have done since transfer_open, all of them together, ns. busy,
+ * rx and tx are read off the time-stamp counter: on a machine with more threads than
+ * cores they include the time another thread had the core. */
+struct transfer_work {
+	uint64_t cpu;  /* CPU time, idle polling included */
+	uint64_t busy; /* turns of the loop that found something to do */
+	uint64_t rx;   /* of these, in the driver: receiving */
+	uint64_t tx;   /* of these, filling packets and in the driver: sending */
+};
+
 /* Starts the EAL, the ports and one worker thread a device. Once a process: DPDK cannot
  * be started again. Returns 0, -ENODEV (a device does not exist or won't start), -ENOMEM,
  * or -EINVAL, with the remedy in fault. */
@@ -132,5 +142,6 @@ bool transfer_next_report(struct transfer *transfer, struct transfer_report *rep
 
 void transfer_get_stats(const struct transfer *transfer, uint32_t session_id,
 	struct transfer_stats *stats);
+void transfer_get_work(const struct transfer *transfer, struct transfer_work *work);
 
 #endif

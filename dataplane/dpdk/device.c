@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_memzone.h>
@@ -111,9 +112,19 @@ static void idle(struct device *device, nsec now)
 		doze(device, now, span);
 }
 
+static void count_busy(struct device *device, uint64_t start)
+{
+	uint64_t sum = atomic_load_explicit(&device->busy_ticks, memory_order_relaxed);
+
+	/* relaxed: a plain count with one writer */
+	atomic_store_explicit(
+		&device->busy_ticks, sum + rte_rdtsc() - start, memory_order_relaxed);
+}
+
 static void turn(struct device *device)
 {
 	nsec now = clock_now();
+	uint64_t start = rte_rdtsc();
 	bool busy = take_orders(device, now);
 
 	busy |= worker_run(&device->worker, now);
@@ -122,6 +133,7 @@ static void turn(struct device *device)
 		device->next_maintain = now + SEC;
 	}
 	if (busy) {
+		count_busy(device, start);
 		device->idle_since = NEVER;
 		device->sleep = 0;
 		return;
@@ -297,6 +309,27 @@ free_memory:
 close_nic:
 	nic_dpdk_close(device->port);
 	return rc;
+}
+
+static uint64_t ticks_to_ns(uint64_t ticks)
+{
+	return (uint64_t)((double)ticks * (double)SEC / (double)rte_get_tsc_hz());
+}
+
+void device_add_work(const struct device *device, struct transfer_work *work)
+{
+	struct timespec cpu = {0};
+	uint64_t rx, tx;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(device->thread, &clock) == 0)
+		(void)clock_gettime(clock, &cpu);
+	nic_dpdk_get_ticks(device->port, &rx, &tx);
+	work->cpu += (uint64_t)cpu.tv_sec * SEC + (uint64_t)cpu.tv_nsec;
+	work->busy += ticks_to_ns(
+		atomic_load_explicit(&device->busy_ticks, memory_order_relaxed));
+	work->rx += ticks_to_ns(rx);
+	work->tx += ticks_to_ns(tx);
 }
 
 static void wake(struct device *device)

@@ -52,8 +52,10 @@ struct device {
 	/* the worker thread's */
 	alignas(64) struct worker worker;
 	nsec next_maintain;
-	nsec idle_since; /* NEVER: not idle */
-	nsec sleep;      /* how long the last sleep without sessions was */
+	nsec idle_since;             /* NEVER: not idle */
+	_Atomic uint64_t busy_ticks; /* TSC, of turns that found something to do; read by
+					the control thread */
+	nsec sleep;                  /* how long the last sleep without sessions was */
 };
 
 /* Bytes of EAL memory a device takes. */
@@ -64,6 +66,9 @@ size_t device_memory(
 int device_open(struct device *device, struct eal *eal,
 	const struct transfer_options *options, uint32_t index, struct fault *fault);
 void device_close(struct device *device);
+
+/* Control thread: adds what this device's thread has done so far. */
+void device_add_work(const struct device *device, struct transfer_work *work);
 
 /* Control thread. Returns 0, or -EAGAIN when the ring is full. */
 int device_order(struct device *device, const struct device_order *order);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <rte_cycles.h>
+
 static_assert(offsetof(struct nic_dpdk, guard) == 0, "the guard is alone on its line");
 static_assert(offsetof(struct nic_dpdk, state) % 64 == 0, "and so is what is written");
 
@@ -10,6 +12,15 @@ static inline bool may_burst(const struct nic_dpdk *self)
 {
 	/* acquire: pairs with the release of the thread that restarted the port */
 	return atomic_load_explicit(&self->state, memory_order_acquire) == PORT_UP;
+}
+
+/* Two reads of the TSC a burst, none a packet. */
+static inline void count_ticks(_Atomic uint64_t *ticks, uint64_t start)
+{
+	uint64_t sum = atomic_load_explicit(ticks, memory_order_relaxed);
+
+	/* relaxed: a plain count with one writer */
+	atomic_store_explicit(ticks, sum + rte_rdtsc() - start, memory_order_relaxed);
 }
 
 /* Offers what the device did not take last time. Returns whether nothing is left. */
@@ -67,17 +78,23 @@ static int burst_rx(void *context, struct nic_rx frames[], int max)
 {
 	struct nic_dpdk *self = context;
 	struct rte_mbuf *mbufs[NIC_BURST];
+	uint64_t start;
 	uint16_t count;
+	int taken;
 
 	if (unlikely(!may_burst(self)))
 		return 0;
 	(void)flush(self);
 	if (max > NIC_BURST)
 		max = NIC_BURST;
+	start = rte_rdtsc();
 	memif_guard_enter(&self->guard);
 	count = rte_eth_rx_burst(self->port, 0, mbufs, (uint16_t)max);
 	memif_guard_leave(&self->guard);
-	return take_frames(self, mbufs, count, frames);
+	taken = take_frames(self, mbufs, count, frames);
+	if (count > 0)
+		count_ticks(&self->rx_ticks, start);
+	return taken;
 }
 
 static void burst_release(void *context, struct nic_rx frames[], int count)
@@ -118,6 +135,7 @@ static bool fits(const struct nic_dpdk *self, const struct nic_tx *frame)
 static int burst_tx(void *context, const struct nic_tx frames[], int count)
 {
 	struct nic_dpdk *self = context;
+	uint64_t start = rte_rdtsc();
 	int filled = 0;
 
 	if (count > NIC_BURST)
@@ -144,6 +162,7 @@ static int burst_tx(void *context, const struct nic_tx frames[], int count)
 			self->pending + filled, (unsigned int)(count - filled));
 	self->npending = (uint32_t)filled;
 	(void)flush(self);
+	count_ticks(&self->tx_ticks, start);
 	return count;
 }
 

@@ -313,6 +313,13 @@ void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stat
 	stats->restarts = self->restarts;
 }
 
+void nic_dpdk_get_ticks(const struct nic_dpdk *self, uint64_t *rx, uint64_t *tx)
+{
+	/* relaxed: plain counts, they order nothing */
+	*rx = atomic_load_explicit(&self->rx_ticks, memory_order_relaxed);
+	*tx = atomic_load_explicit(&self->tx_ticks, memory_order_relaxed);
+}
+
 size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 {
 	struct nic_plan plan;

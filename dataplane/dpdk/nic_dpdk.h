@@ -44,6 +44,9 @@ void nic_dpdk_maintain(struct nic_dpdk *self, nsec now);
 /* Worker thread. */
 void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stats);
 
+/* TSC ticks spent so far in bursts that received or sent something. Any thread. */
+void nic_dpdk_get_ticks(const struct nic_dpdk *self, uint64_t *rx, uint64_t *tx);
+
 /* Bytes of DPDK memory one device's packets take, for eal_options.memory. */
 size_t nic_dpdk_memory(const struct nic_dpdk_options *options);
 

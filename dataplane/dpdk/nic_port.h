@@ -41,6 +41,8 @@ struct nic_dpdk {
 	uint64_t dropped;
 	uint64_t lost;
 	uint64_t restarts;
+	_Atomic uint64_t rx_ticks; /* of the TSC: bursts that received something */
+	_Atomic uint64_t tx_ticks; /* and bursts that were sent, filling included */
 	uint32_t npending;
 	struct rte_mbuf *pending[NIC_BURST]; /* copied, not yet taken by the device */
 };

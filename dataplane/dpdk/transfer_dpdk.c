@@ -333,3 +333,10 @@ void transfer_get_stats(const struct transfer *transfer, uint32_t session_id,
 	else
 		*stats = transfer->slots[at].last;
 }
+
+void transfer_get_work(const struct transfer *transfer, struct transfer_work *work)
+{
+	memset(work, 0, sizeof(*work));
+	for (uint32_t i = 0; i < transfer->ndevices; i++)
+		device_add_work(&transfer->devices[i], work);
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,8 +23,9 @@ struct slot {
 struct store_object {
 	const struct manifest *manifest;
 	char *path;
-	int folder;           /* file descriptor */
-	pthread_mutex_t lock; /* guards all below */
+	int folder;                           /* file descriptor */
+	_Atomic uint64_t times[OBJECT_WORKS]; /* ns */
+	pthread_mutex_t lock;                 /* guards all below */
 	uint64_t tick;
 	struct slot slots[OBJECT_FDS];
 	struct fault fault;
@@ -298,4 +300,22 @@ void store_object_get_fault(struct store_object *object, struct fault *fault)
 	(void)pthread_mutex_lock(&object->lock);
 	*fault = object->fault;
 	(void)pthread_mutex_unlock(&object->lock);
+}
+
+void object_count(struct store_object *object, enum object_work work, uint64_t ns)
+{
+	/* relaxed: a plain count, it orders nothing */
+	(void)atomic_fetch_add_explicit(&object->times[work], ns, memory_order_relaxed);
+}
+
+static uint64_t counted(const struct store_object *object, enum object_work work)
+{
+	return atomic_load_explicit(&object->times[work], memory_order_relaxed);
+}
+
+void store_object_get_times(const struct store_object *object, struct store_times *times)
+{
+	times->read = counted(object, OBJECT_READ);
+	times->checksum = counted(object, OBJECT_CHECKSUM);
+	times->write = counted(object, OBJECT_WRITE);
 }

@@ -21,4 +21,9 @@ int object_read(struct store_object *object, const struct manifest_extent *exten
 int object_write(struct store_object *object, const struct manifest_extent *extent,
 	const uint8_t *bytes);
 
+enum object_work { OBJECT_READ, OBJECT_CHECKSUM, OBJECT_WRITE, OBJECT_WORKS };
+
+/* A chunk's worth of it has taken so long. Any thread. */
+void object_count(struct store_object *object, enum object_work work, uint64_t ns);
+
 #endif

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dataplane/base/ring.h"
 #include "dataplane/base/units.h"
@@ -38,9 +39,27 @@ static void sum_slices(const struct store_request *request)
 			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
 }
 
+static nsec clock_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (nsec)now.tv_sec * SEC + now.tv_nsec;
+}
+
+/* Returns what time it is now. */
+static nsec count(const struct store_request *request, enum object_work work, nsec since)
+{
+	nsec now = clock_now();
+
+	object_count(request->object, work, (uint64_t)(now - since));
+	return now;
+}
+
 int store_object_run(const struct store_request *request)
 {
 	const struct manifest *manifest = object_manifest(request->object);
+	nsec start = clock_now();
 	struct manifest_cursor cursor;
 	struct manifest_extent extent;
 
@@ -56,8 +75,13 @@ int store_object_run(const struct store_request *request)
 		if (rc != 0)
 			return rc;
 	}
-	if (request->op == STORE_READ)
-		sum_slices(request);
+	if (request->op == STORE_WRITE) {
+		(void)count(request, OBJECT_WRITE, start);
+		return 0;
+	}
+	start = count(request, OBJECT_READ, start);
+	sum_slices(request);
+	(void)count(request, OBJECT_CHECKSUM, start);
 	return 0;
 }
 

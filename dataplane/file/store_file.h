@@ -32,4 +32,14 @@ void store_object_close(struct store_object *object);
  * there was none. Any thread. */
 void store_object_get_fault(struct store_object *object, struct fault *fault);
 
+/* What the requests on an object have taken so far, ns. */
+struct store_times {
+	uint64_t read;
+	uint64_t checksum; /* of the slices that were read */
+	uint64_t write;
+};
+
+/* Any thread. */
+void store_object_get_times(const struct store_object *object, struct store_times *times);
+
 #endif
