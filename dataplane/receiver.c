@@ -36,6 +36,8 @@ void receiver_init(
 
 	memset(receiver, 0, sizeof(*receiver));
 	receiver->config = *config;
+	receiver->config.stripes = u32_max(config->stripes, 1);
+	receiver->next_chunk = config->stripe;
 	receiver->fail_chunk = UINT32_MAX;
 	receiver->last_heard = now;
 	receiver->last_data = now;
@@ -44,7 +46,8 @@ void receiver_init(
 	for (uint32_t i = 1; i < manifest->chunk_size / config->slice_size; i++)
 		receiver->powers[i] =
 			crc32c_multiply(receiver->powers[i - 1], slice_power);
-	for (uint32_t chunk = 0; chunk < manifest->nchunks; chunk++) {
+	for (uint32_t chunk = config->stripe; chunk < manifest->nchunks;
+		chunk += receiver->config.stripes) {
 		if (is_there(receiver, chunk))
 			receiver->bytes_reused += manifest_chunk_len(manifest, chunk);
 		else
@@ -138,7 +141,7 @@ void receiver_ask_more(struct receiver *receiver)
 	const struct manifest *manifest = receiver->config.manifest;
 	uint32_t oldest;
 
-	if (receiver->next_chunk == manifest->nchunks ||
+	if (receiver->next_chunk >= manifest->nchunks ||
 		receiver->nopen + receiver->nwriting == receiver->config.max_chunks)
 		return;
 	oldest = receiver_oldest_request(receiver);
@@ -147,8 +150,8 @@ void receiver_ask_more(struct receiver *receiver)
 
 		while (receiver->next_chunk < manifest->nchunks &&
 			is_there(receiver, receiver->next_chunk))
-			receiver->next_chunk++;
-		if (receiver->next_chunk == manifest->nchunks)
+			receiver->next_chunk += receiver->config.stripes;
+		if (receiver->next_chunk >= manifest->nchunks)
 			return;
 		chunk = find_free(receiver);
 		if (chunk == NULL)
@@ -156,7 +159,8 @@ void receiver_ask_more(struct receiver *receiver)
 		chunk->buf = take_buffer(receiver);
 		if (chunk->buf == NULL)
 			return;
-		chunk->chunk = receiver->next_chunk++;
+		chunk->chunk = receiver->next_chunk;
+		receiver->next_chunk += receiver->config.stripes;
 		chunk->len = manifest_chunk_len(manifest, chunk->chunk);
 		chunk->nslices = (chunk->len + receiver->config.slice_size - 1) /
 				 receiver->config.slice_size;

@@ -6,7 +6,7 @@
  *                 └─CRC wrong─► OPEN again under a new request, PULL_REFRESH (3 times)
  *
  * Memory bounds everything: a chunk is pulled only when there is a buffer for it.
- * All-zero chunks and those in `have` are never pulled. */
+ * All-zero chunks and those in `have` are never pulled, nor those of another stripe. */
 #ifndef RECEIVER_H
 #define RECEIVER_H
 
@@ -39,6 +39,8 @@ struct receiver_config {
 	struct cache *cache; /* gives buffers back to the pool when it is empty */
 	const uint64_t *have;
 	uint32_t slice_size; /* bytes */
+	uint32_t stripes;    /* 0: one */
+	uint32_t stripe;     /* ours are the chunks with chunk % stripes == stripe */
 	uint32_t max_chunks; /* open or being written, at most RECEIVER_CHUNKS */
 	nsec stall_timeout;
 };
@@ -63,8 +65,8 @@ struct receiver {
 	int code;
 	bool by_peer;
 	uint32_t fail_chunk; /* UINT32_MAX: none */
-	uint32_t next_chunk; /* lowest never pulled */
-	uint32_t nleft;      /* chunks not written yet */
+	uint32_t next_chunk; /* lowest of our stripe that was never pulled */
+	uint32_t nleft;      /* chunks of it not written yet */
 	uint32_t nopen;
 	uint32_t last_slot; /* whose slice came last: most likely the next one's too */
 	uint32_t nwriting;  /* QUEUED or WRITING */

@@ -46,12 +46,14 @@ static void put_ack(struct receiver *receiver, const struct pn_window *window,
 	receiver->ack_now = false;
 }
 
-/* Appends request number n; returns false when the runs are full. */
-static bool add_run(struct wire_pull *pull, uint32_t chunk, uint8_t flags)
+/* Appends a request; returns false when the runs are full. */
+static bool add_run(
+	struct wire_pull *pull, uint32_t chunk, uint32_t stripes, uint8_t flags)
 {
 	struct wire_run *last = pull->nruns > 0 ? &pull->runs[pull->nruns - 1] : NULL;
 
-	if (last != NULL && last->first + last->count == chunk && last->flags == flags) {
+	if (last != NULL && last->first + last->count * stripes == chunk &&
+		last->flags == flags) {
 		last->count++;
 		return true;
 	}
@@ -70,6 +72,7 @@ static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 
 	for (uint32_t n = pull.first_request; n != receiver->next_request; n++) {
 		if (!add_run(&pull, receiver->asked[n % RECEIVER_SPAN],
+			    receiver->config.stripes,
 			    receiver->asked_flags[n % RECEIVER_SPAN]))
 			break; /* the rest when the first ones are done */
 	}

@@ -20,6 +20,7 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 {
 	memset(sender, 0, sizeof(*sender));
 	sender->config = *config;
+	sender->config.stripes = u32_max(config->stripes, 1);
 	sender->fail_chunk = UINT32_MAX;
 	sender->last_heard = now;
 	inflight_init(&sender->inflight);

@@ -33,6 +33,8 @@ struct sender_config {
 	struct store_object *object;
 	struct cache *cache;
 	uint32_t slice_size; /* bytes */
+	uint32_t stripes;    /* 0: one */
+	uint32_t stripe;     /* serves the chunks with chunk % stripes == stripe */
 	uint32_t window;     /* packets in flight, at most INFLIGHT_WINDOW_MAX */
 	enum cc_kind cc;     /* which part of the window it uses */
 	nsec stall_timeout;

@@ -40,14 +40,17 @@ static void want(struct sender *sender, uint32_t chunk, uint8_t flags)
 
 static bool is_sane(const struct sender *sender, const struct wire_pull *pull)
 {
+	uint64_t stripes = sender->config.stripes;
 	uint64_t total = 0;
 
 	for (uint32_t i = 0; i < pull->nruns; i++) {
-		uint64_t end = (uint64_t)pull->runs[i].first + pull->runs[i].count;
+		const struct wire_run *run = &pull->runs[i];
+		uint64_t beyond = run->count == 0 ? 0 : (run->count - 1) * stripes + 1;
 
-		if (end > sender->config.manifest->nchunks)
+		if (run->first + beyond > sender->config.manifest->nchunks ||
+			run->first % stripes != sender->config.stripe)
 			return false;
-		total += pull->runs[i].count;
+		total += run->count;
 	}
 	/* a receiver never has more open than there are slots, and repeats all that are
 	 * open */
@@ -78,7 +81,7 @@ enum verdict sender_on_pull(
 			if (number - sender->oldest_request >= SENDER_REQUESTS)
 				return ACCEPTED; /* the rest comes again with the next
 						    PULL */
-			want(sender, run->first + k, run->flags);
+			want(sender, run->first + k * sender->config.stripes, run->flags);
 		}
 	}
 	if (flags & WIRE_ACK_NOW)

@@ -15,10 +15,11 @@ int session_create(struct session **session, const struct transfer_session *para
 	if (made == NULL)
 		return -ENOMEM;
 	made->params = *params;
+	made->params.peer_port = (uint16_t)(params->peer_port + params->stripe);
 	made->window = u32_min(window, INFLIGHT_WINDOW_MAX);
 	made->stall_timeout = stall_timeout;
 	ether_map_ip(made->peer.ip, params->peer_ip);
-	made->peer.port = params->peer_port;
+	made->peer.port = made->params.peer_port;
 	pn_window_init(&made->received);
 	*session = made;
 	return 0;
@@ -110,7 +111,8 @@ static enum verdict take(
 	verdict = wire_get_header(frame->payload, frame->payload_len, &header);
 	if (verdict != ACCEPTED)
 		return verdict;
-	if (header.session_id != session->params.session_id)
+	if (header.session_id != session->params.session_id ||
+		header.path != session->params.stripe)
 		return STALE;
 	pn = pn_expand(received, header.pn);
 	if (!wire_is_authentic(
@@ -174,6 +176,7 @@ void session_seal(
 
 	header.session_id = session->params.peer_session_id;
 	header.payload_len = (uint16_t)packet->payload_len;
+	header.path = (uint8_t)session->params.stripe;
 	wire_put_header(out, &header, session->params.tx_key, &session->peer, packet->pn);
 }
 

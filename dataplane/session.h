@@ -56,7 +56,8 @@ struct session {
 	} machine; /* by params.role */
 };
 
-/* Copies params. window in packets, at most INFLIGHT_WINDOW_MAX. Returns 0 or -ENOMEM. */
+/* Copies params, of which stripe says which of their stripes this is. window in packets,
+ * at most INFLIGHT_WINDOW_MAX. Returns 0 or -ENOMEM. */
 int session_create(struct session **session, const struct transfer_session *params,
 	uint32_t window, nsec stall_timeout);
 void session_destroy(struct session *session);

@@ -62,8 +62,10 @@ struct transfer_session {
 	uint32_t session_id; /* ours, from transfer_reserve */
 	uint32_t peer_session_id;
 	uint8_t peer_ip[4];
-	uint16_t peer_port;
-	uint32_t slice_size;              /* bytes, a multiple of 64 */
+	uint16_t peer_port;  /* of the first stripe; the others' follow */
+	uint32_t stripes;    /* how many workers share it; 0: one */
+	uint32_t stripe;     /* which of them a session is; transfer_start sets it */
+	uint32_t slice_size; /* bytes, a multiple of 64 */
 	uint8_t tx_key[TRANSFER_KEY_LEN]; /* for packets we send */
 	uint8_t rx_key[TRANSFER_KEY_LEN]; /* for packets we receive */
 	const struct manifest *manifest;

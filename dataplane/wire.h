@@ -71,7 +71,7 @@ struct wire_address {
 
 struct wire_run {
 	uint32_t first; /* chunk */
-	uint16_t count;
+	uint16_t count; /* chunks, each the next one of its stripe */
 	uint8_t flags;
 };
 
