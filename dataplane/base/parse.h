@@ -10,8 +10,6 @@
 
 #include "dataplane/base/units.h"
 
-#define RATE_UNLIMITED UINT64_MAX
-
 /* Decimal digits and nothing else. */
 int parse_u64(const char *text, uint64_t *value);
 /* 4096, 64KiB, 1.5GiB; KB, MB, GB are powers of ten. */

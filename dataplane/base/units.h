@@ -17,6 +17,10 @@ typedef int64_t nsec; /* a point in time or a span, monotonic nanoseconds */
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
+#define RATE_UNLIMITED UINT64_MAX    /* bits a second */
+#define RATE_MIN ((uint64_t)1000000) /* the smallest limit that is not a pause */
+#define RATE_MAX (400 * (uint64_t)1000000000)
+
 #define COLD __attribute__((cold, noinline))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

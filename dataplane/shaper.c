@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/shaper.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define SAMPLE_SPAN (10 * MSEC)
+
+enum {
+	QUANTUM = 4096, /* bytes a turn for a weight of 1 */
+	SMOOTHING = 8,  /* samples */
+};
+
+static_assert(SHAPER_SHARES == 64, "a mask has a bit for each");
+
+static uint64_t bit(uint32_t at)
+{
+	return (uint64_t)1 << at;
+}
+
+void shaper_init(struct shaper *shaper, struct lease_source *port, nsec now)
+{
+	memset(shaper, 0, sizeof(*shaper));
+	lease_init(&shaper->port, port);
+	bucket_init(&shaper->own, RATE_UNLIMITED, 0, now);
+	shaper->throttled_at = NEVER;
+	shaper->sampled_at = now;
+}
+
+void shaper_set_rate(struct shaper *shaper, uint64_t rate_bps, uint64_t burst, nsec now)
+{
+	bucket_set(&shaper->own, rate_bps, burst, now);
+}
+
+void shaper_add(
+	struct shaper *shaper, uint32_t at, const struct shaper_terms *terms, nsec now)
+{
+	struct shaper_share *share = &shaper->shares[at];
+
+	assert(at < SHAPER_SHARES && terms->class < SHAPER_CLASSES);
+	*share = (struct shaper_share){
+		.class = terms->class,
+		.weight = terms->weight == 0 ? SHAPER_WEIGHT_DEFAULT : terms->weight,
+		.frame = terms->frame,
+	};
+	share->weight = u32_min(share->weight, SHAPER_WEIGHT_MAX);
+	bucket_init(&share->limit, terms->rate_bps, 0, now);
+	shaper->members[share->class] |= bit(at);
+}
+
+void shaper_remove(struct shaper *shaper, uint32_t at)
+{
+	shaper->members[shaper->shares[at].class] &= ~bit(at);
+	shaper->limited &= ~bit(at);
+}
+
+void shaper_limit(struct shaper *shaper, uint32_t at, uint64_t rate_bps, nsec now)
+{
+	bucket_set(&shaper->shares[at].limit, rate_bps, 0, now);
+}
+
+void shaper_begin(struct shaper *shaper, nsec now)
+{
+	lease_begin(&shaper->port, now);
+	shaper->quiet = 0;
+	shaper->limited = 0;
+	shaper->state = SHAPER_FREE;
+}
+
+/* The next of the mask behind `at`, around the corner. */
+static uint32_t behind(uint64_t mask, uint32_t at)
+{
+	uint64_t higher = at + 1 < SHAPER_SHARES ? mask & ~(bit(at + 1) - 1) : 0;
+
+	return (uint32_t)__builtin_ctzll(higher != 0 ? higher : mask);
+}
+
+/* Whose turn it is among those of a class that are not quiet. A share that overdrew waits
+ * as many turns as it takes. */
+static uint32_t take_turn(struct shaper *shaper, enum shaper_class class)
+{
+	uint64_t awake = shaper->members[class] & ~shaper->quiet;
+	uint32_t at = shaper->current[class];
+
+	if ((awake & bit(at)) && shaper->shares[at].deficit > 0)
+		return at;
+	do {
+		at = behind(awake, at);
+		shaper->shares[at].deficit +=
+			(int64_t)shaper->shares[at].weight * QUANTUM;
+	} while (shaper->shares[at].deficit <= 0);
+	shaper->current[class] = at;
+	return at;
+}
+
+static int look_up(struct shaper *shaper, uint32_t frame, nsec now)
+{
+	shaper->frame = frame;
+	if (!bucket_has(&shaper->own, frame, now))
+		shaper->state = SHAPER_QUEUE_EMPTY;
+	else if (!lease_has(&shaper->port, frame, now))
+		shaper->state = SHAPER_PORT_EMPTY;
+	return shaper->state;
+}
+
+int shaper_next(struct shaper *shaper, nsec now)
+{
+	for (uint32_t class = 0; class < SHAPER_CLASSES; class ++) {
+		while (shaper->members[class] & ~shaper->quiet) {
+			uint32_t at = take_turn(shaper, class);
+			struct shaper_share *share = &shaper->shares[at];
+
+			if (!bucket_has(&share->limit, share->frame, now)) {
+				shaper_quiet(shaper, at);
+				shaper->limited |= bit(at);
+				continue;
+			}
+			if (look_up(shaper, share->frame, now) == SHAPER_FREE)
+				return (int)at;
+			return -1; /* those of the next class must not overtake */
+		}
+	}
+	return -1;
+}
+
+static void count(struct shaper *shaper, uint32_t len)
+{
+	shaper->bytes += len;
+	shaper->packets++;
+	bucket_charge(&shaper->own, len);
+	lease_charge(&shaper->port, len);
+}
+
+void shaper_sent(struct shaper *shaper, uint32_t at, uint32_t len)
+{
+	count(shaper, len);
+	bucket_charge(&shaper->shares[at].limit, len);
+	shaper->shares[at].deficit -= len;
+}
+
+void shaper_quiet(struct shaper *shaper, uint32_t at)
+{
+	struct shaper_share *share = &shaper->shares[at];
+
+	/* nothing is saved up */
+	if (share->deficit > 0)
+		share->deficit = 0;
+	shaper->quiet |= bit(at);
+}
+
+void shaper_charge(struct shaper *shaper, int at, uint32_t len)
+{
+	count(shaper, len);
+	if (at >= 0)
+		bucket_charge(&shaper->shares[at].limit, len);
+}
+
+static void sample(struct shaper *shaper, nsec now)
+{
+	nsec span = now - shaper->sampled_at;
+	uint64_t sent = shaper->bytes - shaper->sampled_bytes;
+	int64_t rate = (int64_t)(sent * 8 * 1000000 / (uint64_t)(span / USEC));
+	int64_t change = rate - (int64_t)shaper->rate_bps;
+
+	/* after a long sleep what was before means nothing */
+	if (span < SMOOTHING * SAMPLE_SPAN)
+		change = change * (span / USEC) / (SMOOTHING * SAMPLE_SPAN / USEC);
+	shaper->rate_bps += (uint64_t)change;
+	shaper->sampled_bytes = shaper->bytes;
+	shaper->sampled_at = now;
+}
+
+static void publish(_Atomic uint64_t *counter, uint64_t value)
+{
+	/* relaxed: a plain count, it orders nothing */
+	atomic_store_explicit(counter, value, memory_order_relaxed);
+}
+
+void shaper_end(struct shaper *shaper, nsec now)
+{
+	struct shaper_counters *counters = &shaper->counters;
+	bool waits = shaper->state != SHAPER_FREE || shaper->limited != 0;
+
+	if (shaper->throttled_at != NEVER)
+		shaper->throttled_for += now - shaper->throttled_at;
+	shaper->throttled_at = waits ? now : NEVER;
+	if (now - shaper->sampled_at >= SAMPLE_SPAN)
+		sample(shaper, now);
+	publish(&counters->bytes, shaper->bytes);
+	publish(&counters->packets, shaper->packets);
+	publish(&counters->rate_bps, shaper->rate_bps);
+	publish(&counters->throttled_ns, (uint64_t)shaper->throttled_for);
+}
+
+nsec shaper_deadline(const struct shaper *shaper)
+{
+	nsec deadline = NEVER;
+
+	if (shaper->state == SHAPER_QUEUE_EMPTY)
+		deadline = bucket_deadline(&shaper->own, shaper->frame);
+	else if (shaper->state == SHAPER_PORT_EMPTY)
+		deadline = lease_deadline(&shaper->port);
+	for (uint64_t left = shaper->limited; left != 0; left &= left - 1) {
+		const struct shaper_share *share = &shaper->shares[__builtin_ctzll(left)];
+
+		deadline =
+			nsec_min(deadline, bucket_deadline(&share->limit, share->frame));
+	}
+	return deadline;
+}
