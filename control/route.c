@@ -4,41 +4,50 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
-
-#include "dataplane/base/bytes.h"
 
 enum { SLICE_MIN = 1024, SLICE_UNIT = 64 };
 
-char *route_format_ip(char text[static 16], const uint8_t ip[static 4])
+int route_parse_ip(
+	const char *text, struct ip *ip, uint8_t *prefix_len, struct fault *fault)
 {
-	(void)snprintf(text, 16, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
-	return text;
+	struct ip parsed;
+
+	if (ip_parse_subnet(&parsed, prefix_len, text) != 0)
+		return fault_set(fault, -EINVAL,
+			"'%.60s' is not an address with a prefix length, such as "
+			"10.0.0.1/24 or fd00::1/64",
+			text);
+	if (!ip_is_unicast(&parsed))
+		return fault_set(fault, -EINVAL,
+			"'%.60s' is not an address of one host: give the device one of "
+			"its own, such as 10.0.0.1/24 or fd00::1/64",
+			text);
+	*ip = parsed;
+	return 0;
 }
 
-int route_parse_ip(
-	const char *text, uint8_t ip[static 4], uint8_t *prefix_len, struct fault *fault)
+int route_parse_gateway(const char *text, struct transfer_device *of, struct fault *fault)
 {
-	unsigned int part[5];
-	char end;
+	char ip[IP_TEXT_MAX];
+	struct ip parsed;
 
-	/* sscanf alone takes blanks and signs before each number */
-	if (text[strspn(text, "0123456789./")] != '\0' ||
-		sscanf(text, "%3u.%3u.%3u.%3u/%2u%c", &part[0], &part[1], &part[2],
-			&part[3], &part[4], &end) != 5 ||
-		part[4] > 32)
+	if (ip_parse(&parsed, text) != 0 || !ip_is_unicast(&parsed))
 		return fault_set(fault, -EINVAL,
-			"'%.40s' is not an IPv4 address with a prefix length, such as "
-			"10.0.0.1/24",
+			"'%.60s' is not the address of a router, such as 10.0.0.254 or "
+			"fd00::fe",
 			text);
-	for (size_t i = 0; i < 4; i++) {
-		if (part[i] > 255)
-			return fault_set(fault, -EINVAL,
-				"'%.40s': %u is not a number from 0 to 255", text,
-				part[i]);
-		ip[i] = (uint8_t)part[i];
-	}
-	*prefix_len = (uint8_t)part[4];
+	if (ip_is_v4(&parsed) != ip_is_v4(&of->ip))
+		return fault_set(fault, -EINVAL,
+			"%s is not of the family of %s: give a router that both speak",
+			text, ip_format(ip, &of->ip));
+	if (ip_is_equal(&parsed, &of->ip))
+		return fault_set(fault, -EINVAL,
+			"%s is the device itself: give the router's address", text);
+	if (!ip_is_in(&parsed, &of->ip, of->prefix_len) && !ip_is_link_local(&parsed))
+		return fault_set(fault, -EINVAL,
+			"%s is not in the subnet of %s/%u: give a router on that link",
+			text, ip_format(ip, &of->ip), of->prefix_len);
+	of->gateway = parsed;
 	return 0;
 }
 
@@ -46,12 +55,7 @@ int route_parse_ip(
 static bool holds(
 	const struct transfer_endpoint *of, const struct transfer_endpoint *address)
 {
-	uint32_t differ = get_be32(of->ip) ^ get_be32(address->ip);
-
-	if (of->prefix_len == 0 ||
-		of->prefix_len > 32) /* no shift by 32 or less than 0 */
-		return of->prefix_len == 0;
-	return differ >> (32 - of->prefix_len) == 0;
+	return ip_is_in(&address->ip, &of->ip, of->prefix_len);
 }
 
 static int agree(struct route *route, const struct transfer_endpoint *local,
@@ -80,7 +84,8 @@ static bool share_a_link(
 static bool share_a_router(
 	const struct transfer_endpoint *one, const struct transfer_endpoint *other)
 {
-	return (one->has_gateway || holds(one, other)) &&
+	return ip_is_v4(&one->ip) == ip_is_v4(&other->ip) &&
+	       (one->has_gateway || holds(one, other)) &&
 	       (other->has_gateway || holds(other, one));
 }
 
@@ -88,8 +93,8 @@ int route_find(struct route *route, const struct transfer_endpoint *local,
 	uint32_t nlocal, const struct transfer_endpoint *peer, uint32_t npeer,
 	struct fault *fault)
 {
-	char ours[16] = "no device";
-	char theirs[16] = "no device";
+	char ours[IP_TEXT_MAX] = "no device";
+	char theirs[IP_TEXT_MAX] = "no device";
 	uint32_t npairs = nlocal * npeer;
 
 	/* all pairs twice: a router is asked only when none shares a link */
@@ -106,9 +111,9 @@ int route_find(struct route *route, const struct transfer_endpoint *local,
 		return agree(route, local, peer, fault);
 	}
 	if (nlocal > 0)
-		(void)route_format_ip(ours, local[0].ip);
+		(void)ip_format(ours, &local[0].ip);
 	if (npeer > 0)
-		(void)route_format_ip(theirs, peer[0].ip);
+		(void)ip_format(theirs, &peer[0].ip);
 	return fault_set(fault, -EHOSTUNREACH,
 		"no data plane path: this node has %s%s, the peer has %s%s; give both a "
 		"--dev with an --ip in one subnet, or a --gateway",

@@ -22,11 +22,13 @@ int route_find(struct route *route, const struct transfer_endpoint *local,
 	uint32_t nlocal, const struct transfer_endpoint *peer, uint32_t npeer,
 	struct fault *fault);
 
-/* "10.0.0.1" */
-char *route_format_ip(char text[static 16], const uint8_t ip[static 4]);
-
-/* "10.0.0.1/24". Returns 0 or -EINVAL with what is wrong. */
+/* "10.0.0.1/24" or "fd00::1/64", of a device. Returns 0 or -EINVAL with what is wrong. */
 int route_parse_ip(
-	const char *text, uint8_t ip[static 4], uint8_t *prefix_len, struct fault *fault);
+	const char *text, struct ip *ip, uint8_t *prefix_len, struct fault *fault);
+
+/* "10.0.0.254" or "fe80::1", a router that the device `of` reaches: of its family, in its
+ * subnet or link-local. Returns 0 or -EINVAL with what is wrong. */
+int route_parse_gateway(
+	const char *text, struct transfer_device *of, struct fault *fault);
 
 #endif

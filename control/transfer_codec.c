@@ -8,14 +8,16 @@
 #include "dataplane/base/units.h"
 #include "proto/snapline.pb-c.h"
 
-enum { IPV4_LEN = 4, IPV6_LEN = 16 };
-
 static void endpoint_to_message(
 	const struct transfer_endpoint *endpoint, Snapline__Endpoint *message)
 {
 	snapline__endpoint__init(message);
-	message->ip.data = (uint8_t *)endpoint->ip;
-	message->ip.len = sizeof(endpoint->ip);
+	message->ip.data = (uint8_t *)endpoint->ip.bytes;
+	message->ip.len = IP_LEN;
+	if (ip_is_v4(&endpoint->ip)) {
+		message->ip.data += IP_V4_AT;
+		message->ip.len = IP_V4_LEN;
+	}
 	message->prefix_len = endpoint->prefix_len;
 	message->port = endpoint->port;
 	message->slice_size = endpoint->slice_size;
@@ -27,12 +29,15 @@ static int endpoint_from_message(
 	struct transfer_endpoint *endpoint, const Snapline__Endpoint *message)
 {
 	*endpoint = (struct transfer_endpoint){.slice_size = 0};
-	if (message->ip.len == IPV6_LEN)
-		return 0;
-	if (message->ip.len != IPV4_LEN || message->prefix_len > 32 ||
-		message->port == 0 || message->port > UINT16_MAX)
+	if (message->ip.len == IP_LEN)
+		memcpy(endpoint->ip.bytes, message->ip.data, IP_LEN);
+	else if (message->ip.len == IP_V4_LEN)
+		ip_set_v4(&endpoint->ip, message->ip.data);
+	else
 		return -EBADMSG;
-	memcpy(endpoint->ip, message->ip.data, IPV4_LEN);
+	if (message->prefix_len > ip_bits(&endpoint->ip) || message->port == 0 ||
+		message->port > UINT16_MAX)
+		return -EBADMSG;
 	endpoint->prefix_len = (uint8_t)message->prefix_len;
 	endpoint->port = (uint16_t)message->port;
 	endpoint->slice_size = message->slice_size;

@@ -40,7 +40,6 @@ struct open_request {
 	bool has_reader_id;
 	int64_t reader_id;               /* absent: the newest snapshot */
 	char peer_id[TRANSFER_PEER_MAX]; /* empty: not said */
-	/* An endpoint this build cannot use (IPv6) keeps its place with slice_size 0. */
 	struct transfer_endpoint endpoints[TRANSFER_DEVICES_MAX];
 	uint32_t nendpoints;
 	uint8_t nonce[TRANSFER_NONCE_LEN];

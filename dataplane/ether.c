@@ -48,8 +48,8 @@ static void parse_arp(const uint8_t *arp, uint32_t len, struct ether_frame *out)
 	if (operation != ARP_REQUEST && operation != ARP_REPLY)
 		return;
 	memcpy(out->src_mac, arp + 8, ETHER_MAC_LEN);
-	memcpy(out->src_ip, arp + 14, ETHER_IP_LEN);
-	memcpy(out->dst_ip, arp + 24, ETHER_IP_LEN);
+	ip_set_v4(&out->src_ip, arp + 14);
+	ip_set_v4(&out->dst_ip, arp + 24);
 	out->kind = operation == ARP_REQUEST ? ETHER_ARP_REQUEST : ETHER_ARP_REPLY;
 }
 
@@ -81,8 +81,8 @@ static void parse_ipv4(const uint8_t *ip, uint32_t len, struct ether_frame *out)
 	if (header_len < ETHER_IPV4_LEN || total < header_len || total > len ||
 		checksum(ip, header_len) != 0 || (get_be16(ip + 6) & IP_FRAGMENT) != 0)
 		return;
-	memcpy(out->src_ip, ip + 12, ETHER_IP_LEN);
-	memcpy(out->dst_ip, ip + 16, ETHER_IP_LEN);
+	ip_set_v4(&out->src_ip, ip + 12);
+	ip_set_v4(&out->dst_ip, ip + 16);
 	out->is_ce = (ip[1] & 3) == ECN_CE;
 	if (ip[9] == PROTO_UDP) {
 		parse_udp(ip + header_len, total - header_len, out);
@@ -128,8 +128,8 @@ static void put_ipv4(uint8_t *out, const struct ether_path *path, uint8_t protoc
 	ip[8] = IP_TTL;
 	ip[9] = protocol;
 	put_be16(ip + 10, 0);
-	memcpy(ip + 12, path->src_ip, ETHER_IP_LEN);
-	memcpy(ip + 16, path->dst_ip, ETHER_IP_LEN);
+	memcpy(ip + 12, path->src_ip.bytes + IP_V4_AT, IP_V4_LEN);
+	memcpy(ip + 16, path->dst_ip.bytes + IP_V4_AT, IP_V4_LEN);
 	put_be16(ip + 10, checksum(ip, ETHER_IPV4_LEN));
 }
 
@@ -158,12 +158,12 @@ void ether_put_arp(uint8_t *out, const struct ether_path *path, const uint8_t *t
 	memcpy(arp, ethernet_ipv4, sizeof(ethernet_ipv4));
 	put_be16(arp + 6, target_mac != NULL ? ARP_REPLY : ARP_REQUEST);
 	memcpy(arp + 8, path->src_mac, ETHER_MAC_LEN);
-	memcpy(arp + 14, path->src_ip, ETHER_IP_LEN);
+	memcpy(arp + 14, path->src_ip.bytes + IP_V4_AT, IP_V4_LEN);
 	if (target_mac != NULL)
 		memcpy(arp + 18, target_mac, ETHER_MAC_LEN);
 	else
 		memset(arp + 18, 0, ETHER_MAC_LEN);
-	memcpy(arp + 24, path->dst_ip, ETHER_IP_LEN);
+	memcpy(arp + 24, path->dst_ip.bytes + IP_V4_AT, IP_V4_LEN);
 }
 
 uint32_t ether_put_echo(uint8_t *out, uint32_t max, const struct ether_path *path,
@@ -180,12 +180,4 @@ uint32_t ether_put_echo(uint8_t *out, uint32_t max, const struct ether_path *pat
 	put_be16(icmp + 2, 0);
 	put_be16(icmp + 2, checksum(icmp, request->payload_len));
 	return len;
-}
-
-void ether_map_ip(
-	uint8_t mapped[static WIRE_IP_LEN], const uint8_t ip[static ETHER_IP_LEN])
-{
-	memset(mapped, 0, 10);
-	memset(mapped + 10, 0xff, 2);
-	memcpy(mapped + 12, ip, ETHER_IP_LEN);
 }

@@ -13,7 +13,6 @@
 
 enum {
 	ETHER_MAC_LEN = 6,
-	ETHER_IP_LEN = 4,
 	ETHER_HEADER_LEN = 14,
 	ETHER_IPV4_LEN = 20,
 	ETHER_UDP_LEN = 8,
@@ -33,8 +32,8 @@ enum ether_kind {
 struct ether_frame {
 	enum ether_kind kind;
 	uint8_t src_mac[ETHER_MAC_LEN];
-	uint8_t src_ip[ETHER_IP_LEN]; /* ARP: of the sender */
-	uint8_t dst_ip[ETHER_IP_LEN]; /* ARP: of the target */
+	struct ip src_ip; /* ARP: of the sender */
+	struct ip dst_ip; /* ARP: of the target */
 	uint16_t src_port;
 	uint16_t dst_port;
 	bool is_ce;             /* the network marked congestion (RFC 3168) */
@@ -45,8 +44,8 @@ struct ether_frame {
 struct ether_path {
 	uint8_t src_mac[ETHER_MAC_LEN];
 	uint8_t dst_mac[ETHER_MAC_LEN];
-	uint8_t src_ip[ETHER_IP_LEN];
-	uint8_t dst_ip[ETHER_IP_LEN];
+	struct ip src_ip;
+	struct ip dst_ip;
 	uint16_t src_port;
 	uint16_t dst_port;
 	uint8_t dscp; /* 0 to 63 */
@@ -69,8 +68,5 @@ void ether_put_arp(
  * length, or 0 when it does not fit. */
 uint32_t ether_put_echo(uint8_t *out, uint32_t max, const struct ether_path *path,
 	const struct ether_frame *request);
-
-void ether_map_ip(
-	uint8_t mapped[static WIRE_IP_LEN], const uint8_t ip[static ETHER_IP_LEN]);
 
 #endif

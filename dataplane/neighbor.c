@@ -12,13 +12,12 @@ void neighbors_init(struct neighbors *neighbors)
 	memset(neighbors, 0, sizeof(*neighbors));
 }
 
-static struct neighbor *find(
-	struct neighbors *neighbors, const uint8_t ip[static ETHER_IP_LEN])
+static struct neighbor *find(struct neighbors *neighbors, const struct ip *ip)
 {
 	for (size_t i = 0; i < NEIGHBORS_MAX; i++) {
 		struct neighbor *entry = &neighbors->table[i];
 
-		if (entry->used && memcmp(entry->ip, ip, ETHER_IP_LEN) == 0)
+		if (entry->used && ip_is_equal(&entry->ip, ip))
 			return entry;
 	}
 	return NULL;
@@ -42,7 +41,7 @@ static struct neighbor *take_slot(struct neighbors *neighbors)
 	return victim;
 }
 
-bool neighbors_resolve(struct neighbors *neighbors, const uint8_t ip[static ETHER_IP_LEN],
+bool neighbors_resolve(struct neighbors *neighbors, const struct ip *ip,
 	uint8_t mac[static ETHER_MAC_LEN], nsec now)
 {
 	struct neighbor *entry = find(neighbors, ip);
@@ -51,7 +50,7 @@ bool neighbors_resolve(struct neighbors *neighbors, const uint8_t ip[static ETHE
 		entry = take_slot(neighbors);
 		memset(entry, 0, sizeof(*entry));
 		entry->used = true;
-		memcpy(entry->ip, ip, ETHER_IP_LEN);
+		entry->ip = *ip;
 		entry->ask_at = now;
 		entry->retry = RETRY_MIN;
 	}
@@ -61,8 +60,7 @@ bool neighbors_resolve(struct neighbors *neighbors, const uint8_t ip[static ETHE
 	return entry->is_known;
 }
 
-void neighbors_refresh(
-	struct neighbors *neighbors, const uint8_t ip[static ETHER_IP_LEN], nsec now)
+void neighbors_refresh(struct neighbors *neighbors, const struct ip *ip, nsec now)
 {
 	struct neighbor *entry = find(neighbors, ip);
 
@@ -76,7 +74,7 @@ void neighbors_refresh(
 void neighbors_on_arp(
 	struct neighbors *neighbors, const struct ether_frame *frame, nsec now)
 {
-	struct neighbor *entry = find(neighbors, frame->src_ip);
+	struct neighbor *entry = find(neighbors, &frame->src_ip);
 
 	if (entry == NULL || (frame->src_mac[0] & 1) != 0)
 		return;
@@ -90,8 +88,7 @@ void neighbors_on_arp(
 	entry->retry = RETRY_MIN;
 }
 
-bool neighbors_poll(
-	struct neighbors *neighbors, uint8_t ip[static ETHER_IP_LEN], nsec now)
+bool neighbors_poll(struct neighbors *neighbors, struct ip *ip, nsec now)
 {
 	for (size_t i = 0; i < NEIGHBORS_MAX; i++) {
 		struct neighbor *entry = &neighbors->table[i];
@@ -102,7 +99,7 @@ bool neighbors_poll(
 		entry->was_asked = true;
 		entry->ask_at = now + entry->retry;
 		entry->retry = nsec_min(2 * entry->retry, RETRY_MAX);
-		memcpy(ip, entry->ip, ETHER_IP_LEN);
+		*ip = entry->ip;
 		return true;
 	}
 	return false;

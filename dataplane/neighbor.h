@@ -16,7 +16,7 @@ struct neighbor {
 	bool is_known;  /* mac is valid */
 	bool is_asking; /* a request should go out at ask_at */
 	bool was_asked; /* a request went out, a reply may overwrite mac */
-	uint8_t ip[ETHER_IP_LEN];
+	struct ip ip;
 	uint8_t mac[ETHER_MAC_LEN];
 	nsec ask_at;
 	nsec retry; /* until the next request: 20 ms, doubling to 1 s */
@@ -32,20 +32,18 @@ void neighbors_init(struct neighbors *neighbors);
  * asked by the following polls, after 20 ms at first, then ever more slowly. A known MAC
  * is asked for again every 30 s, so that a peer that came back on another port is found.
  */
-bool neighbors_resolve(struct neighbors *neighbors, const uint8_t ip[static ETHER_IP_LEN],
+bool neighbors_resolve(struct neighbors *neighbors, const struct ip *ip,
 	uint8_t mac[static ETHER_MAC_LEN], nsec now);
 
 /* Asks again at once: a peer may have come back with another MAC. */
-void neighbors_refresh(
-	struct neighbors *neighbors, const uint8_t ip[static ETHER_IP_LEN], nsec now);
+void neighbors_refresh(struct neighbors *neighbors, const struct ip *ip, nsec now);
 
 /* An ARP frame came in. */
 void neighbors_on_arp(
 	struct neighbors *neighbors, const struct ether_frame *frame, nsec now);
 
 /* The next address to send an ARP request for; false when there is none now. */
-bool neighbors_poll(
-	struct neighbors *neighbors, uint8_t ip[static ETHER_IP_LEN], nsec now);
+bool neighbors_poll(struct neighbors *neighbors, struct ip *ip, nsec now);
 
 nsec neighbors_deadline(const struct neighbors *neighbors);
 

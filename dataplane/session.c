@@ -18,7 +18,7 @@ int session_create(struct session **session, const struct transfer_session *para
 	made->params.peer_port = (uint16_t)(params->peer_port + params->stripe);
 	made->window = u32_min(window, INFLIGHT_WINDOW_MAX);
 	made->stall_timeout = stall_timeout;
-	ether_map_ip(made->peer.ip, params->peer_ip);
+	made->peer.ip = params->peer_ip;
 	made->peer.port = made->params.peer_port;
 	pn_window_init(&made->received);
 	*session = made;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "dataplane/base/fault.h"
+#include "dataplane/base/ip.h"
 #include "dataplane/cc.h"
 #include "dataplane/manifest.h"
 #include "dataplane/store.h"
@@ -27,10 +28,10 @@ enum {
 };
 
 struct transfer_device {
-	const char *dev;    /* PCI address or DPDK vdev arguments */
-	uint8_t ip[4];      /* IPv4, network byte order */
-	uint8_t prefix_len; /* 0 to 32 */
-	uint8_t gateway[4]; /* all zero: none */
+	const char *dev; /* PCI address or DPDK vdev arguments */
+	struct ip ip;
+	uint8_t prefix_len; /* 0 to 32 or 128 */
+	struct ip gateway;  /* all zero: none */
 	uint32_t mtu;       /* bytes; 0: what the device says */
 };
 
@@ -47,7 +48,7 @@ struct transfer_options {
 };
 
 struct transfer_endpoint {
-	uint8_t ip[4];
+	struct ip ip;
 	uint8_t prefix_len;
 	bool has_gateway; /* reaches addresses outside its subnet */
 	uint16_t port;    /* UDP, host byte order */
@@ -61,7 +62,7 @@ struct transfer_session {
 	uint32_t device;     /* which of the node's devices */
 	uint32_t session_id; /* ours, from transfer_reserve */
 	uint32_t peer_session_id;
-	uint8_t peer_ip[4];
+	struct ip peer_ip;
 	uint16_t peer_port;  /* of the first stripe; the others' follow */
 	uint32_t stripes;    /* how many workers share it; 0: one */
 	uint32_t stripe;     /* which of them a session is; transfer_start sets it */

@@ -50,12 +50,12 @@ static void seal(uint8_t tag[static 8], const uint8_t *header,
 	const uint8_t key[static WIRE_KEY_LEN], const struct wire_address *destination,
 	uint64_t pn64)
 {
-	uint8_t message[OFF_MAC + WIRE_IP_LEN + 2 + 8];
+	uint8_t message[OFF_MAC + IP_LEN + 2 + 8];
 
 	memcpy(message, header, OFF_MAC);
-	memcpy(message + OFF_MAC, destination->ip, WIRE_IP_LEN);
-	put_be16(message + OFF_MAC + WIRE_IP_LEN, destination->port);
-	put_be64(message + OFF_MAC + WIRE_IP_LEN + 2, pn64);
+	memcpy(message + OFF_MAC, destination->ip.bytes, IP_LEN);
+	put_be16(message + OFF_MAC + IP_LEN, destination->port);
+	put_be64(message + OFF_MAC + IP_LEN + 2, pn64);
 	(void)crypto_shorthash(tag, message, sizeof(message), key);
 }
 

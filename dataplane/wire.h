@@ -17,14 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/base/ip.h"
 #include "dataplane/base/units.h"
 
 enum {
 	WIRE_VERSION = 1,
 	WIRE_HEADER_LEN = 40,
 	WIRE_KEY_LEN = 16,
-	WIRE_IP_LEN = 16, /* IPv4 as ::ffff:a.b.c.d */
-	WIRE_UNIT = 64,   /* bytes of a credit unit; slices are multiples of it */
+	WIRE_UNIT = 64, /* bytes of a credit unit; slices are multiples of it */
 	WIRE_SLICE_MAX = 8192,
 	WIRE_ACK_BITS = 1024,
 	WIRE_RUNS_MAX = 32,
@@ -65,7 +65,7 @@ struct wire_header {
 };
 
 struct wire_address {
-	uint8_t ip[WIRE_IP_LEN];
+	struct ip ip;
 	uint16_t port; /* host byte order */
 };
 

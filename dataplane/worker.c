@@ -64,18 +64,19 @@ static struct ether_path own_path(const struct worker *worker)
 	struct ether_path path = {0};
 
 	memcpy(path.src_mac, worker->config.nic->mac, ETHER_MAC_LEN);
-	memcpy(path.src_ip, worker->config.ip, ETHER_IP_LEN);
+	path.src_ip = worker->config.ip;
 	return path;
 }
 
-static void send_arp(struct worker *worker, const uint8_t *ip, const uint8_t *target_mac)
+static void send_arp(
+	struct worker *worker, const struct ip *ip, const uint8_t *target_mac)
 {
 	struct nic_tx *frame = next_frame(worker);
 	struct ether_path path = own_path(worker);
 
 	if (frame == NULL)
 		return;
-	memcpy(path.dst_ip, ip, ETHER_IP_LEN);
+	path.dst_ip = *ip;
 	ether_put_arp(frame->head, &path, target_mac);
 	frame->head_len = ETHER_ARP_FRAME;
 	worker->ntx++;
@@ -89,34 +90,21 @@ static void send_echo(struct worker *worker, const struct ether_frame *request)
 	if (frame == NULL)
 		return;
 	memcpy(path.dst_mac, request->src_mac, ETHER_MAC_LEN);
-	memcpy(path.dst_ip, request->src_ip, ETHER_IP_LEN);
+	path.dst_ip = request->src_ip;
 	frame->head_len = ether_put_echo(frame->head, NIC_HEAD_MAX, &path, request);
 	worker->ntx += frame->head_len != 0;
 }
 
-static bool is_on_link(const struct worker *worker, const uint8_t ip[static ETHER_IP_LEN])
+static const struct ip *next_hop(
+	const struct worker *worker, const struct session *session)
 {
-	uint32_t bits = worker->config.prefix_len;
+	const struct worker_config *config = &worker->config;
+	const struct ip *peer = &session->params.peer_ip;
 
-	for (uint32_t i = 0; i < ETHER_IP_LEN; i++) {
-		uint32_t n = bits >= 8 ? 8 : bits;
-		uint32_t mask = 0xff00u >> n & 0xff;
-
-		if ((ip[i] & mask) != (worker->config.ip[i] & mask))
-			return false;
-		bits -= n;
-	}
-	return true;
-}
-
-static const uint8_t *next_hop(const struct worker *worker, const struct session *session)
-{
-	static const uint8_t none[ETHER_IP_LEN];
-
-	if (is_on_link(worker, session->params.peer_ip) ||
-		memcmp(worker->config.gateway, none, ETHER_IP_LEN) == 0)
-		return session->params.peer_ip;
-	return worker->config.gateway;
+	if (ip_is_in(peer, &config->ip, config->prefix_len) ||
+		ip_is_none(&config->gateway))
+		return peer;
+	return &config->gateway;
 }
 
 static bool has_path(struct worker *worker, struct session *session, nsec now)
@@ -214,14 +202,14 @@ static void on_frame(struct worker *worker, const struct nic_rx *rx, nsec now)
 
 	ether_parse(rx->data, rx->len, &frame);
 	if (frame.kind == ETHER_OTHER ||
-		memcmp(frame.dst_ip, worker->config.ip, ETHER_IP_LEN) != 0) {
+		!ip_is_equal(&frame.dst_ip, &worker->config.ip)) {
 		worker->frames_bad += frame.kind != ETHER_OTHER;
 		return;
 	}
 	switch (frame.kind) {
 	case ETHER_ARP_REQUEST:
 		neighbors_on_arp(&worker->neighbors, &frame, now);
-		send_arp(worker, frame.src_ip, frame.src_mac);
+		send_arp(worker, &frame.src_ip, frame.src_mac);
 		break;
 	case ETHER_ARP_REPLY:
 		neighbors_on_arp(&worker->neighbors, &frame, now);
@@ -312,11 +300,11 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 
 	assert(at < WORKER_SESSIONS && worker->sessions[at] == NULL);
 	session->path = own_path(worker);
-	memcpy(session->path.dst_ip, params->peer_ip, ETHER_IP_LEN);
+	session->path.dst_ip = params->peer_ip;
 	session->path.src_port = worker->config.port;
 	session->path.dst_port = params->peer_port;
 	session->path.dscp = worker->config.dscp;
-	ether_map_ip(session->self.ip, worker->config.ip);
+	session->self.ip = worker->config.ip;
 	session->self.port = worker->config.port;
 	neighbors_refresh(&worker->neighbors, next_hop(worker, session), now);
 	if (params->role == TRANSFER_SEND) {
@@ -442,11 +430,11 @@ static void look_after(struct worker *worker, struct session *session)
 
 static bool poll_neighbors(struct worker *worker, nsec now)
 {
-	uint8_t ip[ETHER_IP_LEN];
+	struct ip ip;
 	bool busy = false;
 
-	while (neighbors_poll(&worker->neighbors, ip, now)) {
-		send_arp(worker, ip, NULL);
+	while (neighbors_poll(&worker->neighbors, &ip, now)) {
+		send_arp(worker, &ip, NULL);
 		busy = true;
 	}
 	return busy;

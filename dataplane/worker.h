@@ -25,10 +25,10 @@ struct worker_config {
 	struct store *store; /* outlives the worker */
 	struct pool *pool;   /* outlives the worker; buffers of at least the chunk size */
 	uint32_t nbuffers;   /* in the pool */
-	uint8_t ip[ETHER_IP_LEN];
+	struct ip ip;
 	uint8_t prefix_len;
-	uint8_t gateway[ETHER_IP_LEN]; /* all zero: none */
-	uint16_t port;                 /* UDP, ours */
+	struct ip gateway; /* all zero: none */
+	uint16_t port;     /* UDP, ours */
 	uint8_t dscp;
 	enum cc_kind cc;
 	/* Told what became of sessions; from worker_run only. */

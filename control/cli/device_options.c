@@ -12,22 +12,19 @@ enum { WINDOW = 2048 }; /* packets in flight a session */
 static int resolve_device(struct device_options *options, size_t at, struct fault *fault)
 {
 	struct transfer_device *device = &options->devices[at];
-	char text[64];
-	uint8_t ignored;
 	int err;
 
 	*device = (struct transfer_device){
 		.dev = options->devs.items[at], .mtu = (uint32_t)options->mtu};
 	err = route_parse_ip(
-		options->ips.items[at], device->ip, &device->prefix_len, fault);
+		options->ips.items[at], &device->ip, &device->prefix_len, fault);
 	if (err != 0) {
 		fault_prefix(fault, "--ip");
 		return err;
 	}
 	if (options->gateways.count == 0)
 		return 0;
-	(void)snprintf(text, sizeof(text), "%.40s/32", options->gateways.items[at]);
-	err = route_parse_ip(text, device->gateway, &ignored, fault);
+	err = route_parse_gateway(options->gateways.items[at], device, fault);
 	fault_prefix(fault, "--gateway");
 	return err;
 }

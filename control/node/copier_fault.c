@@ -29,13 +29,13 @@ static const char *place(char text[static 256], const struct transfer_report *re
 static void silent(
 	struct fault *fault, const char *who, const struct transfer_endpoint *peer)
 {
-	char ip[16];
+	char ip[IP_TEXT_MAX];
 
 	(void)fault_set(fault, -ETIMEDOUT,
 		"no packet from the %s's device %s for the stall timeout: check that it "
 		"runs "
 		"and that both devices are on one network, then try again",
-		who, route_format_ip(ip, peer->ip));
+		who, ip_format(ip, &peer->ip));
 }
 
 void copier_fault_of_report(struct fault *fault, const struct transfer_report *report,

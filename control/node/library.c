@@ -75,17 +75,12 @@ static int resolve_devices(const struct snapline_options *options,
 	for (size_t i = 0; i < options->ndevices; i++) {
 		const struct snapline_device *from = &options->devices[i];
 		struct transfer_device *to = &devices[i];
-		char gateway[64];
-		uint8_t ignored;
 		int err;
 
 		*to = (struct transfer_device){.dev = from->dev};
-		err = route_parse_ip(from->ip, to->ip, &to->prefix_len, fault);
-		if (err == 0 && from->gateway != NULL) {
-			(void)snprintf(
-				gateway, sizeof(gateway), "%.40s/32", from->gateway);
-			err = route_parse_ip(gateway, to->gateway, &ignored, fault);
-		}
+		err = route_parse_ip(from->ip, &to->ip, &to->prefix_len, fault);
+		if (err == 0 && from->gateway != NULL)
+			err = route_parse_gateway(from->gateway, to, fault);
 		if (err != 0)
 			return err;
 	}

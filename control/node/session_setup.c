@@ -28,6 +28,7 @@ int session_setup_start(
 		.device = setup->device,
 		.session_id = setup->session_id,
 		.peer_session_id = setup->peer_session_id,
+		.peer_ip = setup->peer->ip,
 		.peer_port = setup->peer->port,
 		.slice_size = setup->slice_size,
 		.manifest = setup->manifest,
@@ -40,7 +41,6 @@ int session_setup_start(
 
 	memcpy(secret.sender_nonce, setup->sender_nonce, SESSION_NONCE_LEN);
 	memcpy(secret.receiver_nonce, setup->receiver_nonce, SESSION_NONCE_LEN);
-	memcpy(session.peer_ip, setup->peer->ip, sizeof(session.peer_ip));
 	err = session_key_derive(&keys, &secret);
 	if (err != 0)
 		return fault_set(fault, err, "cannot derive the session's keys");

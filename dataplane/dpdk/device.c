@@ -210,7 +210,9 @@ static int make_worker(
 		.store = &device->store,
 		.pool = &device->pool,
 		.nbuffers = device->options->buffers,
+		.ip = config->ip,
 		.prefix_len = config->prefix_len,
+		.gateway = config->gateway,
 		.port = TRANSFER_PORT,
 		.dscp = TRANSFER_DSCP,
 		.cc = choose_cc(device, config->dev),
@@ -218,8 +220,6 @@ static int make_worker(
 		.report_ctx = device,
 	};
 
-	memcpy(worker.ip, config->ip, sizeof(worker.ip));
-	memcpy(worker.gateway, config->gateway, sizeof(worker.gateway));
 	if (worker_init(&device->worker, &worker) != 0)
 		return fault_set(fault, -ENOMEM, "no memory for the chunk cache");
 	return 0;

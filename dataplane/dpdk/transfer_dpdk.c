@@ -46,10 +46,16 @@ static int check_options(const struct transfer_options *options, struct fault *f
 		return fault_set(fault, -EINVAL,
 			"%u chunk buffers: 2 to 65535 are possible", options->buffers);
 	for (uint32_t i = 0; i < options->ndevices; i++) {
-		if (options->devices[i].prefix_len > 32)
+		const struct transfer_device *device = &options->devices[i];
+
+		if (!ip_is_v4(&device->ip))
 			return fault_set(fault, -EINVAL,
-				"device '%s': prefix length %u is above 32",
-				options->devices[i].dev, options->devices[i].prefix_len);
+				"device '%s': its address has to be an IPv4 address",
+				device->dev);
+		if (device->prefix_len > ip_bits(&device->ip))
+			return fault_set(fault, -EINVAL,
+				"device '%s': prefix length %u is above %u", device->dev,
+				device->prefix_len, ip_bits(&device->ip));
 	}
 	return 0;
 }
@@ -159,12 +165,11 @@ uint32_t transfer_count_devices(const struct transfer *transfer)
 void transfer_get_endpoint(const struct transfer *transfer, uint32_t device,
 	struct transfer_endpoint *endpoint)
 {
-	static const uint8_t none[ETHER_IP_LEN];
 	const struct transfer_device *config = &transfer->configs[device];
 
-	memcpy(endpoint->ip, config->ip, sizeof(endpoint->ip));
+	endpoint->ip = config->ip;
 	endpoint->prefix_len = config->prefix_len;
-	endpoint->has_gateway = memcmp(config->gateway, none, sizeof(none)) != 0;
+	endpoint->has_gateway = !ip_is_none(&config->gateway);
 	endpoint->port = TRANSFER_PORT;
 	endpoint->slice_size =
 		wire_slice_size(transfer->devices[device].nic.mtu, ETHER_IPV4_LEN);

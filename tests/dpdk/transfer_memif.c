@@ -179,7 +179,7 @@ static struct transfer_session describe(const struct job *job, enum transfer_rol
 
 	transfer_get_endpoint(node.transfer, 0, &end[0]);
 	transfer_get_endpoint(node.transfer, 1, &end[1]);
-	memcpy(session.peer_ip, end[1 - us].ip, sizeof(session.peer_ip));
+	session.peer_ip = end[1 - us].ip;
 	session.peer_port = end[1 - us].port;
 	session.slice_size = u32_min(end[0].slice_size, end[1].slice_size);
 	memset(session.tx_key, 1 + (int)us, sizeof(session.tx_key));
@@ -238,8 +238,8 @@ static void on_wake(void *context)
 static int open_node(void **state)
 {
 	struct transfer_device devices[2] = {
-		{.ip = {10, 0, 0, 1}, .prefix_len = 24},
-		{.ip = {10, 0, 0, 2}, .prefix_len = 24},
+		{.ip = IP_V4(10, 0, 0, 1), .prefix_len = 24},
+		{.ip = IP_V4(10, 0, 0, 2), .prefix_len = 24},
 	};
 	struct transfer_options options = {
 		.devices = devices,

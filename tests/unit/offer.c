@@ -26,7 +26,7 @@ static struct answer make_answer(const char *in_table, const char *in_manifest)
 	struct answer answer = {.response = {.transfer_id = 1,
 					.index = 42,
 					.term = 3,
-					.endpoint = {.ip = {10, 0, 0, 1},
+					.endpoint = {.ip = IP_V4(10, 0, 0, 1),
 						.prefix_len = 24,
 						.port = 4791,
 						.slice_size = 8192},

@@ -13,7 +13,7 @@
 static struct transfer_endpoint endpoint(
 	uint8_t net, uint8_t host, uint8_t prefix_len, uint32_t slice_size)
 {
-	return (struct transfer_endpoint){.ip = {10, 0, net, host},
+	return (struct transfer_endpoint){.ip = IP_V4(10, 0, net, host),
 		.prefix_len = prefix_len,
 		.port = 4791,
 		.slice_size = slice_size};
@@ -181,70 +181,88 @@ static void a_slice_is_what_both_take_in_whole_units(void **state)
 	}
 }
 
-static void addresses_with_a_prefix_are_read(void **state)
+static void a_device_has_an_address_and_a_subnet(void **state)
 {
-	static const struct {
-		const char *text;
-		uint8_t ip[4];
-		uint8_t prefix_len;
-	} cases[] = {
-		{"10.0.0.1/24", {10, 0, 0, 1}, 24},
-		{"0.0.0.0/0", {0, 0, 0, 0}, 0},
-		{"255.255.255.255/32", {255, 255, 255, 255}, 32},
-	};
+	static const struct ip expected = IP_V4(10, 0, 0, 1);
+	struct ip ip;
+	uint8_t prefix_len;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		uint8_t ip[4];
-		uint8_t prefix_len;
-
-		assert_int_equal(route_parse_ip(cases[i].text, ip, &prefix_len, NULL), 0);
-		assert_memory_equal(ip, cases[i].ip, 4);
-		assert_int_equal(prefix_len, cases[i].prefix_len);
-	}
+	assert_int_equal(route_parse_ip("10.0.0.1/24", &ip, &prefix_len, NULL), 0);
+	assert_true(ip_is_equal(&ip, &expected));
+	assert_int_equal(prefix_len, 24);
+	assert_int_equal(route_parse_ip("fe80::1/64", &ip, &prefix_len, NULL), 0);
+	assert_int_equal(prefix_len, 64);
 }
 
 static void anything_else_is_refused_with_an_example(void **state)
 {
 	static const char *const texts[] = {"", "10.0.0.1", "10.0.0/24", "10.0.0.1/33",
-		"10.0.0.1/240", "10.0.0.1/", "10.0.0.1/24 ", " 10.0.0.1/24",
-		"10. 0.0.1/24", "+10.0.0.1/24", "-1.0.0.1/24", "10.0.0.1/-1",
-		"10.0.0.1/24x", "10.0.0.1.2/24", "1000.0.0.1/24", "fe80::1/64", "ten"};
+		"fd00::1", "fd00::1/129", "0.0.0.0/0", "ff02::1/64", "::/0", "::1/128",
+		"127.0.0.1/8", "224.0.0.1/24", "ten"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		struct fault fault = {0};
-		uint8_t ip[4];
+		struct ip ip;
 		uint8_t prefix_len;
 
 		assert_int_equal(
-			route_parse_ip(texts[i], ip, &prefix_len, &fault), -EINVAL);
-		assert_non_null(strstr(fault.text, "such as 10.0.0.1/24"));
+			route_parse_ip(texts[i], &ip, &prefix_len, &fault), -EINVAL);
+		assert_non_null(strstr(fault.text, "such as 10.0.0.1/24 or fd00::1/64"));
 	}
 }
 
-static void a_part_above_255_is_named(void **state)
+static void a_router_is_on_the_devices_link(void **state)
 {
-	struct fault fault = {0};
-	uint8_t ip[4];
-	uint8_t prefix_len;
+	static const struct {
+		const char *ip, *gateway, *wrong; /* NULL: nothing */
+	} cases[] = {
+		{"10.0.0.1/24", "10.0.0.254", NULL},
+		{"fd00::1/64", "fd00::fe", NULL},
+		{"fd00::1/64", "fe80::1", NULL}, /* every IPv6 device has that link */
+		{"10.0.0.1/24", "10.0.1.254", "not in the subnet of 10.0.0.1/24"},
+		{"fd00::1/64", "fd00:0:0:1::1", "not in the subnet of fd00::1/64"},
+		{"10.0.0.1/24", "fe80::1", "not of the family of 10.0.0.1"},
+		{"fd00::1/64", "10.0.0.254", "not of the family of fd00::1"},
+		{"10.0.0.1/24", "10.0.0.1", "is the device itself"},
+		{"10.0.0.1/24", "0.0.0.0", "not the address of a router"},
+		{"10.0.0.1/24", "10.0.0.254/24", "not the address of a router"},
+	};
 
 	(void)state;
-	assert_int_equal(
-		route_parse_ip("10.0.256.1/24", ip, &prefix_len, &fault), -EINVAL);
-	assert_string_equal(
-		fault.text, "'10.0.256.1/24': 256 is not a number from 0 to 255");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct transfer_device device = {.dev = "x"};
+		struct fault fault = {0};
+		int err;
+
+		assert_int_equal(
+			route_parse_ip(cases[i].ip, &device.ip, &device.prefix_len, NULL),
+			0);
+		err = route_parse_gateway(cases[i].gateway, &device, &fault);
+		assert_int_equal(err, cases[i].wrong == NULL ? 0 : -EINVAL);
+		assert_true(ip_is_none(&device.gateway) == (err != 0));
+		if (err != 0)
+			assert_non_null(strstr(fault.text, cases[i].wrong));
+	}
 }
 
-static void addresses_are_written_with_dots(void **state)
+static void families_do_not_reach_each_other(void **state)
 {
-	char text[16];
+	struct transfer_endpoint ours = endpoint(1, 1, 0, 1408);
+	struct transfer_endpoint theirs = {
+		.ip = {{0xfd, [15] = 1}}, .prefix_len = 0, .port = 1, .slice_size = 1408};
+	struct route route;
 
 	(void)state;
-	assert_string_equal(route_format_ip(text, (const uint8_t[4]){255, 255, 255, 255}),
-		"255.255.255.255");
-	assert_string_equal(
-		route_format_ip(text, (const uint8_t[4]){10, 0, 0, 1}), "10.0.0.1");
+	assert_int_equal(route_find(&route, &ours, 1, &theirs, 1, NULL), -EHOSTUNREACH);
+	ours.ip = theirs.ip;
+	ours.ip.bytes[15] = 2;
+	assert_int_equal(route_find(&route, &ours, 1, &theirs, 1, NULL), 0);
+	ours.ip = (struct ip)IP_V4(10, 0, 0, 1);
+	ours.has_gateway = true;
+	theirs.has_gateway = true;
+	assert_int_equal(route_find(&route, &ours, 1, &theirs, 1, NULL), -EHOSTUNREACH);
 }
 
 int main(void)
@@ -258,10 +276,10 @@ int main(void)
 		cmocka_unit_test(an_endpoint_we_cannot_use_is_skipped),
 		cmocka_unit_test(no_way_is_told_with_both_addresses),
 		cmocka_unit_test(a_slice_is_what_both_take_in_whole_units),
-		cmocka_unit_test(addresses_with_a_prefix_are_read),
+		cmocka_unit_test(a_device_has_an_address_and_a_subnet),
 		cmocka_unit_test(anything_else_is_refused_with_an_example),
-		cmocka_unit_test(a_part_above_255_is_named),
-		cmocka_unit_test(addresses_are_written_with_dots),
+		cmocka_unit_test(a_router_is_on_the_devices_link),
+		cmocka_unit_test(families_do_not_reach_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

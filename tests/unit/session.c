@@ -28,7 +28,7 @@ static int start(void **state)
 	struct transfer_session params = {.role = TRANSFER_SEND,
 		.session_id = session_make_id(3, GENERATION),
 		.peer_session_id = session_make_id(9, 1),
-		.peer_ip = {10, 0, 0, 2},
+		.peer_ip = IP_V4(10, 0, 0, 2),
 		.peer_port = 4791,
 		.slice_size = SLICE,
 		.manifest = &f->manifest};
@@ -40,7 +40,7 @@ static int start(void **state)
 	memset(params.tx_key, 2, sizeof(params.tx_key));
 	assert_int_equal(session_create(&f->session, &params, 5000, 5 * SEC), 0);
 	f->session->self.port = 4791;
-	ether_map_ip(f->session->self.ip, (const uint8_t[4]){10, 0, 0, 1});
+	f->session->self.ip = (struct ip)IP_V4(10, 0, 0, 1);
 	sender_init(&f->session->machine.sender,
 		&(struct sender_config){.manifest = &f->manifest,
 			.slice_size = SLICE,

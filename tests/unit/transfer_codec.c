@@ -13,7 +13,7 @@
 #include "control/transfer_codec.h"
 
 static const struct transfer_endpoint endpoint = {
-	.ip = {10, 0, 0, 1},
+	.ip = IP_V4(10, 0, 0, 1),
 	.prefix_len = 24,
 	.port = 65535,
 	.slice_size = 8192,
@@ -32,7 +32,7 @@ static struct open_request make_open_request(void)
 		.session_id = UINT32_MAX,
 	};
 
-	request.endpoints[1].ip[3] = 9;
+	request.endpoints[1].ip.bytes[15] = 9;
 	request.endpoints[1].has_gateway = true;
 	memset(request.nonce, 0xab, sizeof(request.nonce));
 	return request;
@@ -73,7 +73,7 @@ static void open_request_survives(void **state)
 	assert_true(again.reader_id == INT64_MIN);
 	assert_string_equal(again.peer_id, "10.0.0.2:80:0");
 	assert_int_equal(again.nendpoints, 2);
-	assert_int_equal(again.endpoints[1].ip[3], 9);
+	assert_int_equal(again.endpoints[1].ip.bytes[15], 9);
 	assert_int_equal(again.endpoints[1].port, 65535);
 	assert_int_equal(again.endpoints[1].slice_size, 8192);
 	assert_int_equal(again.endpoints[1].prefix_len, 24);
@@ -109,7 +109,7 @@ static void open_response_survives(void **state)
 	assert_true(again.term == 3);
 	assert_int_equal(again.table_size, 37);
 	assert_true(again.manifest_size == UINT32_MAX);
-	assert_memory_equal(again.endpoint.ip, endpoint.ip, 4);
+	assert_true(ip_is_equal(&again.endpoint.ip, &endpoint.ip));
 	assert_int_equal(again.peer_endpoint, 1);
 	assert_int_equal(again.slice_size, 1408);
 	assert_memory_equal(again.nonce, response.nonce, sizeof(again.nonce));
@@ -302,17 +302,36 @@ static void endpoints_out_of_range_are_refused(void **state)
 		decode_endpoint("\x0a\x00\x10\x20\x18\x01\x20\x40", 8, &again), -EBADMSG);
 }
 
-static void an_ipv6_endpoint_keeps_its_place(void **state)
+static void an_ipv6_endpoint_has_16_bytes_and_ipv4_has_4(void **state)
 {
+	struct open_request request = make_open_request();
 	struct open_request again;
+	struct ip ip;
+	uint8_t *bytes;
+	size_t len, len4;
 
 	(void)state;
+	memcpy(ip.bytes, "0123456789abcdef", IP_LEN);
 	assert_int_equal(decode_endpoint("\x0a\x10"
-					 "0123456789abcdef\x10\x40\x18\x01\x20\x40",
-				 24, &again),
+					 "0123456789abcdef\x10\x80\x01\x18\x01\x20\x40",
+				 25, &again),
 		0);
-	assert_int_equal(again.nendpoints, 1);
-	assert_int_equal(again.endpoints[0].slice_size, 0);
+	assert_int_equal(again.endpoints[0].prefix_len, 128);
+	assert_true(ip_is_equal(&again.endpoints[0].ip, &ip));
+	/* a prefix of 129 */
+	assert_int_equal(decode_endpoint("\x0a\x10"
+					 "0123456789abcdef\x10\x81\x01\x18\x01\x20\x40",
+				 25, &again),
+		-EBADMSG);
+	assert_int_equal(open_request_encode(&request, &bytes, &len4), 0);
+	free(bytes);
+	request.endpoints[1].ip = ip;
+	assert_int_equal(open_request_encode(&request, &bytes, &len), 0);
+	assert_int_equal(len, len4 + 12);
+	assert_int_equal(open_request_decode(&again, bytes, len), 0);
+	free(bytes);
+	assert_true(ip_is_equal(&again.endpoints[0].ip, &endpoint.ip));
+	assert_true(ip_is_equal(&again.endpoints[1].ip, &ip));
 }
 
 static void too_many_endpoints_are_refused(void **state)
@@ -454,7 +473,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_transfers_survives),
 		cmocka_unit_test(stages_have_names),
 		cmocka_unit_test(endpoints_out_of_range_are_refused),
-		cmocka_unit_test(an_ipv6_endpoint_keeps_its_place),
+		cmocka_unit_test(an_ipv6_endpoint_has_16_bytes_and_ipv4_has_4),
 		cmocka_unit_test(too_many_endpoints_are_refused),
 		cmocka_unit_test(an_unknown_stage_is_refused),
 		cmocka_unit_test(cut_at_any_byte_an_open_is_refused),

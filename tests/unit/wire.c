@@ -18,7 +18,7 @@
 static const uint8_t key[WIRE_KEY_LEN] = {
 	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 static const struct wire_address destination = {
-	.ip = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2},
+	.ip = IP_V4(10, 0, 0, 2),
 	.port = 4791,
 };
 static const struct wire_header example = {
@@ -152,7 +152,7 @@ static void the_seal_binds_key_destination_and_full_number(void **state)
 	elsewhere.port++;
 	assert_false(wire_is_authentic(golden, key, &elsewhere, EXAMPLE_PN));
 	elsewhere = destination;
-	elsewhere.ip[15]++;
+	elsewhere.ip.bytes[15]++;
 	assert_false(wire_is_authentic(golden, key, &elsewhere, EXAMPLE_PN));
 	assert_false(wire_is_authentic(
 		golden, key, &destination, EXAMPLE_PN + ((uint64_t)1 << 32)));

@@ -8,16 +8,14 @@ static void arp_for_us_is_answered(void **state)
 	struct fixture *f = *state;
 	struct ether_frame frame;
 
-	hear_arp(f, (const uint8_t[]){10, 0, 0, 1}, (const uint8_t[]){10, 0, 0, 2}, false,
-		1);
+	hear_arp(f, &us, &them, false, 1);
 	assert_int_equal(f->nout, 1);
 	frame = sent(f, 0);
 	assert_int_equal(frame.kind, ETHER_ARP_REPLY);
 	assert_memory_equal(frame.src_mac, mac1, 6);
 	assert_memory_equal(f->out[0].bytes, mac2, 6);
 	/* for somebody else: silence */
-	hear_arp(f, (const uint8_t[]){10, 0, 0, 3}, (const uint8_t[]){10, 0, 0, 2}, false,
-		2);
+	hear_arp(f, &them, &them, false, 2);
 	assert_int_equal(f->nout, 0);
 	assert_true(f->worker.frames_bad == 1);
 }
@@ -98,10 +96,16 @@ static void frames_that_are_nothing_of_ours_are_not_even_counted(void **state)
 	assert_true(f->worker.frames_bad == 0);
 }
 
+static bool has_target(const struct fixture *f, const struct ip *ip)
+{
+	struct ether_frame frame = sent(f, 0);
+
+	return ip_is_equal(&frame.dst_ip, ip);
+}
+
 static void the_peers_mac_is_asked_for_first(void **state)
 {
 	struct fixture *f = *state;
-	const uint8_t peer[4] = {10, 0, 0, 2};
 	nsec now = 1;
 
 	add_session(f, TRANSFER_RECEIVE, 0);
@@ -109,8 +113,8 @@ static void the_peers_mac_is_asked_for_first(void **state)
 	turn(f, ++now);
 	assert_int_equal(f->nout, 1);
 	assert_int_equal(sent(f, 0).kind, ETHER_ARP_REQUEST);
-	assert_memory_equal(sent(f, 0).dst_ip, peer, 4);
-	hear_arp(f, (const uint8_t[]){10, 0, 0, 1}, peer, true, ++now);
+	assert_true(has_target(f, &them));
+	hear_arp(f, &us, &them, true, ++now);
 	now += 300 * MSEC; /* the first PULL was for nobody; this is the next */
 	turn(f, now);
 	assert_int_equal(f->nout, 1);
@@ -121,25 +125,25 @@ static void the_peers_mac_is_asked_for_first(void **state)
 static void a_far_peer_is_reached_through_the_gateway(void **state)
 {
 	struct fixture *f = *state;
-	const uint8_t gateway[4] = {10, 0, 3, 254};
+	const struct ip gateway = IP_V4(10, 0, 3, 254);
 
 	add_session(f, TRANSFER_RECEIVE, 4); /* 10.0.4.2 is not in 10.0.0.0/22 */
 	turn(f, 1);
 	turn(f, 2);
 	assert_int_equal(f->nout, 1);
-	assert_memory_equal(sent(f, 0).dst_ip, gateway, 4);
+	assert_true(has_target(f, &gateway));
 }
 
 static void a_peer_in_the_subnet_is_reached_directly(void **state)
 {
 	struct fixture *f = *state;
-	const uint8_t peer[4] = {10, 0, 3, 2};
+	const struct ip peer = IP_V4(10, 0, 3, 2);
 
 	add_session(f, TRANSFER_RECEIVE, 3);
 	turn(f, 1);
 	turn(f, 2);
 	assert_int_equal(f->nout, 1);
-	assert_memory_equal(sent(f, 0).dst_ip, peer, 4);
+	assert_true(has_target(f, &peer));
 }
 
 static void a_full_nic_loses_nothing(void **state)

@@ -43,6 +43,8 @@ struct fixture {
 	uint64_t pn; /* of the peer */
 };
 
+static const struct ip us = IP_V4(10, 0, 0, 1);
+static const struct ip them = IP_V4(10, 0, 0, 2);
 static const uint8_t mac1[6] = {2, 0, 0, 0, 0, 1};
 static const uint8_t mac2[6] = {2, 0, 0, 0, 0, 2};
 
@@ -144,9 +146,9 @@ static inline int start(void **state)
 		.store = &f->store,
 		.pool = &f->pool,
 		.nbuffers = BUFFERS,
-		.ip = {10, 0, 0, 1},
+		.ip = IP_V4(10, 0, 0, 1),
 		.prefix_len = 22,
-		.gateway = {10, 0, 3, 254},
+		.gateway = IP_V4(10, 0, 3, 254),
 		.port = 4791,
 		.report = on_report,
 		.report_ctx = f};
@@ -185,7 +187,7 @@ static inline void add_session(struct fixture *f, enum transfer_role role, uint8
 	struct transfer_session params = {.role = role,
 		.session_id = session_make_id(3, 7),
 		.peer_session_id = session_make_id(9, 1),
-		.peer_ip = {10, 0, net, 2},
+		.peer_ip = IP_V4(10, 0, net, 2),
 		.peer_port = 4791,
 		.slice_size = SLICE,
 		.manifest = &f->manifest,
@@ -204,13 +206,13 @@ static inline void turn(struct fixture *f, nsec now)
 	(void)worker_run(&f->worker, now);
 }
 
-static inline void hear_arp(struct fixture *f, const uint8_t *target,
-	const uint8_t *sender, bool is_reply, nsec now)
+static inline void hear_arp(struct fixture *f, const struct ip *target,
+	const struct ip *sender, bool is_reply, nsec now)
 {
 	struct ether_path path = {.src_mac = {2, 0, 0, 0, 0, 2}};
 
-	memcpy(path.src_ip, sender, 4);
-	memcpy(path.dst_ip, target, 4);
+	path.src_ip = *sender;
+	path.dst_ip = *target;
 	ether_put_arp(f->in.bytes, &path, is_reply ? mac1 : NULL);
 	f->in.len = ETHER_ARP_FRAME;
 	turn(f, now);
@@ -218,8 +220,8 @@ static inline void hear_arp(struct fixture *f, const uint8_t *target,
 
 static const struct ether_path to_us = {.src_mac = {2, 0, 0, 0, 0, 2},
 	.dst_mac = {2, 0, 0, 0, 0, 1},
-	.src_ip = {10, 0, 0, 2},
-	.dst_ip = {10, 0, 0, 1},
+	.src_ip = IP_V4(10, 0, 0, 2),
+	.dst_ip = IP_V4(10, 0, 0, 1),
 	.src_port = 4791,
 	.dst_port = 4791};
 

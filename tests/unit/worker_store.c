@@ -146,8 +146,7 @@ static void nobody_wakes_up_for_a_peer_that_is_gone(void **state)
 	add_session(f, TRANSFER_RECEIVE, 0);
 	turn(f, 1);
 	turn(f, 2);
-	hear_arp(f, (const uint8_t[]){10, 0, 0, 1}, (const uint8_t[]){10, 0, 0, 2}, true,
-		3);
+	hear_arp(f, &us, &them, true, 3);
 	turn(f, 4);
 	assert_true(f->session->is_path_known);
 	worker_stop(&f->worker, session_make_id(3, 7));

@@ -87,7 +87,8 @@ static void check_datagram(const uint8_t *bytes, uint32_t len)
 /* Our answer to an echo is a frame of the same length that nobody answers. */
 static void check_echo(const struct ether_frame *request)
 {
-	const struct ether_path path = {.src_ip = {10, 0, 0, 1}, .dst_ip = {10, 0, 0, 2}};
+	const struct ether_path path = {
+		.src_ip = IP_V4(10, 0, 0, 1), .dst_ip = IP_V4(10, 0, 0, 2)};
 	struct ether_frame answer;
 	uint32_t max = ETHER_HEADER_LEN + ETHER_IPV4_LEN + request->payload_len;
 	uint8_t *out = malloc(max);

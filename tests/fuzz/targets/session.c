@@ -15,8 +15,8 @@ enum { STEPS_MAX = 256, TURNS_MAX = 4000, SAME_NUMBER = 15 };
 
 static const struct ether_path to_us = {.src_mac = {2, 0, 0, 0, 0, 2},
 	.dst_mac = {2, 0, 0, 0, 0, 1},
-	.src_ip = {10, 0, 0, 2},
-	.dst_ip = {10, 0, 0, 1},
+	.src_ip = IP_V4(10, 0, 0, 2),
+	.dst_ip = IP_V4(10, 0, 0, 1),
 	.src_port = DESK_PORT,
 	.dst_port = DESK_PORT};
 
