@@ -61,6 +61,7 @@ NODE_SRC := $(wildcard control/node/*.c)
 APP_SRC := $(wildcard control/cli/*.c)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 SIM_LIB_SRC := $(wildcard tests/sim/world/*.c)
+DPDK_LIB_SRC := $(wildcard tests/dpdk/world/*.c)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(patsubst $(BUILD)/%,%,$(1)))
 PB_OBJ := $(PB_SRC:.c=.o)
@@ -75,6 +76,7 @@ APP_OBJ := $(call objects,$(APP_SRC))
 ALL_OBJ := $(NODE_OBJ) $(RPC_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 TEST_LIB_OBJ := $(call objects,$(TEST_LIB_SRC))
 SIM_LIB_OBJ := $(call objects,$(SIM_LIB_SRC))
+DPDK_LIB_OBJ := $(call objects,$(DPDK_LIB_SRC))
 
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 SIM_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/sim/*.c))
@@ -124,7 +126,7 @@ $(PB_OBJ): %.o: %.c | $(PB_HDR)
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(SANFLAGS) -fPIC -I$(BUILD) -I$(BUILD)/proto -c -o $@ $<
 
-$(DPDK_OBJ) $(DPDK_TESTS:%=%.o): EXTRA_CFLAGS = $(dpdk_cflags) -Wno-undef
+$(DPDK_OBJ) $(DPDK_LIB_OBJ) $(DPDK_TESTS:%=%.o): EXTRA_CFLAGS = $(dpdk_cflags) -Wno-undef
 
 $(BUILD)/%.o: %.c | $(PB_HDR)
 	$(call say,CC,$<)
@@ -185,7 +187,7 @@ $(API_TESTS): %: %.o $(BUILD)/libsnapline.so
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -lsnapline -Wl,-rpath,$(abspath $(BUILD)) \
 		-lcmocka
 
-$(DPDK_TESTS): %: %.o $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(DPDK_TESTS): %: %.o $(DPDK_LIB_OBJ) $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(dpdk_libs) -lcmocka
 

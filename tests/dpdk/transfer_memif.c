@@ -8,24 +8,20 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dataplane/base/bitmap.h"
 #include "dataplane/base/log.h"
 #include "dataplane/file/store_file.h"
-#include "dataplane/transfer.h"
+#include "tests/dpdk/world/job.h"
 
 enum {
-	CHUNK = MANIFEST_CHUNK_MIN,
-	BIG = 40 * CHUNK + 4321,
-	HOLE = 4 * CHUNK, /* zeros at the start of big: never sent */
+	BIG = 40 * JOB_CHUNK + 4321,
 	SMALL = 100,
 	PATIENCE_MS = 30000,
 };
@@ -36,196 +32,21 @@ struct node {
 	_Atomic int wakes;
 };
 
-/* One snapshot on its way. */
-struct job {
-	char from[96], to[96];
-	struct manifest manifest;
-	struct store_object *source, *target;
-	uint32_t sender, receiver; /* session ids */
-	const uint64_t *have;
-};
-
 static struct node node;
-
-static void fill(uint8_t *bytes, uint64_t size, uint32_t seed)
-{
-	for (uint64_t i = 0; i < size; i++) {
-		seed = seed * 1664525 + 1013904223;
-		bytes[i] = (uint8_t)(seed >> 24);
-	}
-}
-
-static void write_file(
-	const char *folder, const char *name, const uint8_t *bytes, uint64_t size)
-{
-	char path[160];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	if (bytes != NULL)
-		assert_int_equal(write(fd, bytes, size), size);
-	(void)close(fd);
-}
-
-static uint8_t *read_file(const char *folder, const char *name, uint64_t size)
-{
-	uint8_t *bytes = malloc(size);
-	char path[160];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_RDONLY);
-	assert_true(fd >= 0);
-	assert_int_equal(read(fd, bytes, size), size);
-	(void)close(fd);
-	return bytes;
-}
-
-/* The source gets contents, the target files of the same size without any. */
-static void add_file(struct job *job, const char *name, uint64_t size, uint64_t hole)
-{
-	uint8_t *bytes = calloc(1, size);
-
-	fill(bytes + hole, size - hole, (uint32_t)size);
-	write_file(job->from, name, bytes, size);
-	write_file(job->to, name, NULL, size);
-	assert_int_equal(manifest_add(&job->manifest, name, size, 0600, NULL), 0);
-	free(bytes);
-}
-
-static void add_leaves(struct job *job)
-{
-	uint8_t *chunk = malloc(CHUNK);
-
-	for (uint32_t i = 0; i < job->manifest.nchunks; i++) {
-		struct manifest_cursor cursor;
-		struct manifest_extent extent;
-
-		manifest_extents(&job->manifest, i, &cursor);
-		while (manifest_next_extent(&job->manifest, &cursor, &extent)) {
-			const struct manifest_file *file =
-				&job->manifest.files[extent.file];
-			uint8_t *bytes = read_file(job->from, file->name, file->size);
-
-			memcpy(chunk + extent.chunk_offset, bytes + extent.file_offset,
-				extent.len);
-			free(bytes);
-		}
-		job->manifest.leaves[i] =
-			manifest_leaf_of(chunk, manifest_chunk_len(&job->manifest, i));
-	}
-	free(chunk);
-}
 
 static void prepare(struct job *job, const char *name)
 {
-	char file[32];
-
-	memset(job, 0, sizeof(*job));
-	(void)snprintf(job->from, sizeof(job->from), "%s/%s-from", node.folder, name);
-	(void)snprintf(job->to, sizeof(job->to), "%s/%s-to", node.folder, name);
-	assert_int_equal(mkdir(job->from, 0700), 0);
-	assert_int_equal(mkdir(job->to, 0700), 0);
-	assert_int_equal(manifest_init(&job->manifest, CHUNK, NULL), 0);
-	add_file(job, "big", BIG, HOLE);
-	for (int i = 0; i < SMALL; i++) {
-		(void)snprintf(file, sizeof(file), "small-%d", i);
-		add_file(job, file, 1 + (uint64_t)i * 97, 0);
-	}
-	assert_int_equal(manifest_layout(&job->manifest, NULL), 0);
-	add_leaves(job);
-	assert_int_equal(
-		store_object_open(&job->source, job->from, &job->manifest, NULL), 0);
-	assert_int_equal(
-		store_object_open(&job->target, job->to, &job->manifest, NULL), 0);
-}
-
-static void compare(const struct job *job)
-{
-	for (uint32_t i = 0; i < job->manifest.nfiles; i++) {
-		const struct manifest_file *file = &job->manifest.files[i];
-		uint8_t *from = read_file(job->from, file->name, file->size);
-		uint8_t *to = read_file(job->to, file->name, file->size);
-
-		assert_memory_equal(from, to, file->size);
-		free(from);
-		free(to);
-	}
-}
-
-static void finish(struct job *job)
-{
-	store_object_close(job->source);
-	store_object_close(job->target);
-	manifest_fini(&job->manifest);
-}
-
-static struct transfer_session describe(const struct job *job, enum transfer_role role)
-{
-	struct transfer_endpoint end[2];
-	uint32_t us = role == TRANSFER_SEND ? 0 : 1;
-	struct transfer_session session = {
-		.role = role,
-		.device = us,
-		.session_id = us == 0 ? job->sender : job->receiver,
-		.peer_session_id = us == 0 ? job->receiver : job->sender,
-		.manifest = &job->manifest,
-		.object = us == 0 ? job->source : job->target,
-		.have = us == 0 ? NULL : job->have,
+	const struct job_plan plan = {
+		.transfer = node.transfer,
+		.from = 0,
+		.to = 1,
+		.folder = node.folder,
+		.name = name,
+		.big = BIG,
+		.small = SMALL,
 	};
 
-	transfer_get_endpoint(node.transfer, 0, &end[0]);
-	transfer_get_endpoint(node.transfer, 1, &end[1]);
-	session.peer_ip = end[1 - us].ip;
-	session.peer_port = end[1 - us].port;
-	session.slice_size = u32_min(end[0].slice_size, end[1].slice_size);
-	memset(session.tx_key, 1 + (int)us, sizeof(session.tx_key));
-	memset(session.rx_key, 2 - (int)us, sizeof(session.rx_key));
-	return session;
-}
-
-static void begin(struct job *job)
-{
-	struct transfer_session send, receive;
-
-	assert_int_equal(transfer_reserve(node.transfer, &job->sender), 0);
-	assert_int_equal(transfer_reserve(node.transfer, &job->receiver), 0);
-	send = describe(job, TRANSFER_SEND);
-	receive = describe(job, TRANSFER_RECEIVE);
-	assert_int_equal(transfer_start(node.transfer, &send), 0);
-	assert_int_equal(transfer_start(node.transfer, &receive), 0);
-}
-
-/* Waits for a report of this session; others are not of interest. */
-static struct transfer_report await(uint32_t session_id, enum transfer_event event)
-{
-	const struct timespec moment = {.tv_nsec = 1000 * 1000};
-	struct transfer_report report;
-
-	for (int ms = 0; ms < PATIENCE_MS; ms++) {
-		while (transfer_next_report(node.transfer, &report)) {
-			if (report.session_id != session_id)
-				continue;
-			if (report.event != event)
-				fail_msg("event %d, code %d", (int)report.event,
-					report.code);
-			return report;
-		}
-		(void)nanosleep(&moment, NULL);
-	}
-	fail_msg("no report in %d ms", PATIENCE_MS);
-	return report;
-}
-
-static void end(struct job *job)
-{
-	assert_int_equal(transfer_stop(node.transfer, job->receiver), 0);
-	(void)await(job->receiver, REPORT_STOPPED);
-	assert_int_equal(transfer_stop(node.transfer, job->sender), 0);
-	(void)await(job->sender, REPORT_STOPPED);
+	job_prepare(job, &plan);
 }
 
 static void on_wake(void *context)
@@ -245,7 +66,7 @@ static int open_node(void **state)
 		.devices = devices,
 		.ndevices = 2,
 		.buffers = 24,
-		.buffer_size = CHUNK,
+		.buffer_size = JOB_CHUNK,
 		.window = 256,
 		.stall_timeout = 20 * SEC,
 		.wake = on_wake,
@@ -286,18 +107,18 @@ static void a_snapshot_arrives_byte_for_byte(void **state)
 
 	(void)state;
 	prepare(&job, "whole");
-	begin(&job);
-	(void)await(job.receiver, REPORT_DONE);
+	job_begin(&job);
+	(void)job_await(&job, job.receiver, REPORT_DONE);
 	assert_true(atomic_load(&node.wakes) > 0);
-	end(&job);
-	compare(&job);
+	job_end(&job);
+	job_compare(&job);
 	transfer_get_stats(node.transfer, job.receiver, &got);
 	transfer_get_stats(node.transfer, job.sender, &sent);
-	assert_int_equal(got.bytes_done, job.manifest.bytes - HOLE);
-	assert_int_equal(got.bytes_reused, HOLE);
-	assert_true(sent.wire_bytes > job.manifest.bytes - HOLE);
+	assert_int_equal(got.bytes_done, job.manifest.bytes - JOB_HOLE);
+	assert_int_equal(got.bytes_reused, JOB_HOLE);
+	assert_true(sent.wire_bytes > job.manifest.bytes - JOB_HOLE);
 	assert_int_equal(got.packets_bad, 0);
-	finish(&job);
+	job_finish(&job);
 }
 
 static void what_is_there_already_is_not_sent_again(void **state)
@@ -313,13 +134,13 @@ static void what_is_there_already_is_not_sent_again(void **state)
 	for (uint32_t i = 0; i < half; i++)
 		bitmap_set(have, i);
 	job.have = have;
-	begin(&job);
-	(void)await(job.receiver, REPORT_DONE);
-	end(&job);
+	job_begin(&job);
+	(void)job_await(&job, job.receiver, REPORT_DONE);
+	job_end(&job);
 	transfer_get_stats(node.transfer, job.receiver, &got);
 	assert_int_equal(got.bytes_done + got.bytes_reused, job.manifest.bytes);
-	assert_true(got.bytes_reused >= (uint64_t)(half - 1) * CHUNK);
-	finish(&job);
+	assert_true(got.bytes_reused >= (uint64_t)(half - 1) * JOB_CHUNK);
+	job_finish(&job);
 }
 
 static void two_snapshots_cross_at_once(void **state)
@@ -329,8 +150,8 @@ static void two_snapshots_cross_at_once(void **state)
 	(void)state;
 	prepare(&jobs[0], "one");
 	prepare(&jobs[1], "two");
-	begin(&jobs[0]);
-	begin(&jobs[1]);
+	job_begin(&jobs[0]);
+	job_begin(&jobs[1]);
 	for (int done = 0, ms = 0; done < 2; ms++) {
 		const struct timespec moment = {.tv_nsec = 1000 * 1000};
 		struct transfer_report report;
@@ -344,9 +165,9 @@ static void two_snapshots_cross_at_once(void **state)
 		(void)nanosleep(&moment, NULL);
 	}
 	for (int i = 0; i < 2; i++) {
-		end(&jobs[i]);
-		compare(&jobs[i]);
-		finish(&jobs[i]);
+		job_end(&jobs[i]);
+		job_compare(&jobs[i]);
+		job_finish(&jobs[i]);
 	}
 }
 
@@ -361,14 +182,14 @@ static void a_file_that_vanished_at_the_sender_fails_both_ends(void **state)
 	prepare(&job, "vanished");
 	(void)snprintf(path, sizeof(path), "%s/big", job.from);
 	assert_int_equal(unlink(path), 0);
-	begin(&job);
-	report = await(job.receiver, REPORT_FAILED);
+	job_begin(&job);
+	report = job_await(&job, job.receiver, REPORT_FAILED);
 	assert_true(report.by_peer);
-	end(&job);
+	job_end(&job);
 	store_object_get_fault(job.source, &fault);
 	assert_int_equal(fault.code, -ENOENT);
 	assert_non_null(strstr(fault.text, "/big"));
-	finish(&job);
+	job_finish(&job);
 }
 
 static void a_session_is_stopped_in_the_middle(void **state)
@@ -377,9 +198,9 @@ static void a_session_is_stopped_in_the_middle(void **state)
 
 	(void)state;
 	prepare(&job, "stopped");
-	begin(&job);
-	end(&job);
-	finish(&job);
+	job_begin(&job);
+	job_end(&job);
+	job_finish(&job);
 }
 
 static void slots_run_out_and_come_back(void **state)
