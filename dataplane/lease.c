@@ -17,6 +17,10 @@ static void publish(struct lease_source *source, uint64_t rate_bps, uint64_t bur
 		burst = bucket_default_burst(rate_bps);
 	if (burst < BUCKET_BURST_MIN)
 		burst = BUCKET_BURST_MIN;
+	if (burst < 2 * (uint64_t)source->grain)
+		burst = 2 *
+			(uint64_t)
+				source->grain; /* one in hand while the next is bought */
 	burst = u64_min(burst, BUCKET_BURST_MAX);
 	atomic_store_explicit(&source->rate_bps, rate_bps, memory_order_relaxed);
 	atomic_store_explicit(&source->burst, burst, memory_order_relaxed);

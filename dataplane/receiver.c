@@ -42,6 +42,8 @@ void receiver_init(
 	receiver->last_heard = now;
 	receiver->last_data = now;
 	receiver->pull_interval = PULL_INTERVAL_MIN;
+	receiver->grant_at = NEVER;
+	bucket_init(&receiver->limit, RATE_UNLIMITED, 0, now);
 	receiver->powers[0] = crc32c_power(0);
 	for (uint32_t i = 1; i < manifest->chunk_size / config->slice_size; i++)
 		receiver->powers[i] =

@@ -11,6 +11,7 @@
 #define RECEIVER_H
 
 #include "dataplane/base/bitmap.h"
+#include "dataplane/bucket.h"
 #include "dataplane/cache.h"
 #include "dataplane/manifest.h"
 #include "dataplane/packet.h"
@@ -86,6 +87,8 @@ struct receiver {
 	uint64_t seen_units;    /* what the sender says it has sent */
 	uint64_t missing_units; /* slices of open chunks not here yet */
 	uint64_t credit;        /* the most we ever granted */
+	struct bucket limit;    /* how fast it grants */
+	nsec grant_at;          /* when the limit lets it grant more; NEVER: all is */
 	uint64_t bytes_written;
 	uint64_t bytes_reused;
 	uint64_t bytes_duplicate;
@@ -126,6 +129,10 @@ void receiver_on_written(struct receiver *receiver, uint32_t slot, int error, ns
 
 /* Paused, it takes what was granted before, and says that it is alive. */
 void receiver_set_paused(struct receiver *receiver, bool is_paused);
+
+/* How fast the sender may send, on the wire: it is told, and gets no more credit than
+ * that. 0: no more at all. */
+void receiver_set_rate(struct receiver *receiver, uint64_t rate_bps, nsec now);
 
 /* What shall be sent now. window holds the numbers received. Returns false when nothing.
  */

@@ -3,28 +3,56 @@
 #include <string.h>
 
 #include "dataplane/crc.h"
+#include "dataplane/ether.h"
 #include "dataplane/receiver.h"
 #include "dataplane/receiver_internal.h"
 
 #define ACK_DELAY (25 * USEC)
 #define CLOSE_INTERVAL (20 * MSEC)
+#define GRANT_INTERVAL                                                                   \
+	(250 * USEC)           /* at least, when a limit makes it grant by and by        \
+				*/
+#define GRANT_BURST (2 * MSEC) /* of a limit: what a late thread makes up for */
 
 enum {
 	ACK_EVERY = 16,    /* packets */
 	CLOSES = 5,        /* sent in all; the control plane tells the peer as well */
 	CREDIT_SLACK = 64, /* slices: room for re-sent ones */
+	FRAME_EXTRA = WIRE_HEADER_LEN + ETHER_UDP_HEADERS + ETHER_WIRE_OVERHEAD,
 };
+
+/* Raises the credit by whole slices, paid for as frames, until it is enough or the limit
+ * is reached. */
+static void grant_by_and_by(struct receiver *receiver, uint64_t enough, nsec now)
+{
+	uint32_t slice = receiver->config.slice_size;
+	struct bucket *limit = &receiver->limit;
+
+	while (receiver->credit < enough && bucket_has(limit, slice + FRAME_EXTRA, now)) {
+		bucket_charge(limit, slice + FRAME_EXTRA);
+		receiver->credit += wire_units(slice);
+	}
+	/* no ACK may be due before the sender needs it */
+	if (receiver->credit < enough && receiver->missing_units > 0)
+		receiver->grant_at = nsec_max(now + GRANT_INTERVAL,
+			bucket_deadline(limit, slice + FRAME_EXTRA));
+}
 
 /* What the sender can usefully have sent: what it says it sent, all that is missing, and
  * some repair. Never less than granted before. */
-static uint64_t grant(struct receiver *receiver)
+static uint64_t grant(struct receiver *receiver, nsec now)
 {
 	uint64_t credit =
 		receiver->seen_units + receiver->missing_units +
 		CREDIT_SLACK * (uint64_t)wire_units(receiver->config.slice_size);
 
-	if (credit > receiver->credit && !receiver->is_paused)
+	receiver->grant_at = NEVER;
+	if (credit <= receiver->credit || receiver->is_paused)
+		return receiver->credit;
+	if (likely(bucket_is_unlimited(&receiver->limit)))
 		receiver->credit = credit;
+	else
+		grant_by_and_by(receiver, credit, now);
 	return receiver->credit;
 }
 
@@ -36,7 +64,7 @@ static void put_ack(struct receiver *receiver, const struct pn_window *window,
 			(now - receiver->newest_at) / USEC, UINT16_MAX),
 		.echo_time = receiver->echo_time,
 		.ce_count = receiver->ce_count & 0xffffff,
-		.credit = grant(receiver),
+		.credit = grant(receiver, now),
 	};
 
 	pn_window_report(window, &ack);
@@ -63,10 +91,19 @@ static bool add_run(
 	return true;
 }
 
+/* 0 means no limit there; a pause is for credit to make. */
+static uint32_t rate_to_ask_for(const struct receiver *receiver)
+{
+	uint64_t rate_bps = receiver->limit.rate_bps;
+
+	return rate_bps == RATE_UNLIMITED ? 0 : (uint32_t)((rate_bps + 999999) / 1000000);
+}
+
 static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 {
 	struct wire_pull pull = {
-		.credit = grant(receiver),
+		.credit = grant(receiver, now),
+		.max_rate_mbps = rate_to_ask_for(receiver),
 		.first_request = receiver_oldest_request(receiver),
 	};
 
@@ -113,7 +150,7 @@ static nsec pull_at(const struct receiver *receiver)
 
 static bool is_pull_due(struct receiver *receiver, nsec now)
 {
-	if (receiver->owes_pull)
+	if (receiver->owes_pull || now >= receiver->grant_at)
 		return true;
 	if (now < pull_at(receiver))
 		return false;
@@ -137,6 +174,19 @@ void receiver_set_paused(struct receiver *receiver, bool is_paused)
 		receiver->pull_interval = PULL_INTERVAL_MIN;
 	}
 	receiver->is_paused = is_paused;
+}
+
+void receiver_set_rate(struct receiver *receiver, uint64_t rate_bps, nsec now)
+{
+	uint64_t burst = bucket_default_burst(rate_bps);
+
+	if (rate_bps != RATE_UNLIMITED && rate_bps / 8 / (SEC / GRANT_BURST) > burst)
+		burst = rate_bps / 8 / (SEC / GRANT_BURST);
+	if (receiver->limit.rate_bps == rate_bps)
+		return;
+	bucket_set(&receiver->limit, rate_bps, burst, now);
+	receiver->grant_at = NEVER;
+	receiver->owes_pull = true;
 }
 
 bool receiver_poll(struct receiver *receiver, const struct pn_window *window,
@@ -175,6 +225,7 @@ nsec receiver_deadline(const struct receiver *receiver)
 		deadline = nsec_min(
 			deadline, receiver->last_heard + receiver->config.stall_timeout);
 		deadline = nsec_min(deadline, pull_at(receiver));
+		deadline = nsec_min(deadline, receiver->grant_at);
 	} else if (receiver->owes_close && !receiver->by_peer) {
 		deadline = nsec_min(deadline,
 			receiver->nclose == 0 ? 0

@@ -61,6 +61,7 @@ struct sender {
 	bool owes_close;
 	bool owes_sign; /* a PULL asked for an answer and there is nothing to send */
 	bool may_probe; /* one packet may pass window and credit */
+	bool is_held;   /* may send no data this time */
 	bool is_paused; /* sends no data, only signs of life */
 	uint32_t next_request;   /* lowest number not seen yet */
 	uint32_t oldest_request; /* no lower number is unfinished */

@@ -92,7 +92,7 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 {
 	struct inflight_slice what;
 
-	if (sender->is_paused || !has_credit(sender))
+	if (sender->is_paused || sender->is_held || !has_credit(sender))
 		return false;
 	if (!next_resend(sender, packet, &what) && !next_new(sender, packet, &what))
 		return false;

@@ -18,6 +18,8 @@ int session_create(struct session **session, const struct transfer_session *para
 	made->params.peer_port = (uint16_t)(params->peer_port + params->stripe);
 	made->window = u32_min(window, INFLIGHT_WINDOW_MAX);
 	made->stall_timeout = stall_timeout;
+	made->rate_bps = params->rate_bps == 0 ? RATE_UNLIMITED : params->rate_bps;
+	made->peer_rate_bps = RATE_UNLIMITED;
 	made->peer.ip = params->peer_ip;
 	made->peer.port = made->params.peer_port;
 	pn_window_init(&made->received);
@@ -58,6 +60,19 @@ static enum verdict to_receiver(struct session *session, const struct wire_heade
 	}
 }
 
+/* It comes with every PULL: one that is lost or late holds for a moment at most. */
+static void heed_rate(struct session *session, uint32_t mbps)
+{
+	uint64_t rate_bps = mbps == 0 ? RATE_UNLIMITED : mbps * (uint64_t)1000000;
+
+	if (rate_bps > RATE_MAX)
+		rate_bps = RATE_UNLIMITED;
+	if (rate_bps == session->peer_rate_bps)
+		return;
+	session->peer_rate_bps = rate_bps;
+	session->has_new_limit = true;
+}
+
 static enum verdict to_sender(struct session *session, const struct wire_header *header,
 	const uint8_t *payload, nsec now)
 {
@@ -67,12 +82,16 @@ static enum verdict to_sender(struct session *session, const struct wire_header 
 		struct wire_ack ack;
 		struct wire_close close;
 	} body;
+	enum verdict verdict;
 
 	switch (header->type) {
 	case WIRE_PULL:
 		if (!wire_get_pull(payload, header->payload_len, &body.pull))
 			return CORRUPT;
-		return sender_on_pull(sender, &body.pull, header->flags, now);
+		verdict = sender_on_pull(sender, &body.pull, header->flags, now);
+		if (verdict == ACCEPTED)
+			heed_rate(session, body.pull.max_rate_mbps);
+		return verdict;
 	case WIRE_ACK:
 		if (!wire_get_ack(payload, header->payload_len, &body.ack))
 			return CORRUPT;
@@ -153,15 +172,18 @@ enum verdict session_on_packet(
 	return verdict;
 }
 
-bool session_poll(struct session *session, struct packet *packet, nsec now)
+bool session_poll(
+	struct session *session, struct packet *packet, bool may_send_data, nsec now)
 {
 	bool sends;
 
-	if (session->params.role == TRANSFER_SEND)
+	if (session->params.role == TRANSFER_SEND) {
+		session->machine.sender.is_held = !may_send_data;
 		sends = sender_poll(&session->machine.sender, packet, now);
-	else
+	} else {
 		sends = receiver_poll(
 			&session->machine.receiver, &session->received, packet, now);
+	}
 	if (sends)
 		add(&session->counters.wire_bytes, ETHER_UDP_HEADERS + WIRE_HEADER_LEN +
 							   packet->payload_len +

@@ -48,6 +48,9 @@ struct session {
 	uint32_t writes;  /* under way in the store */
 	nsec stall_timeout;
 	uint32_t window;
+	uint64_t rate_bps; /* of all stripes: what may be sent, or asked to be sent */
+	uint64_t peer_rate_bps; /* sending: what the receiver asked for */
+	bool has_new_limit;     /* it asked for another */
 	struct pn_window received;
 	struct session_counters counters;
 	union {
@@ -68,8 +71,9 @@ void session_destroy(struct session *session);
 enum verdict session_on_packet(
 	struct session *session, const struct ether_frame *frame, nsec now);
 
-/* The next packet to send, unsealed. */
-bool session_poll(struct session *session, struct packet *packet, nsec now);
+/* The next packet to send, unsealed; of data only when that may go. */
+bool session_poll(
+	struct session *session, struct packet *packet, bool may_send_data, nsec now);
 
 /* Seals a packet into out, which holds WIRE_HEADER_LEN bytes. */
 void session_seal(

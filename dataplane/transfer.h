@@ -17,6 +17,7 @@
 #include "dataplane/base/ip.h"
 #include "dataplane/cc.h"
 #include "dataplane/manifest.h"
+#include "dataplane/shaper.h"
 #include "dataplane/store.h"
 
 struct transfer;
@@ -69,6 +70,9 @@ struct transfer_session {
 	uint32_t slice_size; /* bytes, a multiple of 64 */
 	uint8_t tx_key[TRANSFER_KEY_LEN]; /* for packets we send */
 	uint8_t rx_key[TRANSFER_KEY_LEN]; /* for packets we receive */
+	enum shaper_class class;          /* send: recovery goes before rebalance */
+	uint32_t weight;   /* send: among those of its class; 0: the default */
+	uint64_t rate_bps; /* at most, on the wire; 0: no limit */
 	const struct manifest *manifest;
 	struct store_object *object;
 	const uint64_t *have; /* receive: bitmap of chunks already there; NULL: none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dataplane/worker.h"
+#include "dataplane/worker_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -10,7 +10,6 @@
 enum {
 	COMPLETIONS = 16,
 	CHUNKS_MIN = 32, /* open in a session, however few buffers there are */
-	QUANTUM = 8,     /* a session's share of a burst when there are several */
 };
 
 static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN + WIRE_BODY_MAX,
@@ -21,6 +20,8 @@ int worker_init(struct worker *worker, const struct worker_config *config)
 	memset(worker, 0, sizeof(*worker));
 	worker->config = *config;
 	neighbors_init(&worker->neighbors);
+	shaper_init(&worker->shaper, config->port_rate, 0);
+	lease_init(&worker->disk, config->disk_rate);
 	return cache_init(&worker->cache, config->pool, config->nbuffers);
 }
 
@@ -46,8 +47,7 @@ static bool flush(struct worker *worker)
 	return true;
 }
 
-/* The next free frame of the burst, or NULL when the nic does not take more now. */
-static struct nic_tx *next_frame(struct worker *worker)
+struct nic_tx *worker_next_frame(struct worker *worker)
 {
 	struct nic_tx *frame;
 
@@ -71,7 +71,7 @@ static struct ether_path own_path(const struct worker *worker)
 static void send_arp(
 	struct worker *worker, const struct ip *ip, const uint8_t *target_mac)
 {
-	struct nic_tx *frame = next_frame(worker);
+	struct nic_tx *frame = worker_next_frame(worker);
 	struct ether_path path = own_path(worker);
 
 	if (frame == NULL)
@@ -84,7 +84,7 @@ static void send_arp(
 
 static void send_echo(struct worker *worker, const struct ether_frame *request)
 {
-	struct nic_tx *frame = next_frame(worker);
+	struct nic_tx *frame = worker_next_frame(worker);
 	struct ether_path path = own_path(worker);
 
 	if (frame == NULL)
@@ -107,76 +107,12 @@ static const struct ip *next_hop(
 	return &config->gateway;
 }
 
-static bool has_path(struct worker *worker, struct session *session, nsec now)
+bool worker_has_path(struct worker *worker, struct session *session, nsec now)
 {
 	if (!session->is_path_known)
 		session->is_path_known = neighbors_resolve(&worker->neighbors,
 			next_hop(worker, session), session->path.dst_mac, now);
 	return session->is_path_known;
-}
-
-static void frame_packet(
-	struct session *session, const struct packet *packet, struct nic_tx *frame)
-{
-	uint8_t *wire = frame->head + ETHER_UDP_HEADERS;
-
-	ether_put_udp(frame->head, &session->path, WIRE_HEADER_LEN + packet->payload_len);
-	session_seal(session, packet, wire);
-	frame->head_len = ETHER_UDP_HEADERS + WIRE_HEADER_LEN;
-	if (packet->payload == packet->body) {
-		memcpy(wire + WIRE_HEADER_LEN, packet->body, packet->payload_len);
-		frame->head_len += packet->payload_len;
-	} else {
-		frame->payload = packet->payload;
-		frame->payload_len = packet->payload_len;
-	}
-}
-
-/* Returns how many packets the session made; *full when the nic takes no more now.
- * Without a MAC for the peer they are dropped: its timers must run all the same, and all
- * of them repeat what was lost. */
-static int poll_session(
-	struct worker *worker, struct session *session, bool *full, nsec now)
-{
-	int quantum = worker->nsessions == 1 ? NIC_BURST : QUANTUM;
-	bool reachable = has_path(worker, session, now);
-	struct packet packet;
-	int made = 0;
-
-	for (; made < quantum; made++) {
-		struct nic_tx *frame = next_frame(worker);
-
-		*full = frame == NULL;
-		if (*full || !session_poll(session, &packet, now))
-			break;
-		if (!reachable)
-			continue;
-		frame_packet(session, &packet, frame);
-		worker->ntx++;
-	}
-	return made;
-}
-
-static bool poll_sessions(struct worker *worker, nsec now)
-{
-	bool busy = false;
-	bool full = false;
-	uint32_t found = 0;
-	uint32_t start = worker->first;
-
-	for (uint32_t i = 0; found < worker->nsessions && !full; i++) {
-		uint32_t at = (start + i) % WORKER_SESSIONS;
-		struct session *session = worker->sessions[at];
-
-		if (session == NULL)
-			continue;
-		found++;
-		if (!session->is_stopping &&
-			poll_session(worker, session, &full, now) > 0)
-			busy = true;
-		worker->first = (at + 1) % WORKER_SESSIONS;
-	}
-	return busy;
 }
 
 static void on_datagram(struct worker *worker, const struct ether_frame *frame, nsec now)
@@ -194,6 +130,10 @@ static void on_datagram(struct worker *worker, const struct ether_frame *frame, 
 		return;
 	}
 	(void)session_on_packet(session, frame, now);
+	if (unlikely(session->has_new_limit)) {
+		session->has_new_limit = false;
+		worker_limit(worker, session, now);
+	}
 }
 
 static void on_frame(struct worker *worker, const struct nic_rx *rx, nsec now)
@@ -264,17 +204,44 @@ static bool poll_store(struct worker *worker, nsec now)
 	return count > 0;
 }
 
-static void submit_reads(struct worker *worker)
+/* Whoever wants the chunk knows its length. */
+static uint32_t len_of(const struct worker *worker, const struct store_request *request)
+{
+	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
+		const struct session *session = worker->sessions[i];
+
+		if (session != NULL && session->params.object == request->object)
+			return manifest_chunk_len(
+				session->params.manifest, request->chunk);
+	}
+	return 0;
+}
+
+static bool may_use_disk(struct worker *worker, uint32_t len, nsec now)
+{
+	if (lease_has(&worker->disk, len, now))
+		return true;
+	worker->is_disk_throttled = true;
+	return false;
+}
+
+static void submit_reads(struct worker *worker, nsec now)
 {
 	struct store *store = worker->config.store;
 	struct store_request request;
 
-	while (cache_next_load(&worker->cache, &request) &&
-		store->ops->submit(store->self, &request))
+	while (cache_next_load(&worker->cache, &request)) {
+		uint32_t len = len_of(worker, &request);
+
+		if (!may_use_disk(worker, len, now) ||
+			!store->ops->submit(store->self, &request))
+			return;
+		lease_charge(&worker->disk, len);
 		cache_mark_loading(&worker->cache, &request);
+	}
 }
 
-static void submit_writes(struct worker *worker, struct session *session)
+static void submit_writes(struct worker *worker, struct session *session, nsec now)
 {
 	struct store *store = worker->config.store;
 	struct store_request request;
@@ -283,11 +250,15 @@ static void submit_writes(struct worker *worker, struct session *session)
 	if (session->params.role != TRANSFER_RECEIVE || session->is_stopping)
 		return;
 	while (receiver_next_write(&session->machine.receiver, &request, &slot)) {
+		uint32_t len = session->machine.receiver.chunks[slot].len;
+
 		request.cookie =
 			COOKIE_WRITE |
 			(uint64_t)session_slot(session->params.session_id) << 32 | slot;
-		if (!store->ops->submit(store->self, &request))
+		if (!may_use_disk(worker, len, now) ||
+			!store->ops->submit(store->self, &request))
 			return;
+		lease_charge(&worker->disk, len);
 		receiver_mark_writing(&session->machine.receiver, slot);
 		session->writes++;
 	}
@@ -320,7 +291,15 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.stall_timeout = session->stall_timeout,
 		};
 
+		const struct shaper_terms terms = {
+			.class = params->class,
+			.weight = params->weight,
+			.frame = params->slice_size + WIRE_HEADER_LEN +
+				 ETHER_UDP_HEADERS + ETHER_WIRE_OVERHEAD,
+		};
+
 		sender_init(&session->machine.sender, &config, now);
+		shaper_add(&worker->shaper, at, &terms, now);
 	} else {
 		const struct receiver_config config = {
 			.manifest = params->manifest,
@@ -340,6 +319,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 	}
 	worker->sessions[at] = session;
 	worker->nsessions++;
+	worker_limit(worker, session, now);
 }
 
 static struct session *find(const struct worker *worker, uint32_t session_id)
@@ -365,6 +345,22 @@ void worker_pause(struct worker *worker, uint32_t session_id, bool is_paused)
 
 	if (session != NULL)
 		session_set_paused(session, is_paused);
+}
+
+void worker_set_rate(struct worker *worker, uint64_t rate_bps, uint64_t burst, nsec now)
+{
+	shaper_set_rate(&worker->shaper, rate_bps, burst, now);
+}
+
+void worker_set_session_rate(
+	struct worker *worker, uint32_t session_id, uint64_t rate_bps, nsec now)
+{
+	struct session *session = find(worker, session_id);
+
+	if (session == NULL)
+		return;
+	session->rate_bps = rate_bps;
+	worker_limit(worker, session, now);
 }
 
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now)
@@ -407,12 +403,12 @@ static void tell(struct worker *worker, const struct transfer_report *report)
 	worker->config.report(worker->config.report_ctx, report);
 }
 
-static void look_after(struct worker *worker, struct session *session)
+static void look_after(struct worker *worker, struct session *session, nsec now)
 {
 	uint32_t id = session->params.session_id;
 	struct transfer_report report;
 
-	submit_writes(worker, session);
+	submit_writes(worker, session, now);
 	session_count(session);
 	if (!session->is_stopping && session_has_ended(session, &report)) {
 		session->is_reported = true;
@@ -421,6 +417,8 @@ static void look_after(struct worker *worker, struct session *session)
 	if (!session->is_stopping || worker->tx_taken < worker->ntx ||
 		!let_go(worker, session))
 		return;
+	if (session->params.role == TRANSFER_SEND)
+		shaper_remove(&worker->shaper, session_slot(id));
 	worker->sessions[session_slot(id)] = NULL;
 	worker->nsessions--;
 	report = (struct transfer_report){
@@ -448,12 +446,14 @@ bool worker_run(struct worker *worker, nsec now)
 	busy |= poll_nic(worker, now);
 	busy |= poll_store(worker, now);
 	busy |= poll_neighbors(worker, now);
-	busy |= poll_sessions(worker, now);
-	submit_reads(worker);
+	busy |= worker_send(worker, now);
+	lease_begin(&worker->disk, now);
+	worker->is_disk_throttled = false;
+	submit_reads(worker, now);
 	(void)flush(worker);
 	for (size_t i = 0; i < WORKER_SESSIONS && worker->nsessions > 0; i++) {
 		if (worker->sessions[i] != NULL)
-			look_after(worker, worker->sessions[i]);
+			look_after(worker, worker->sessions[i], now);
 	}
 	return busy;
 }
@@ -464,6 +464,9 @@ nsec worker_deadline(const struct worker *worker)
 
 	if (worker->nsessions == 0)
 		return NEVER; /* nobody wants the neighbours either */
+	deadline = nsec_min(deadline, shaper_deadline(&worker->shaper));
+	if (worker->is_disk_throttled)
+		deadline = nsec_min(deadline, lease_deadline(&worker->disk));
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
 		const struct session *session = worker->sessions[i];
 

@@ -14,6 +14,7 @@
 #include "dataplane/neighbor.h"
 #include "dataplane/nic.h"
 #include "dataplane/session.h"
+#include "dataplane/shaper.h"
 #include "dataplane/store.h"
 
 struct pool;
@@ -31,6 +32,9 @@ struct worker_config {
 	uint16_t port;     /* UDP, ours */
 	uint8_t dscp;
 	enum cc_kind cc;
+	struct lease_source *port_rate; /* what all workers of a device may send; NULL: no
+				      limit; outlives the worker */
+	struct lease_source *disk_rate; /* the same for reads and writes of chunks */
 	/* Told what became of sessions; from worker_run only. */
 	void (*report)(void *ctx, const struct transfer_report *report);
 	void *report_ctx;
@@ -43,9 +47,13 @@ struct worker {
 	uint32_t nsessions;
 	uint32_t first; /* which session is polled first: rotates */
 	struct session *sessions[WORKER_SESSIONS]; /* by slot */
-	uint64_t frames_bad; /* for nobody: no session, not for us, malformed */
-	uint32_t ntx;        /* frames not yet taken by the nic */
-	uint32_t tx_taken;   /* of these, how many were */
+	struct shaper shaper;                      /* shares by slot */
+	struct lease disk;
+	bool is_disk_throttled;
+	uint64_t unreachable; /* packets dropped: no MAC of the next hop */
+	uint64_t frames_bad;  /* for nobody: no session, not for us, malformed */
+	uint32_t ntx;         /* frames not yet taken by the nic */
+	uint32_t tx_taken;    /* of these, how many were */
 	struct nic_tx tx[NIC_BURST];
 };
 
@@ -61,6 +69,11 @@ void worker_add(struct worker *worker, struct session *session, nsec now);
 void worker_stop(struct worker *worker, uint32_t session_id);
 /* Nothing but signs of life moves while it is paused. */
 void worker_pause(struct worker *worker, uint32_t session_id, bool is_paused);
+/* What this worker may send, see bucket.h for both. */
+void worker_set_rate(struct worker *worker, uint64_t rate_bps, uint64_t burst, nsec now);
+/* What a session may send or, receiving, lets its peer send; 0: nothing. */
+void worker_set_session_rate(
+	struct worker *worker, uint32_t session_id, uint64_t rate_bps, nsec now);
 /* The peer is alive though it sends nothing: the stall timeout begins again. */
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now);
 

@@ -43,6 +43,8 @@ static void make_end(struct world *world, int number)
 		.prefix_len = 24,
 		.port = 4791,
 		.cc = options->cc,
+		.port_rate = &end->port_rate,
+		.disk_rate = &end->disk_rate,
 		.report = on_report,
 		.report_ctx = end,
 	};
@@ -55,6 +57,8 @@ static void make_end(struct world *world, int number)
 	end->store = (struct store){&world_disk_ops, end};
 	end->memory = malloc(memory);
 	arena_init(&end->arena, end->memory, memory);
+	lease_source_init(&end->port_rate, RATE_UNLIMITED, BUCKET_BURST_MIN);
+	lease_source_init(&end->disk_rate, RATE_UNLIMITED, options->chunk_size);
 	err = pool_init(&end->pool, &end->arena, options->buffers, options->chunk_size);
 	assert(err == 0);
 	err = worker_init(&end->worker, &config);
@@ -83,6 +87,7 @@ static void make_session(struct world *world, int number, uint32_t which)
 		.peer_ip = IP_V4(10, 0, 0, (uint8_t)(2 - number)),
 		.peer_port = 4791,
 		.slice_size = world->options.slice_size,
+		.weight = world->options.weights[which],
 		.manifest = &world->manifest,
 		.object = (struct store_object *)&world->copies[number * which],
 	};

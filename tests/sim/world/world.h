@@ -29,8 +29,9 @@ struct world_options {
 	nsec disk_delay;    /* up to this for each read or write */
 	uint32_t nsessions; /* each moves the whole snapshot; 0: one */
 	enum cc_kind cc;
-	uint32_t window; /* packets; 0: 1024 */
-	nsec start;      /* the clock's first value; 0: one second */
+	uint32_t window;                  /* packets; 0: 1024 */
+	uint32_t weights[WORLD_SESSIONS]; /* 0: the default */
+	nsec start;                       /* the clock's first value; 0: one second */
 };
 
 struct world_disk_request {
@@ -44,6 +45,8 @@ struct world;
 struct world_end {
 	struct world *world;
 	int number;
+	struct lease_source port_rate; /* unlimited at first */
+	struct lease_source disk_rate;
 	struct worker worker;
 	struct nic nic;
 	struct store store;
