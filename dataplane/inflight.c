@@ -43,6 +43,7 @@ uint64_t inflight_send(
 	packet->sent_at = now;
 	packet->what = *what;
 	packet->state = INFLIGHT_NONE;
+	bitmap_clear(inflight->is_acked, pn % INFLIGHT_RING);
 	if (what->units != 0) {
 		packet->state = INFLIGHT_SENT;
 		inflight->count++;
@@ -153,7 +154,20 @@ static void acknowledge(struct inflight *inflight, uint64_t pn,
 		return;
 	}
 	packet->state = INFLIGHT_ACKED;
+	bitmap_set(inflight->is_acked, pn % INFLIGHT_RING);
 	outcome->acked[outcome->nacked++] = packet->what;
+}
+
+/* Which of the 64 packets from pn on were acknowledged before: an ACK repeats what the
+ * last 1024 packets became, and only what is new costs anything. */
+static uint64_t known_acked(const struct inflight *inflight, uint64_t pn)
+{
+	enum { WORDS = INFLIGHT_RING / 64 };
+	uint32_t shift = pn % 64;
+	uint64_t low = inflight->is_acked[pn / 64 % WORDS] >> shift;
+	uint64_t high = inflight->is_acked[(pn / 64 + 1) % WORDS];
+
+	return shift == 0 ? low : low | high << (64 - shift);
 }
 
 static void clear(struct inflight_outcome *outcome)
@@ -180,7 +194,8 @@ bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 		outcome->rtt = measure(inflight, ack, now);
 	}
 	for (uint32_t word = 0; word < BITMAP_WORDS(ack->nbits); word++) {
-		uint64_t bits = ack->bits[word];
+		uint64_t bits =
+			ack->bits[word] & ~known_acked(inflight, base + word * 64);
 
 		for (; bits != 0; bits &= bits - 1) {
 			uint32_t bit = word * 64 + (uint32_t)__builtin_ctzll(bits);

@@ -10,6 +10,7 @@
 #ifndef INFLIGHT_H
 #define INFLIGHT_H
 
+#include "dataplane/base/bitmap.h"
 #include "dataplane/wire.h"
 
 enum {
@@ -61,6 +62,7 @@ struct inflight {
 	uint32_t probes;    /* probe timeouts since the last ACK */
 	uint64_t nprobes;   /* in all */
 	struct inflight_packet ring[INFLIGHT_RING];
+	uint64_t is_acked[BITMAP_WORDS(INFLIGHT_RING)]; /* by number, as ring */
 };
 
 void inflight_init(struct inflight *inflight);

@@ -409,6 +409,35 @@ static void the_ring_has_room_for_4096_unresolved(void **state)
 	assert_int_equal(inflight.count, 2);
 }
 
+/* An ACK repeats what it said before, at any base, and overtakes others: every packet is
+ * told of exactly once. */
+static void each_packet_is_acknowledged_once_whatever_acks_repeat(void **state)
+{
+	static uint8_t told[3 * INFLIGHT_RING];
+	uint32_t random = 1;
+	uint64_t total = 0;
+
+	(void)state;
+	memset(told, 0, sizeof(told));
+	while (inflight.next_pn < sizeof(told)) {
+		uint64_t first, last;
+
+		if (inflight_has_room(&inflight))
+			(void)send(0);
+		random = random * 1664525 + 1013904223;
+		if (random >> 28 != 0 && inflight_has_room(&inflight))
+			continue;
+		last = inflight.next_pn - 1 - (random >> 12 & 31) % inflight.next_pn;
+		first = last - u64_min(last, random >> 18 & 1023);
+		assert_true(hear(first, last, 0, 1));
+		for (uint32_t i = 0; i < outcome.nacked; i++, total++) {
+			assert_in_range(outcome.acked[i].request, first, last);
+			assert_int_equal(told[outcome.acked[i].request]++, 0);
+		}
+	}
+	assert_true(total > sizeof(told) / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +463,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			a_delay_longer_than_the_trip_is_not_believed, start),
 		cmocka_unit_test_setup(the_ring_has_room_for_4096_unresolved, start),
+		cmocka_unit_test_setup(
+			each_packet_is_acknowledged_once_whatever_acks_repeat, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
