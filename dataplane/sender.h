@@ -77,6 +77,7 @@ struct sender {
 	uint64_t bytes_resent;
 	nsec last_heard;
 	nsec last_sent;
+	nsec prepared_at; /* when the requests were looked after */
 	uint32_t nresend; /* entries in resend */
 	uint32_t resend_head;
 	struct inflight_slice resend[INFLIGHT_RING];

@@ -153,6 +153,26 @@ static void on_timers(struct sender *sender, nsec now)
 	sender_apply(sender);
 }
 
+/* Looks after the requests once a burst, whose packets share one `now`, and again when
+ * the burst would end for want of a chunk. */
+static bool poll_running(struct sender *sender, struct packet *packet, nsec now)
+{
+	bool is_fresh = sender->prepared_at == now;
+
+	for (;;) {
+		if (!is_fresh && !sender->is_paused)
+			sender_prepare_requests(sender);
+		sender->prepared_at = now;
+		if (sender->state != SENDER_RUNNING)
+			return false;
+		if (poll_data(sender, packet, now))
+			return true;
+		if (!is_fresh)
+			return false;
+		is_fresh = false;
+	}
+}
+
 bool sender_poll(struct sender *sender, struct packet *packet, nsec now)
 {
 	bool sends = false;
@@ -160,10 +180,8 @@ bool sender_poll(struct sender *sender, struct packet *packet, nsec now)
 	memset(&packet->header, 0, sizeof(packet->header));
 	if (sender->state == SENDER_RUNNING)
 		on_timers(sender, now);
-	if (sender->state == SENDER_RUNNING && !sender->is_paused)
-		sender_prepare_requests(sender);
 	if (sender->state == SENDER_RUNNING)
-		sends = poll_data(sender, packet, now);
+		sends = poll_running(sender, packet, now);
 	if (!sends)
 		sends = poll_control(sender, packet, now);
 	if (!sends)
