@@ -10,6 +10,7 @@
 enum {
 	COMPLETIONS = 16,
 	CHUNKS_MIN = 32, /* open in a session, however few buffers there are */
+	CACHE_LINE = 64, /* bytes */
 };
 
 static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN + WIRE_BODY_MAX,
@@ -169,6 +170,11 @@ static bool poll_nic(struct worker *worker, nsec now)
 	struct nic_rx frames[NIC_BURST];
 	int count = nic->ops->rx(nic->self, frames, NIC_BURST);
 
+	/* the headers of a frame are two lines that a device or another core wrote */
+	for (int i = 0; i < count; i++) {
+		__builtin_prefetch(frames[i].data);
+		__builtin_prefetch(frames[i].data + CACHE_LINE);
+	}
 	for (int i = 0; i < count; i++)
 		on_frame(worker, &frames[i], now);
 	if (count > 0)
