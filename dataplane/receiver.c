@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dataplane/base/copy.h"
 #include "dataplane/crc.h"
 #include "dataplane/receiver_internal.h"
 #include "hugepages/pool.h"
@@ -224,6 +225,7 @@ static void complete(struct receiver *receiver, struct receiver_chunk *chunk)
 		retry(receiver, chunk);
 		return;
 	}
+	copy_publish(); /* the disk thread reads it */
 	chunk->state = CHUNK_QUEUED;
 	receiver->nopen--;
 	receiver->nwriting++;
@@ -234,7 +236,7 @@ static void place(struct receiver *receiver, struct receiver_chunk *chunk,
 {
 	uint32_t slice = header->slice;
 
-	memcpy(chunk->buf + (size_t)slice * receiver->config.slice_size, payload,
+	copy_past_cache(chunk->buf + (size_t)slice * receiver->config.slice_size, payload,
 		header->payload_len);
 	if (slice + 1 < chunk->nslices)
 		chunk->fold ^= crc32c_multiply(header->payload_crc,
