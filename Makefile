@@ -205,9 +205,9 @@ test:
 
 check-tests: $(C_TESTS)
 
-# The simulated matrix over many seeds: SEEDS=5000, or SEED=n for one of them again.
+# The simulated network over many seeds: SEEDS=5000, or SEED=n for one of them again.
 SEEDS ?= 5000
-SOAK := $(BUILD)/tests/sim/matrix $(BUILD)/tests/sim/congestion
+SOAK := $(addprefix $(BUILD)/tests/sim/,matrix congestion flow sessions strangers)
 soak:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
 	$(Q)$(MAKE) --no-print-directory $(jobs) $(SOAK)

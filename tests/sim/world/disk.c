@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/world/disk.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "dataplane/crc.h"
@@ -20,6 +21,21 @@ void world_disk_fill(
 	}
 }
 
+/* When a request will be done: reads after a while, writes one after another. */
+static nsec done_at(struct world_end *end, const struct store_request *request)
+{
+	struct world *world = end->world;
+	nsec at =
+		world->now + world_random(world, (uint32_t)world->options.disk_delay + 1);
+	uint64_t len = manifest_chunk_len(&world->manifest, request->chunk);
+
+	if (request->op != STORE_WRITE || world->options.write_rate == 0)
+		return at;
+	end->disk_free_at = nsec_max(end->disk_free_at, world->now) +
+			    (nsec)(len * (uint64_t)SEC / world->options.write_rate);
+	return nsec_max(at, end->disk_free_at);
+}
+
 static bool disk_submit(void *self, const struct store_request *request)
 {
 	struct world_end *end = self;
@@ -31,9 +47,7 @@ static bool disk_submit(void *self, const struct store_request *request)
 			continue;
 		slot->used = true;
 		slot->request = *request;
-		slot->done_at = end->world->now +
-				world_random(end->world,
-					(uint32_t)end->world->options.disk_delay + 1);
+		slot->done_at = done_at(end, request);
 		return true;
 	}
 	return false;
@@ -55,32 +69,39 @@ static void read_chunk(struct world_end *end, const struct store_request *reques
 			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
 }
 
-static void write_chunk(struct world_end *end, const struct store_request *request)
+static int write_chunk(struct world_end *end, const struct store_request *request)
 {
 	struct world *world = end->world;
 	struct world_copy *copy = (struct world_copy *)request->object;
+	uint32_t len = manifest_chunk_len(&world->manifest, request->chunk);
 
+	if (world->options.space != 0 && end->written + len > world->options.space)
+		return -ENOSPC;
 	memcpy(copy->image + (size_t)request->chunk * world->options.chunk_size,
-		request->buf, manifest_chunk_len(&world->manifest, request->chunk));
+		request->buf, len);
 	copy->writes[request->chunk]++;
+	end->written += len;
+	return 0;
 }
 
 static int disk_poll(void *self, struct store_completion completions[], int max)
 {
 	struct world_end *end = self;
 	int count = 0;
+	int error;
 
 	for (size_t i = 0; i < WORLD_REQUESTS && count < max; i++) {
 		struct world_disk_request *slot = &end->disk[i];
 
 		if (!slot->used || slot->done_at > end->world->now)
 			continue;
-		if (end->disk_error == 0 && slot->request.op == STORE_READ)
+		error = end->disk_error;
+		if (error == 0 && slot->request.op == STORE_READ)
 			read_chunk(end, &slot->request);
-		else if (end->disk_error == 0)
-			write_chunk(end, &slot->request);
+		else if (error == 0)
+			error = write_chunk(end, &slot->request);
 		completions[count++] =
-			(struct store_completion){slot->request.cookie, end->disk_error};
+			(struct store_completion){slot->request.cookie, error};
 		slot->used = false;
 	}
 	return count;

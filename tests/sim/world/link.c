@@ -83,7 +83,8 @@ static void mark(struct link_pipe *pipe, struct link_frame *frame)
 	pipe->marked++;
 }
 
-/* Waits its turn in the queue. Returns when its last bit has left, or NEVER: no room. */
+/* Waits its turn in the queue of a bottleneck. Returns when its last bit has left, or
+ * NEVER: no room. */
 static nsec queue(struct world *world, struct link_pipe *pipe, struct link_frame *frame)
 {
 	const struct world_link *link = &world->options.link;
@@ -153,9 +154,11 @@ static struct link_frame *pop(struct link_pipe *pipe)
 	return top;
 }
 
-static void launch(struct world *world, int to, const struct nic_tx *tx)
+/* from: the end that sends it, or -1. */
+static void launch(struct world *world, int from, int to, const struct nic_tx *tx)
 {
 	struct link_pipe *pipe = &world->pipes[to];
+	bool is_uplink = world->options.uplink && from == 0;
 	struct link_frame *frame;
 	nsec left;
 
@@ -168,7 +171,7 @@ static void launch(struct world *world, int to, const struct nic_tx *tx)
 	memcpy(frame->bytes, tx->head, tx->head_len);
 	if (tx->payload_len > 0)
 		memcpy(frame->bytes + tx->head_len, tx->payload, tx->payload_len);
-	left = queue(world, pipe, frame);
+	left = queue(world, is_uplink ? &world->uplink : pipe, frame);
 	if (left == NEVER) {
 		world->spare[world->nspare++] = frame;
 		return;
@@ -199,14 +202,30 @@ static void count_slice(struct world *world, const struct nic_tx *tx)
 		world->copies[which].sends[header.chunk * slices + header.slice]++;
 }
 
+/* A MAC and an address end in the end's number, see make_end; who is asked for by ARP is
+ * the last byte of the request. */
+static int find_end(
+	const struct world *world, const struct world_end *from, const struct nic_tx *tx)
+{
+	uint32_t number = tx->head[ETHER_MAC_LEN - 1];
+
+	if (world->nends == 2)
+		return 1 - from->number;
+	if (number >= world->nends)
+		number = (uint32_t)tx->head[ETHER_ARP_FRAME - 1] - 1;
+	assert(number < world->nends);
+	return (int)number;
+}
+
 static int link_tx(void *self, const struct nic_tx frames[], int count)
 {
 	struct world_end *end = self;
 	struct world *world = end->world;
 	const struct world_link *link = &world->options.link;
-	int to = 1 - end->number;
 
 	for (int i = 0; i < count; i++) {
+		int to = find_end(world, end, &frames[i]);
+
 		end->frames_sent++;
 		end->bytes_sent +=
 			frames[i].head_len + frames[i].payload_len + ETHER_WIRE_OVERHEAD;
@@ -214,9 +233,9 @@ static int link_tx(void *self, const struct nic_tx frames[], int count)
 		if (end->is_cut || falls_in(link, &frames[i]) ||
 			is_lost(world, &world->pipes[to]))
 			continue;
-		launch(world, to, &frames[i]);
+		launch(world, end->number, to, &frames[i]);
 		if (happens(world, link->duplicate_ppm))
-			launch(world, to, &frames[i]);
+			launch(world, end->number, to, &frames[i]);
 	}
 	return count;
 }
@@ -225,7 +244,7 @@ void link_inject(struct world *world, int to, const uint8_t *bytes, uint32_t len
 {
 	struct nic_tx tx = {.head_len = 0, .payload = bytes, .payload_len = len};
 
-	launch(world, to, &tx);
+	launch(world, -1, to, &tx);
 }
 
 static int link_rx(void *self, struct nic_rx frames[], int max)
@@ -263,7 +282,7 @@ nsec link_deadline(const struct world *world)
 {
 	nsec next = NEVER;
 
-	for (int i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < world->nends; i++) {
 		if (world->pipes[i].nframes > 0)
 			next = nsec_min(next, world->pipes[i].frames[0]->at);
 	}
@@ -272,7 +291,7 @@ nsec link_deadline(const struct world *world)
 
 void link_fini(struct world *world)
 {
-	for (int i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < world->nends; i++) {
 		while (world->pipes[i].nframes > 0)
 			free(world->pipes[i].frames[--world->pipes[i].nframes]);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The simulated network between the two ends: one pipe each way.
+/* The simulated network between the ends: one pipe to each.
  *
  *   tx ─► hole? ─► loss, burst ─► queue, mark, rate ─► delay, jitter ─► rx of the other
  * end

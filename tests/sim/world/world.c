@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/bitmap.h"
 #include "dataplane/crc.h"
 #include "tests/sim/world/disk.h"
 
@@ -68,7 +69,10 @@ static void make_end(struct world *world, int number)
 
 static uint32_t count_sessions(const struct world *world)
 {
-	return world->options.nsessions == 0 ? 1 : world->options.nsessions;
+	const struct world_options *options = &world->options;
+	uint32_t peers = u32_max(options->nsenders, options->nreceivers);
+
+	return u32_max(u32_max(options->nsessions, peers), 1);
 }
 
 uint32_t world_slices(const struct world *world)
@@ -76,32 +80,109 @@ uint32_t world_slices(const struct world *world)
 	return world->options.chunk_size / world->options.slice_size + 1;
 }
 
-static void make_session(struct world *world, int number, uint32_t which)
+/* The other ends from 2 on, see world.h. */
+static uint32_t sender_number(const struct world *world, uint32_t which)
 {
-	struct world_end *end = &world->ends[number];
-	uint32_t slot = 2 * which + 3;
+	return world->options.nsenders > 1 && which > 0 ? which + 1 : 0;
+}
+
+static uint32_t receiver_number(const struct world *world, uint32_t which)
+{
+	return world->options.nreceivers > 1 && which > 0 ? which + 1 : 1;
+}
+
+struct world_end *world_sender(struct world *world, uint32_t which)
+{
+	return &world->ends[sender_number(world, which)];
+}
+
+struct world_end *world_receiver(struct world *world, uint32_t which)
+{
+	return &world->ends[receiver_number(world, which)];
+}
+
+/* Slot 2n+3 at the sender, 2n+4 at the receiver. */
+static void make_session(struct world *world, enum transfer_role role, uint32_t which)
+{
+	bool sends = role == TRANSFER_SEND;
+	struct world_end *end =
+		sends ? world_sender(world, which) : world_receiver(world, which);
+	struct world_end *peer =
+		sends ? world_receiver(world, which) : world_sender(world, which);
 	struct transfer_session params = {
-		.role = number == 0 ? TRANSFER_SEND : TRANSFER_RECEIVE,
-		.session_id = session_make_id(slot + (uint32_t)number, 7),
-		.peer_session_id = session_make_id(slot + 1 - (uint32_t)number, 7),
-		.peer_ip = IP_V4(10, 0, 0, (uint8_t)(2 - number)),
+		.role = role,
+		.session_id = session_make_id(2 * which + (sends ? 3 : 4), world->life),
+		.peer_session_id =
+			session_make_id(2 * which + (sends ? 4 : 3), world->life),
+		.peer_ip = IP_V4(10, 0, 0, (uint8_t)(1 + peer->number)),
 		.peer_port = 4791,
 		.slice_size = world->options.slice_size,
 		.weight = world->options.weights[which],
 		.manifest = &world->manifest,
-		.object = (struct store_object *)&world->copies[number * which],
+		.object = (struct store_object *)&world->copies[sends ? 0 : which],
+		.have = sends ? NULL : world->copies[which].have,
 	};
 	uint32_t window = world->options.window;
 	int err;
 
-	memset(params.tx_key, number + 1, TRANSFER_KEY_LEN);
-	memset(params.rx_key, 2 - number, TRANSFER_KEY_LEN);
+	memcpy(params.tx_key, &world->life, sizeof(world->life));
+	memcpy(params.rx_key, &world->life, sizeof(world->life));
+	params.tx_key[TRANSFER_KEY_LEN - 1] = sends ? 1 : 2;
+	params.rx_key[TRANSFER_KEY_LEN - 1] = sends ? 2 : 1;
 	err = session_create(&end->sessions[which], &params,
 		window == 0 ? WIRE_ACK_BITS : window, world->options.stall_timeout);
 	assert(err == 0);
 	(void)err;
 	worker_add(&end->worker, end->sessions[which], world->now);
-	end->session = end->sessions[0];
+	end->session = end->sessions[0] != NULL ? end->sessions[0] : end->sessions[which];
+}
+
+void world_start(struct world *world, uint32_t which)
+{
+	struct world_copy *copy = &world->copies[which];
+
+	for (uint32_t i = 0; i < world->manifest.nchunks; i++) {
+		if (copy->writes[i] > 0)
+			bitmap_set(copy->have, i);
+		else
+			bitmap_clear(copy->have, i);
+	}
+	make_session(world, TRANSFER_SEND, which);
+	make_session(world, TRANSFER_RECEIVE, which);
+	world->life++;
+}
+
+static bool has_let_go(const struct world_end *end, uint32_t which)
+{
+	uint32_t id = end->sessions[which]->params.session_id;
+
+	return end->worker.sessions[session_slot(id)] == NULL;
+}
+
+void world_stop(struct world *world, uint32_t which)
+{
+	struct world_end *ends[] = {
+		world_receiver(world, which), world_sender(world, which)};
+
+	for (int i = 0; i < 2; i++)
+		worker_stop(
+			&ends[i]->worker, ends[i]->sessions[which]->params.session_id);
+	while (!has_let_go(ends[0], which) || !has_let_go(ends[1], which))
+		world_step(world);
+	for (int i = 0; i < 2; i++) {
+		session_destroy(ends[i]->sessions[which]);
+		ends[i]->sessions[which] = NULL;
+	}
+}
+
+void world_forget(struct world *world, uint32_t which)
+{
+	struct world_copy *copy = &world->copies[which];
+	uint32_t nchunks = world->manifest.nchunks;
+
+	memset(copy->image, 0, (size_t)nchunks * world->options.chunk_size);
+	memset(copy->writes, 0, nchunks * sizeof(copy->writes[0]));
+	memset(copy->sends, 0, (size_t)nchunks * world_slices(world));
 }
 
 static void make_snapshot(struct world *world)
@@ -124,6 +205,8 @@ static void make_snapshot(struct world *world)
 			calloc(world->manifest.nchunks + 1, sizeof(uint32_t));
 		world->copies[i].sends =
 			calloc(world->manifest.nchunks + 1, world_slices(world));
+		world->copies[i].have = calloc(
+			BITMAP_WORDS(world->manifest.nchunks + 1), sizeof(uint64_t));
 	}
 	for (uint32_t i = 0; i < world->manifest.nchunks; i++) {
 		uint8_t *chunk = world->copies[0].image + (size_t)i * options->chunk_size;
@@ -142,18 +225,19 @@ struct world *world_create(const struct world_options *options)
 	world->options = *options;
 	world->random = options->seed * 0x9e3779b97f4a7c15ull + 1;
 	world->now = options->start == 0 ? 1 * SEC : options->start;
+	world->life = 7;
+	world->nends = 1 + u32_max(u32_max(options->nsenders, options->nreceivers), 1);
 	make_snapshot(world);
-	for (int i = 0; i < 2; i++) {
-		make_end(world, i);
-		for (uint32_t k = 0; k < count_sessions(world); k++)
-			make_session(world, i, k);
-	}
+	for (uint32_t i = 0; i < world->nends; i++)
+		make_end(world, (int)i);
+	for (uint32_t k = 0; k < count_sessions(world) && !options->starts_later; k++)
+		world_start(world, k);
 	return world;
 }
 
 void world_destroy(struct world *world)
 {
-	for (int i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < world->nends; i++) {
 		worker_fini(&world->ends[i].worker);
 		for (uint32_t k = 0; k < count_sessions(world); k++)
 			session_destroy(world->ends[i].sessions[k]);
@@ -164,6 +248,7 @@ void world_destroy(struct world *world)
 		free(world->copies[k].image);
 		free(world->copies[k].writes);
 		free(world->copies[k].sends);
+		free(world->copies[k].have);
 	}
 	manifest_fini(&world->manifest);
 	free(world);
@@ -173,7 +258,7 @@ static nsec next_event(const struct world *world)
 {
 	nsec next = link_deadline(world);
 
-	for (int i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < world->nends; i++) {
 		next = nsec_min(next, world_disk_deadline(&world->ends[i]));
 		next = nsec_min(next, worker_deadline(&world->ends[i].worker));
 	}
@@ -184,7 +269,7 @@ void world_step(struct world *world)
 {
 	bool busy = false;
 
-	for (int i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < world->nends; i++)
 		busy |= worker_run(&world->ends[i].worker, world->now);
 	world->now += TURN;
 	if (!busy) {
@@ -208,27 +293,37 @@ bool world_run_until_end(struct world *world, nsec deadline)
 	return false;
 }
 
-static bool is_identical(const struct world *world, const struct world_copy *copy)
+bool world_is_sound(const struct world *world, uint32_t which, uint32_t *nchunks)
 {
+	const struct world_copy *copy = &world->copies[which];
+
+	*nchunks = 0;
 	for (uint32_t i = 0; i < world->manifest.nchunks; i++) {
 		const struct manifest_leaf *leaf = &world->manifest.leaves[i];
+		bool is_zero = (leaf->flags & LEAF_ZERO) != 0;
 		const uint8_t *chunk =
 			copy->image + (size_t)i * world->options.chunk_size;
-		struct manifest_leaf found =
-			manifest_leaf_of(chunk, manifest_chunk_len(&world->manifest, i));
+		struct manifest_leaf found;
 
+		if (copy->writes[i] > (is_zero ? 0 : 1))
+			return false;
+		if (copy->writes[i] == 0 && !is_zero)
+			continue;
+		found = manifest_leaf_of(chunk, manifest_chunk_len(&world->manifest, i));
 		if (found.crc32c != leaf->crc32c || found.crc64 != leaf->crc64)
 			return false;
-		if (copy->writes[i] != ((leaf->flags & LEAF_ZERO) ? 0 : 1))
-			return false;
+		(*nchunks)++;
 	}
 	return true;
 }
 
 bool world_is_identical(const struct world *world)
 {
+	uint32_t nchunks;
+
 	for (uint32_t i = 0; i < count_sessions(world); i++) {
-		if (!is_identical(world, &world->copies[i]))
+		if (!world_is_sound(world, i, &nchunks) ||
+			nchunks != world->manifest.nchunks)
 			return false;
 	}
 	return true;
