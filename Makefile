@@ -24,6 +24,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libprotobuf-c-dev \
 	protobuf-c-compiler protobuf-compiler libcmocka-dev libuv1-dev libssl-dev libsodium-dev jq
 LINT_PACKAGES := clang-format cppcheck shellcheck
+BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl jq
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 FUZZ_SECONDS ?= 30
 
@@ -86,6 +87,13 @@ OS_TESTS := $(filter-out $(API_TESTS),$(patsubst %.c,$(BUILD)/%,$(wildcard tests
 DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/targets/*.c))
+# Programs of bench/, each linked with what it measures; the other files are theirs to share.
+BENCH_PURE := $(BUILD)/bench/core $(BUILD)/bench/crc
+BENCH_SIM := $(BUILD)/bench/network
+BENCH_DPDK := $(BUILD)/bench/port $(BUILD)/bench/pair
+BENCH_RPC := $(BUILD)/bench/getfile
+BENCH := $(BENCH_PURE) $(BENCH_SIM) $(BENCH_DPDK) $(BENCH_RPC)
+BENCH_LIB_OBJ := $(BUILD)/bench/end.o $(BUILD)/bench/sample.o
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
 .PHONY: all deps demo test soak check-tests fuzz fuzz-targets bench lint format install uninstall \
@@ -101,10 +109,12 @@ help:
 	@echo 'make test       install what is missing, build, run every test'
 	@echo 'make soak       the simulated network over SEEDS=5000 seeds'
 	@echo 'make fuzz       look for inputs that break a decoder, FUZZ_SECONDS=$(FUZZ_SECONDS) a target'
-	@echo 'make bench      cycles a packet of the core (see bench/README.md)'
+	@echo 'make bench      all that design and README promise, measured; QUICK=1 in three'
+	@echo '                minutes, ROWS="crc memif" only these (see bench/README.md)'
 	@echo 'make lint       formatting, cppcheck, shellcheck, layer rules'
 	@echo 'make deps       install the Debian packages:'
 	@echo '                $(PACKAGES) $(LINT_PACKAGES)'
+	@echo '                and for make bench: $(BENCH_PACKAGES)'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX); make uninstall takes it back'
 	@echo 'make clean      remove build/'
 	@echo 'V=1 shows commands, SANITIZE=1 builds with ASan and UBSan into build/sanitize'
@@ -203,7 +213,8 @@ test:
 	$(Q)$(MAKE) --no-print-directory $(jobs) all check-tests
 	$(Q)tests/run.sh $(BUILD)
 
-check-tests: $(C_TESTS)
+# The bench is compiled with them, so that it does not rot.
+check-tests: $(C_TESTS) $(BENCH)
 
 # The simulated network over many seeds: SEEDS=5000, or SEED=n for one of them again.
 SEEDS ?= 5000
@@ -220,14 +231,29 @@ fuzz:
 		-fno-sanitize-recover=undefined -fno-omit-frame-pointer' fuzz-targets
 	$(Q)tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
 
+# QUICK=1: smaller and fewer; ROWS="crc memif": only these.
+QUICK ?=
+ROWS ?=
 bench:
-	$(Q)tests/lib/deps.sh $(PACKAGES)
-	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/bench/core
-	$(Q)$(BUILD)/bench/core
+	$(Q)tests/lib/deps.sh $(PACKAGES) $(BENCH_PACKAGES)
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/snapline $(BENCH)
+	$(Q)QUICK='$(QUICK)' ROWS='$(ROWS)' bench/run.sh $(BUILD)
 
-$(BUILD)/bench/core: %: %.o $(PURE_OBJ) $(PB_OBJ)
+$(BENCH_PURE): %: %.o $(BENCH_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs)
+
+$(BENCH_SIM): %: %.o $(BENCH_LIB_OBJ) $(SIM_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
+
+$(BENCH_DPDK): %: %.o $(BENCH_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(dpdk_libs)
+
+$(BENCH_RPC): %: %.o $(BENCH_LIB_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs)
 
 # ---- quality -------------------------------------------------------------------------------
 

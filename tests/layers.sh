@@ -76,7 +76,7 @@ from 'control/.*' 'hugepages/' | rule 'control/ does not manage packet memory'
 
 from '.*' "$dpdk" | grep -vE '^(dataplane|tests)/dpdk/' |
 	rule 'DPDK headers belong to dataplane/dpdk/ and its tests'
-from '.*' '<uv\.h>' | grep -vE '^(control/(rpc|node|raft|cli)|tests/(os|lib))/' |
+from '.*' '<uv\.h>' | grep -vE '^(control/(rpc|node|raft|cli)|tests/(os|lib)|bench)/' |
 	rule 'libuv belongs to the control loop: control/rpc, node, raft, cli'
 from '.*' '<liburing' | grep -vE '^(dataplane/file|tests/os)/' |
 	rule 'liburing belongs to dataplane/file/'

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/end.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <x86intrin.h>
+
+#include "bench/sample.h"
+#include "dataplane/crc.h"
+
+static void give_up(const char *what)
+{
+	(void)fprintf(stderr, "bench: %s\n", what);
+	exit(EX_OSERR);
+}
+
+void end_plan_init(struct end_plan *plan, uint32_t chunks)
+{
+	uint64_t size = (uint64_t)chunks * MANIFEST_CHUNK_DEFAULT;
+	struct manifest *manifest = &plan->manifest;
+
+	plan->content = malloc(MANIFEST_CHUNK_DEFAULT);
+	if (plan->content == NULL ||
+		manifest_init(manifest, MANIFEST_CHUNK_DEFAULT, NULL) != 0 ||
+		manifest_add(manifest, "file", size, 0644, NULL) != 0 ||
+		manifest_layout(manifest, NULL) != 0)
+		give_up("no memory for the manifest");
+	for (uint32_t i = 0; i < MANIFEST_CHUNK_DEFAULT; i++)
+		plan->content[i] = (uint8_t)(i * 2654435761u >> 13);
+	for (uint32_t i = 0; i < chunks; i++)
+		manifest->leaves[i] =
+			manifest_leaf_of(plan->content, MANIFEST_CHUNK_DEFAULT);
+}
+
+void end_plan_fini(struct end_plan *plan)
+{
+	manifest_fini(&plan->manifest);
+	free(plan->content);
+}
+
+/* The CRCs of the first read serve all: the bytes are the same. */
+static void read_chunk(struct end *end, const struct store_request *request)
+{
+	size_t at = (size_t)(request->buf - end->pool.buffers) / end->pool.step;
+	uint32_t slice = request->slice_size;
+	uint32_t count = (MANIFEST_CHUNK_DEFAULT + slice - 1) / slice;
+
+	if (!end->is_filled[at])
+		memcpy(request->buf, end->plan->content, MANIFEST_CHUNK_DEFAULT);
+	end->is_filled[at] = true;
+	memcpy(request->slice_crc, end->slice_crc, count * sizeof(end->slice_crc[0]));
+}
+
+static bool disk_submit(void *self, const struct store_request *request)
+{
+	uint64_t start = __rdtsc();
+	struct end *end = self;
+
+	if (end->ndone == END_REQUESTS)
+		return false;
+	if (request->op == STORE_READ)
+		read_chunk(end, request);
+	end->done[end->ndone++] = (struct store_completion){request->cookie, 0};
+	end->foreign += __rdtsc() - start;
+	return true;
+}
+
+static int disk_poll(void *self, struct store_completion completions[], int max)
+{
+	struct end *end = self;
+	int count = 0;
+
+	while (count < max && end->ndone > 0)
+		completions[count++] = end->done[--end->ndone];
+	return count;
+}
+
+static const struct store_ops disk_ops = {disk_submit, disk_poll};
+
+static void on_report(void *ctx, const struct transfer_report *report)
+{
+	struct end *end = ctx;
+
+	if (report->event == REPORT_DONE || report->event == REPORT_FAILED)
+		end->has_ended = true;
+	if (report->event == REPORT_FAILED)
+		end->code = report->code;
+}
+
+static void open_worker(struct end *end, int number)
+{
+	struct worker_config config = {
+		.nic = &end->nic,
+		.store = &end->store,
+		.pool = &end->pool,
+		.nbuffers = END_BUFFERS,
+		.ip = IP_V4(10, 0, 0, (uint8_t)(1 + number)),
+		.prefix_len = 24,
+		.port = END_PORT,
+		.cc = CC_FIXED,
+		.report = on_report,
+		.report_ctx = end,
+	};
+
+	if (worker_init(&end->worker, &config) != 0)
+		give_up("no memory for a worker");
+}
+
+static void open_session(struct end *end, int number, uint32_t slice_size)
+{
+	struct transfer_session params = {
+		.role = number == 0 ? TRANSFER_SEND : TRANSFER_RECEIVE,
+		.session_id = session_make_id((uint32_t)number, 1),
+		.peer_session_id = session_make_id((uint32_t)(1 - number), 1),
+		.peer_ip = IP_V4(10, 0, 0, (uint8_t)(2 - number)),
+		.peer_port = END_PORT,
+		.slice_size = slice_size,
+		.manifest = &end->plan->manifest,
+		.object = (struct store_object *)end, /* a name, never followed */
+	};
+
+	if (session_create(&end->session, &params, WIRE_ACK_BITS, 10 * SEC) != 0)
+		give_up("no memory for a session");
+}
+
+struct end *end_open(const struct end_plan *plan, int number, uint32_t slice_size)
+{
+	struct end *end = aligned_alloc(64, (sizeof(*end) + 63) / 64 * 64);
+	size_t memory = pool_memory(END_BUFFERS, MANIFEST_CHUNK_DEFAULT);
+
+	if (end == NULL)
+		give_up("no memory for an end");
+	memset(end, 0, sizeof(*end));
+	end->plan = plan;
+	end->store = (struct store){&disk_ops, end};
+	end->memory = malloc(memory);
+	if (end->memory == NULL)
+		give_up("no memory for chunk buffers");
+	memset(end->memory, 0, memory); /* its pages are there before the clock starts */
+	arena_init(&end->arena, end->memory, memory);
+	if (pool_init(&end->pool, &end->arena, END_BUFFERS, MANIFEST_CHUNK_DEFAULT) != 0)
+		give_up("no room for chunk buffers");
+	for (uint32_t at = 0, i = 0; at < MANIFEST_CHUNK_DEFAULT; at += slice_size, i++)
+		end->slice_crc[i] = crc32c(plan->content + at,
+			u32_min(slice_size, MANIFEST_CHUNK_DEFAULT - at));
+	open_worker(end, number);
+	open_session(end, number, slice_size);
+	return end;
+}
+
+void end_start(struct end *end)
+{
+	worker_add(&end->worker, end->session, sample_clock());
+}
+
+bool end_turn(struct end *end)
+{
+	nsec now = sample_clock();
+	uint64_t start = __rdtsc();
+	uint64_t foreign = end->foreign;
+
+	if (!worker_run(&end->worker, now))
+		return false;
+	end->busy += __rdtsc() - start - (end->foreign - foreign);
+	end->turns++;
+	return true;
+}
+
+uint64_t end_bytes_done(const struct end *end)
+{
+	return atomic_load(&end->session->counters.bytes_done);
+}
+
+void end_close(struct end *end)
+{
+	worker_fini(&end->worker);
+	session_destroy(end->session);
+	free(end->memory);
+	free(end);
+}

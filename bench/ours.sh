@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# Snapline's own copies: a node that leads, and pulls from it. Sourced after lib.sh and
+# rivals.sh. $leader is the node's address, $leader_pid its process.
+#
+# shellcheck disable=SC2154 # lib.sh and the caller set them
+
+# A store with one snapshot of the directory; its files are $source_dir from then on.
+make_leader_store() { # FROM
+	rm -rf "$dir/leader"
+	"$snapline" snapshot create --store "$dir/leader" --index 7 --term 3 "$1" \
+		>"$dir/create" 2>&1 || fail "$(cat "$dir/create")"
+	source_dir=$dir/from
+	rm -rf "$source_dir"
+	cp -r "$dir/leader/snapshot_00000000000000000007" "$source_dir"
+	rm "$source_dir/__raft_snapshot_meta"
+}
+
+# One pull; its JSON is in $dir/pull.json.
+pull_once() { # OPTION...
+	rm -rf "$dir/pulled"
+	"${client_in[@]}" "$snapline" pull "$leader" --group g --store "$dir/pulled" --json \
+		--quiet "$@" >"$dir/pull.json" 2>"$dir/pull.err" ||
+		fail "snapline pull: $(cat "$dir/pull.err")"
+}
+
+# One pull of a run, as measure_copy does it.
+measure_pull() { # RUN CASE SUBJECT BYTES OPTION...
+	local run=$1 what=$2 subject=$3 bytes=$4 cpu start seconds
+	shift 4
+	cpu=$(calc "$(cpu_of "$leader_pid") + $(cpu_of_shell $$)")
+	start=$(now)
+	pull_once "$@"
+	seconds=$(calc "$(now) - $start")
+	cpu=$(calc "$(cpu_of "$leader_pid") + $(cpu_of_shell $$) - $cpu")
+	if [ "$run" = 0 ]; then
+		diff -r -x __raft_snapshot_meta "$source_dir" \
+			"$dir/pulled/snapshot_00000000000000000007" ||
+			fail "$subject copied something else"
+	else
+		record "$what" "$subject" Gb/s \
+			"$(gbps "$bytes" "$(jq .seconds "$dir/pull.json")")"
+		record "$what" "$subject command" Gb/s "$(gbps "$bytes" "$seconds")"
+		record "$what" "$subject CPU" core-s/GiB "$(calc "$cpu * 2^30 / $bytes")"
+		record_stages "$what" "$subject" "$bytes"
+	fi
+	rm -rf "$dir/pulled"
+}
+
+# What each stage took, as far as the command says.
+record_stages() { # CASE SUBJECT BYTES
+	local stage seconds
+	jq -r '.stages // {} | to_entries[] | "\(.key) \(.value)"' "$dir/pull.json" |
+		while read -r stage seconds; do
+			record "$1" "$2: $stage" s/GiB "$(calc "$seconds * 2^30 / $3")"
+		done
+}

@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Loss, both ways, independent of each other: what goes over the wire for one byte.
+set -eu
+# shellcheck source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+for percent in 0 1 5 20; do
+	collect "$build/bench/network" loss "$percent" 256 "$(quick_or 9 3)"
+done

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# run.sh BUILD: runs the rows, one after another, and says what came out: a table, plots,
+# and the budgets with a verdict each. ROWS="crc memif" picks rows, QUICK=1 makes them short.
+#
+#   rows/*.sh ─► BUILD/bench/samples.tsv ─► results.jsonl ─► table, plots, budgets
+#
+# Interrupted, it ends the row that runs and keeps the numbers there are.
+set -eu
+bench=$(cd "$(dirname "$0")" && pwd)
+build=$(realpath "${1:?usage: run.sh BUILD}")
+out=$build/bench
+export BENCH_BUILD=$build QUICK=${QUICK:-}
+order='crc core port memif files veth rtt loss followers memory idle'
+limit=600 # seconds a row may take
+group=0   # process group of the row that runs
+
+fail() {
+	echo "bench: $*" >&2
+	exit 64
+}
+rows=${ROWS:-$order}
+for row in $rows; do
+	[ -x "$bench/rows/$row.sh" ] || fail "there is no row '$row'; the rows are: $order"
+done
+
+# Two at once would measure each other.
+exec 9>"$out/lock"
+flock -n 9 || fail "another bench runs on $build; wait for its end"
+
+# Where copies are made: memory, if there is any.
+if [ -z "${TMPDIR:-}" ] && [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] &&
+	[ -w /dev/shm ]; then
+	export TMPDIR=/dev/shm
+fi
+export BENCH_SAMPLES=$out/samples.tsv
+: >"$BENCH_SAMPLES"
+machine=$("$bench/machine.sh")
+
+end_row() {
+	[ "$group" = 0 ] || kill -TERM -- "-$group" 2>/dev/null || true
+	[ "$group" = 0 ] || wait "$group" 2>/dev/null || true
+	[ "$group" = 0 ] || kill -KILL -- "-$group" 2>/dev/null || true
+	group=0
+}
+summarise() {
+	echo "$machine" >"$out/results.jsonl"
+	jq -R -s -c -f "$bench/summary.jq" "$BENCH_SAMPLES" >>"$out/results.jsonl"
+}
+trap 'end_row; summarise' EXIT
+trap 'exit 130' INT TERM
+
+run_row() { # NAME
+	local status=0 start=$SECONDS
+	# timeout makes itself the leader of a process group
+	BENCH_ROW=$1 timeout --kill-after=20 "$limit" "$bench/rows/$1.sh" \
+		</dev/null >"$out/$1.log" 2>&1 9>&- &
+	group=$!
+	wait "$group" || status=$?
+	end_row
+	case $status in
+	0) printf '%-10s %4d s\n' "$1" $((SECONDS - start)) ;;
+	77) printf '%-10s skipped: %s\n' "$1" "$(tail -n 1 "$out/$1.log")" ;;
+	124) printf '%-10s given up after %d s; see %s\n' "$1" "$limit" "$out/$1.log" ;;
+	*)
+		printf '%-10s FAILED: %s\n' "$1" "$(tail -n 1 "$out/$1.log")"
+		failed=1
+		;;
+	esac
+	summarise
+}
+
+failed=0
+jq -r '.machine | "\(.cpu), \(.cores) cores\(if .virtual == "yes" then ", virtual" else ""
+	end), \(.memory), Linux \(.kernel), DPDK \(.dpdk), ISA-L \(.isal) with \(.crc)
+load at start \(.load), \(.hugepages) hugepages free, root \(.root), revision \(.revision)"' \
+	<<<"$machine"
+for row in $rows; do
+	run_row "$row"
+done
+
+echo
+(
+	printf 'row\tcase\tsubject\tmedian\tunit\tp10 to p90\truns\n'
+	jq -r -f "$bench/table.jq" "$out/results.jsonl"
+) | column -t -s $'\t' -R 4 | tee "$out/table.txt"
+"$bench/plot.sh" "$out"
+echo
+(
+	printf 'budget\tmeasured\tbar\tverdict\n'
+	jq -r -s -f "$bench/budgets.jq" "$out/results.jsonl" |
+		if [ -n "${ROWS:-}" ]; then grep -v 'not measured$' || true; else cat; fi
+) | column -t -s $'\t' | tee "$out/budgets.txt"
+echo
+echo "results, plots and logs: $out"
+exit "$failed"

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the programs of the bench say: one measured value a line, which run.sh collects.
+ *
+ *   case TAB subject TAB unit TAB value
+ *
+ * A value that was measured several times is printed several times. */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#include <stdint.h>
+
+#include "dataplane/base/units.h"
+
+void sample(const char *what, const char *subject, const char *unit, double value);
+
+/* The monotonic clock. */
+nsec sample_clock(void);
+/* Ticks of the time-stamp counter a second, measured over 20 ms at the first call. */
+double sample_tsc_hz(void);
+
+/* The number behind argv[at], or the fallback when there are not so many. Exits with a
+ * line on what is no number. */
+uint32_t sample_number(int argc, char *const argv[], int at, uint32_t fallback);
+
+#endif
