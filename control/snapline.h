@@ -107,6 +107,8 @@ struct snapline_options {
 	const char *admin;   /* operator's unix socket; NULL: none */
 	const struct snapline_device *devices; /* none: everything goes over TCP */
 	size_t ndevices;
+	uint32_t buffers;          /* chunk buffers of 1 MiB a device; 0: 64 */
+	uint32_t stall_timeout_ms; /* a peer silent for so long has gone; 0: 10000 */
 	/* "name=value" of any option `snapline node --help` lists under snapshots, such
 	 * as "snapshot-interval-s=600"; ends with NULL; NULL: all defaults. */
 	const char *const *settings;
@@ -232,6 +234,15 @@ SNAPLINE_API int snapline_reader_file_meta(const struct snapline_reader *reader,
  * on_snapshot_load was given: -EPERM. Returns 0 or -ENOSPC. */
 SNAPLINE_API int snapline_reader_uri(
 	struct snapline_reader *reader, char *text, size_t size);
+/* Whether a follower is fetching it under that uri: another one that comes meanwhile is
+ * sent away with EAGAIN, so give it a reader of its own. */
+SNAPLINE_API bool snapline_reader_is_fetched(struct snapline_reader *reader);
+
+enum { SNAPLINE_ROOT_LEN = 32 };
+
+/* The SHA-256 root of the manifest: equal roots, equal files to the last byte. */
+SNAPLINE_API void snapline_reader_root(
+	const struct snapline_reader *reader, uint8_t root[SNAPLINE_ROOT_LEN]);
 
 #ifdef __cplusplus
 }

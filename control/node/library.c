@@ -147,10 +147,12 @@ static int open_node(struct snapline_node *node, const struct snapline_options *
 		.admin = options->admin,
 		.transfer = {.devices = devices,
 			.ndevices = (uint32_t)options->ndevices,
-			.buffers = BUFFERS,
+			.buffers = options->buffers != 0 ? options->buffers : BUFFERS,
 			.buffer_size = MANIFEST_CHUNK_DEFAULT,
 			.window = WINDOW,
-			.stall_timeout = STALL_TIMEOUT},
+			.stall_timeout = options->stall_timeout_ms != 0
+						 ? (nsec)options->stall_timeout_ms * MSEC
+						 : STALL_TIMEOUT},
 		.fsm = options->fsm,
 		.log = options->log,
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The public header: reading a snapshot, and offering it to peers. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,12 @@ struct offering {
 	struct errand errand; /* first: the errand is the offering */
 	struct snapline_reader *reader;
 	int result;
+};
+
+struct looking {
+	struct errand errand; /* first */
+	int64_t reader_id;
+	bool is_fetched;
 };
 
 struct closing {
@@ -129,7 +136,8 @@ static void offer(struct errand *errand)
 			served_adopt(&node->served, reader->owned, &reader->served);
 		if (offering->result != 0)
 			return;
-		reader->owned = NULL; /* served closes it */
+		reader->owned = NULL; /* served closes it, or has it open already */
+		reader->reader = reader->served->reader;
 	}
 	offering->result =
 		outgoing_offer(&node->outgoing, reader->served, &reader->reader_id);
@@ -154,4 +162,33 @@ int snapline_reader_uri(struct snapline_reader *reader, char *text, size_t size)
 	uri.reader_id = reader->reader_id;
 	peer_id_format_address(&reader->node->node->executor.self, uri.address);
 	return uri_format(&uri, text, size);
+}
+
+static void look(struct errand *errand)
+{
+	struct looking *looking = (struct looking *)errand;
+	const struct outgoing *outgoing =
+		outgoing_find_reader(&errand->node->node->outgoing, looking->reader_id);
+
+	looking->is_fetched = outgoing != NULL &&
+			      (outgoing->session != SESSION_NONE || outgoing->is_tcp);
+}
+
+bool snapline_reader_is_fetched(struct snapline_reader *reader)
+{
+	struct looking looking = {.reader_id = reader->reader_id};
+
+	if (reader->node == NULL || reader->reader_id == 0)
+		return false;
+	looking.errand = (struct errand){.node = reader->node, .run = look};
+	return library_run(&looking.errand) == 0 && looking.is_fetched;
+}
+
+static_assert((int)SNAPLINE_ROOT_LEN == (int)MANIFEST_ROOT_LEN,
+	"the public length is the real one");
+
+void snapline_reader_root(
+	const struct snapline_reader *reader, uint8_t root[SNAPLINE_ROOT_LEN])
+{
+	memcpy(root, reader->reader->manifest.root, SNAPLINE_ROOT_LEN);
 }

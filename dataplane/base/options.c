@@ -8,6 +8,12 @@
 #include "dataplane/base/format.h"
 #include "dataplane/base/parse.h"
 
+/* What is typed before the command's name. */
+static const char *program_of(const struct option_command *command)
+{
+	return command->is_program ? "" : "snapline ";
+}
+
 static const char *const takes[] = {
 	[OPTION_SWITCH] = "true or false",
 	[OPTION_STRING] = "a text",
@@ -103,8 +109,9 @@ static int set_number(
 	}
 	format_range(spec, range);
 	return fault_set(parse->fault, -EINVAL,
-		"--%s takes %s%s, not '%.60s'; see snapline %s --help", spec->name,
-		takes[spec->kind], range, text, parse->command->name);
+		"--%s takes %s%s, not '%.60s'; see %s%s --help", spec->name,
+		takes[spec->kind], range, text, program_of(parse->command),
+		parse->command->name);
 }
 
 static int set_switch(
@@ -114,8 +121,9 @@ static int set_switch(
 
 	if (!is_true && strcmp(text, "false") != 0)
 		return fault_set(parse->fault, -EINVAL,
-			"--%s takes %s, not '%.60s'; see snapline %s --help", spec->name,
-			takes[spec->kind], text, parse->command->name);
+			"--%s takes %s, not '%.60s'; see %s%s --help", spec->name,
+			takes[spec->kind], text, program_of(parse->command),
+			parse->command->name);
 	*(bool *)field_of(spec, parse->target) = is_true;
 	return 0;
 }
@@ -178,12 +186,11 @@ static int refuse_unknown(const struct parse *parse, const char *word)
 	near = nearest_word(name + strspn(name, "-"), names, count);
 	if (near != NULL)
 		return fault_set(parse->fault, -EINVAL,
-			"unknown option '%.60s'; did you mean --%s? see snapline %s "
+			"unknown option '%.60s'; did you mean --%s? see %s%s "
 			"--help",
-			word, near, parse->command->name);
-	return fault_set(parse->fault, -EINVAL,
-		"unknown option '%.60s'; see snapline %s --help", word,
-		parse->command->name);
+			word, near, program_of(parse->command), parse->command->name);
+	return fault_set(parse->fault, -EINVAL, "unknown option '%.60s'; see %s%s --help",
+		word, program_of(parse->command), parse->command->name);
 }
 
 /* Parses the option at argv[0]. Returns how many words it took, or -EINVAL. */
@@ -229,13 +236,12 @@ static int check_complete(const struct parse *parse, const struct option_list *o
 
 		if (spec->required && (parse->seen >> i & 1) == 0)
 			return fault_set(parse->fault, -EINVAL,
-				"--%s %s is missing; see snapline %s --help", spec->name,
-				spec->arg, command->name);
+				"--%s %s is missing; see %s%s --help", spec->name,
+				spec->arg, program_of(command), command->name);
 	}
 	if (operands->count < command->min_operands)
-		return fault_set(parse->fault, -EINVAL,
-			"%s is missing; see snapline %s --help", command->operands,
-			command->name);
+		return fault_set(parse->fault, -EINVAL, "%s is missing; see %s%s --help",
+			command->operands, program_of(command), command->name);
 	return 0;
 }
 
@@ -244,8 +250,8 @@ static int add_operand(
 {
 	if (operands->count == parse->command->max_operands)
 		return fault_set(parse->fault, -EINVAL,
-			"'%.60s' is one argument too many; see snapline %s --help", word,
-			parse->command->name);
+			"'%.60s' is one argument too many; see %s%s --help", word,
+			program_of(parse->command), parse->command->name);
 	operands->items[operands->count++] = word;
 	return 0;
 }
@@ -316,8 +322,8 @@ static void help_row(const struct option_spec *spec, FILE *out)
 
 void options_help(const struct option_command *command, FILE *out)
 {
-	(void)fprintf(out, "usage: snapline %s [options]%s%s\n\n%s\noptions:\n",
-		command->name, command->operands != NULL ? " " : "",
+	(void)fprintf(out, "usage: %s%s [options]%s%s\n\n%s\noptions:\n",
+		program_of(command), command->name, command->operands != NULL ? " " : "",
 		command->operands != NULL ? command->operands : "", command->summary);
 	for (const struct option_spec *spec = command->options; spec->name != NULL;
 		spec++)

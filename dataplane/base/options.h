@@ -53,6 +53,7 @@ struct option_spec {
 
 struct option_command {
 	const char *name;     /* "snapshot create" */
+	bool is_program;      /* the name is the program's, not a command of snapline's */
 	const char *operands; /* "FROM_DIR", as in the help; NULL: none */
 	const char *summary;  /* sentences for the help, lines ended by newlines */
 	const struct option_spec *options; /* at most 64 */
