@@ -22,7 +22,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
 # Debian packages. deps.sh installs what is missing; the two lists are printed by `make help`.
 PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libprotobuf-c-dev \
-	protobuf-c-compiler protobuf-compiler libcmocka-dev libuv1-dev libssl-dev libsodium-dev jq
+	protobuf-c-compiler protobuf-compiler libcmocka-dev libuv1-dev libssl-dev libsodium-dev jq \
+	libraft-dev redis-tools
 LINT_PACKAGES := clang-format cppcheck shellcheck
 BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl jq
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -30,6 +31,7 @@ FUZZ_SECONDS ?= 30
 
 PKG_CORE := libisal libprotobuf-c libsodium libcrypto
 PKG_UV := libuv
+PKG_RAFT := raft
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wundef -Wformat=2
@@ -44,6 +46,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 # Evaluated only when a recipe needs them, so that `make deps` runs before they exist.
 core_libs = $(shell pkg-config --libs $(PKG_CORE))
 uv_libs = $(shell pkg-config --libs $(PKG_UV))
+raft_libs = $(shell pkg-config --libs $(PKG_RAFT))
 dpdk_cflags = $(shell pkg-config --cflags libdpdk)
 dpdk_libs = $(shell pkg-config --libs libdpdk) -lrte_net_ring
 
@@ -60,6 +63,10 @@ DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
 TCP_SRC := $(wildcard control/node/tcp_*.c)
 NODE_SRC := $(wildcard control/node/*.c)
 APP_SRC := $(wildcard control/cli/*.c)
+RAFT_SRC := $(wildcard control/raft/*.c)
+# The key-value server: what is pure in it is tested like the core.
+KV_PURE_SRC := $(addprefix control/kv/,entry.c keys.c resp.c)
+KV_SRC := $(wildcard control/kv/*.c)
 TEST_LIB_SRC := $(wildcard tests/lib/*.c)
 SIM_LIB_SRC := $(wildcard tests/sim/world/*.c)
 DPDK_LIB_SRC := $(wildcard tests/dpdk/world/*.c)
@@ -73,6 +80,9 @@ DPDK_OBJ := $(call objects,$(DPDK_SRC))
 TCP_OBJ := $(call objects,$(TCP_SRC))
 NODE_OBJ := $(call objects,$(NODE_SRC))
 APP_OBJ := $(call objects,$(APP_SRC))
+RAFT_OBJ := $(call objects,$(RAFT_SRC))
+KV_PURE_OBJ := $(call objects,$(KV_PURE_SRC))
+KV_OBJ := $(call objects,$(KV_SRC))
 # Everything but main(): the program and the library share it.
 ALL_OBJ := $(NODE_OBJ) $(RPC_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 TEST_LIB_OBJ := $(call objects,$(TEST_LIB_SRC))
@@ -101,10 +111,11 @@ C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(DPDK_TESTS) $(F
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(BUILD)/snapline $(BUILD)/libsnapline.so $(BUILD)/libsnapline.a
+all: $(BUILD)/snapline $(BUILD)/libsnapline.so $(BUILD)/libsnapline.a $(BUILD)/snapline-kv \
+	$(BUILD)/libsnapline_raft.so $(BUILD)/libsnapline_raft.a
 
 help:
-	@echo 'make            build snapline and libsnapline into $(BUILD)/'
+	@echo 'make            build snapline, snapline-kv and the libraries into $(BUILD)/'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
 	@echo 'make soak       the simulated network over SEEDS=5000 seeds'
@@ -164,8 +175,33 @@ $(BUILD)/libsnapline.a: $(ALL_OBJ)
 	$(Q)objcopy --wildcard --keep-global-symbol='snapline_*' $(BUILD)/libsnapline.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libsnapline.o
 
+# The layer for libraft: on top of libsnapline, of whose core it takes what it needs.
+$(RAFT_OBJ) $(KV_OBJ): EXTRA_CFLAGS = -Icontrol
+
+$(BUILD)/libsnapline_raft.so: $(RAFT_OBJ) $(BUILD)/libcore.a $(BUILD)/libsnapline.so
+	$(call say,LINK,$@)
+	$(Q)echo '{ global: snapline_raft_*; local: *; };' >$(BUILD)/raft_exports.map
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libsnapline_raft.so.$(SOVERSION) \
+		-Wl,--version-script=$(BUILD)/raft_exports.map -o $@ $(RAFT_OBJ) \
+		$(BUILD)/libcore.a -L$(BUILD) -lsnapline $(raft_libs) $(core_libs) $(uv_libs)
+	$(Q)ln -sf libsnapline_raft.so $(BUILD)/libsnapline_raft.so.$(SOVERSION)
+
+$(BUILD)/libsnapline_raft.a: $(RAFT_OBJ) $(BUILD)/libcore.a
+	$(call say,AR,$@)
+	$(Q)$(LD) -r -o $(BUILD)/libsnapline_raft.o $^
+	$(Q)objcopy --wildcard --keep-global-symbol='snapline_raft_*' $(BUILD)/libsnapline_raft.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libsnapline_raft.o
+
+$(BUILD)/libcore.a: $(PURE_OBJ) $(PB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/snapline-kv: $(KV_OBJ) $(RAFT_OBJ) $(ALL_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(raft_libs) $(core_libs) $(uv_libs) $(dpdk_libs)
+
 # The link line is the proof of purity: unit and sim tests get no DPDK, libuv or disk code.
-$(UNIT_TESTS): %: %.o $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(UNIT_TESTS): %: %.o $(TEST_LIB_OBJ) $(KV_PURE_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
@@ -187,7 +223,7 @@ $(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
-$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(BUILD)/control/kv/image.o $(KV_PURE_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) -lcmocka
 
@@ -280,6 +316,7 @@ format:
 
 install: all
 	install -D -m 755 $(BUILD)/snapline $(DESTDIR)$(PREFIX)/bin/snapline
+	install -D -m 755 $(BUILD)/snapline-kv $(DESTDIR)$(PREFIX)/bin/snapline-kv
 	install -D -m 755 hugepages/hugepages.sh $(DESTDIR)$(PREFIX)/libexec/snapline/hugepages.sh
 	install -D -m 644 control/snapline.h $(DESTDIR)$(PREFIX)/include/snapline.h
 	install -D -m 644 $(BUILD)/libsnapline.a $(DESTDIR)$(PREFIX)/lib/libsnapline.a
@@ -287,6 +324,13 @@ install: all
 		$(DESTDIR)$(PREFIX)/lib/libsnapline.so.$(VERSION)
 	ln -sf libsnapline.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/libsnapline.so.$(SOVERSION)
 	ln -sf libsnapline.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsnapline.so
+	install -D -m 644 control/raft/snapline_raft.h $(DESTDIR)$(PREFIX)/include/snapline_raft.h
+	install -D -m 644 $(BUILD)/libsnapline_raft.a $(DESTDIR)$(PREFIX)/lib/libsnapline_raft.a
+	install -D -m 755 $(BUILD)/libsnapline_raft.so \
+		$(DESTDIR)$(PREFIX)/lib/libsnapline_raft.so.$(VERSION)
+	ln -sf libsnapline_raft.so.$(VERSION) \
+		$(DESTDIR)$(PREFIX)/lib/libsnapline_raft.so.$(SOVERSION)
+	ln -sf libsnapline_raft.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libsnapline_raft.so
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: snapline' \
 		'Description: Raft snapshots at the speed of the network card' \
@@ -294,10 +338,17 @@ install: all
 		'Libs: -L$${prefix}/lib -lsnapline' \
 		'Libs.private: $(core_libs) $(uv_libs) $(dpdk_libs)' \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/snapline.pc
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: snapline_raft' \
+		'Description: libraft catches its followers up through Snapline' \
+		'Version: $(VERSION)' 'Requires: snapline raft libuv' \
+		'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lsnapline_raft' \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/snapline_raft.pc
 
 INSTALLED := bin/snapline libexec/snapline/hugepages.sh include/snapline.h lib/libsnapline.a \
 	lib/libsnapline.so.$(VERSION) lib/libsnapline.so.$(SOVERSION) lib/libsnapline.so \
-	lib/pkgconfig/snapline.pc
+	lib/pkgconfig/snapline.pc bin/snapline-kv include/snapline_raft.h lib/libsnapline_raft.a \
+	lib/libsnapline_raft.so.$(VERSION) lib/libsnapline_raft.so.$(SOVERSION) \
+	lib/libsnapline_raft.so lib/pkgconfig/snapline_raft.pc
 
 uninstall:
 	rm -f $(INSTALLED:%=$(DESTDIR)$(PREFIX)/%)

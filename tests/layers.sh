@@ -76,8 +76,14 @@ from 'control/.*' 'hugepages/' | rule 'control/ does not manage packet memory'
 
 from '.*' "$dpdk" | grep -vE '^(dataplane|tests)/dpdk/' |
 	rule 'DPDK headers belong to dataplane/dpdk/ and its tests'
-from '.*' '<uv\.h>' | grep -vE '^(control/(rpc|node|raft|cli)|tests/(os|lib)|bench)/' |
-	rule 'libuv belongs to the control loop: control/rpc, node, raft, cli'
+from '.*' '<uv\.h>' | grep -vE '^(control/(rpc|node|raft|kv|cli)|tests/(os|lib)|bench)/' |
+	rule 'libuv belongs to the control loop: control/rpc, node, raft, kv, cli'
+from '.*' '<raft(\.h|/)' | grep -vE '^(control/(raft|kv)|tests/os)/' |
+	rule 'libraft belongs to control/raft and to what is built on it'
+from 'control/kv/.*' 'control/' | but 'control/(kv/|raft/snapline_raft\.h|peer_id\.h)' |
+	rule 'snapline-kv is a user of control/raft, not a part of the node'
+from '(control|dataplane|hugepages)/.*' 'control/kv/' | grep -vE '^control/kv/' |
+	rule 'nothing is built on snapline-kv'
 from '.*' '<liburing' | grep -vE '^(dataplane/file|tests/os)/' |
 	rule 'liburing belongs to dataplane/file/'
 from '(dataplane|control)/.*' '.*\.pb-c\.h' | grep -vE '^[^:]*codec\.[ch]:' |

@@ -86,7 +86,7 @@ for kind in unit sim os dpdk fuzz; do
 done
 for script in tests/e2e/*.sh; do
 	name=$(basename "$script" .sh)
-	if [ -f "$script" ] && [ "$name" != lib ] && [ "$name" != nodes ] &&
+	if [ -f "$script" ] && [ "$name" != lib ] && [ "$name" != nodes ] && [ "$name" != kv ] &&
 		is_picked e2e "$name" "$@"; then
 		run e2e "$name" "$script" "$build/snapline"
 	fi

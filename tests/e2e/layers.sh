@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 tree=$dir/tree
 reset_tree() {
 	rm -rf "$tree"
-	mkdir -p "$tree"/{dataplane/{base,dpdk,file},control/{cli,rpc,storage},hugepages}
+	mkdir -p "$tree"/{dataplane/{base,dpdk,file},control/{cli,kv,rpc,storage},hugepages}
 	mkdir -p "$tree"/tests/unit
 	plant dataplane/wire.h '<stdint.h>'
 	plant dataplane/base/log.c '<unistd.h>'
@@ -49,6 +49,9 @@ refused control/storage/storage.c '<uv.h>'
 refused control/cli/main.c '"dataplane/receiver.h"'
 refused control/cli/main.c '<rte_eal.h>'
 refused hugepages/arena.c '<rte_memzone.h>'
+refused control/rpc/rpc.c '<raft.h>'
+refused control/rpc/rpc.c '"control/kv/keys.h"'
+refused control/kv/main.c '"control/storage/storage.h"'
 refused tests/unit/table.c '<rte_mbuf.h>'
 
 reset_tree

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files behind snapline_raft.h share: one struct, on the loop's thread but for
+ * what says otherwise. */
+#ifndef ADAPTER_H
+#define ADAPTER_H
+
+#include <stdatomic.h>
+
+#include <uv.h>
+
+#include "control/hold.h"
+#include "control/raft/snapline_raft.h"
+#include "control/reference_codec.h"
+
+/* A snapshot held open for one follower under a uri of its own. */
+struct offer {
+	struct offer *next;
+	raft_id server;
+	raft_index index;
+	raft_time sent; /* ms, when it was last sent */
+	struct snapline_reader *reader;
+	char uri[URI_TEXT_MAX];
+	uint8_t root[REFERENCE_ROOT_LEN];
+};
+
+/* An InstallSnapshot that the engine has not seen yet. */
+struct held {
+	bool is_used;
+	struct raft_message message; /* owns conf and data */
+	char *address;               /* of the message */
+	struct reference reference;
+};
+
+/* How work on Snapline's threads ended; the lock guards it. */
+struct news {
+	bool is_pulled;
+	bool is_here;
+	char why[400]; /* not here */
+	bool is_saved;
+	int save_code; /* positive errno, braft's code, or 0 */
+	char save_text[400];
+	struct reference saved;
+};
+
+/* A state that was read and not adopted; the lock guards it. */
+struct loaded {
+	void *state; /* NULL: none */
+	int64_t index;
+	uint8_t root[REFERENCE_ROOT_LEN];
+};
+
+struct snapline_raft {
+	struct raft_io io;   /* what the engine sees */
+	struct raft_fsm fsm; /* what the engine sees */
+	struct raft *raft;
+	struct raft_io *inner;
+	struct snapline_raft_fsm user;
+	struct snapline_node *node; /* NULL once it is closed */
+	char peer_id[PEER_ID_TEXT_MAX];
+	uv_async_t async;
+	uv_mutex_t lock;
+	struct news news;
+	struct loaded loaded;
+	_Atomic int64_t applied; /* read by Snapline's threads */
+	int64_t state_index;     /* of the snapshot that the state was loaded from */
+
+	raft_io_tick_cb tick;
+	raft_io_recv_cb recv;
+	raft_io_close_cb closed;
+	bool is_closing;
+
+	struct hold hold;
+	struct held held; /* being pulled */
+	struct held next; /* waits for the end of a cancelled pull */
+	uint64_t installs;
+	uint64_t joins;
+	uint64_t failures;
+
+	struct offer *offers;
+
+	/* one save at a time; written before it is asked for, so that Snapline's thread
+	 * sees them */
+	void *frozen; /* NULL: none */
+	struct reference saving;
+	struct raft_io_async_work *work;
+	raft_io_async_work_cb worked;
+};
+
+/* save.c: the engine's snapshots */
+void save_init(struct snapline_raft *snapline);
+int save_async_work(
+	struct raft_io *io, struct raft_io_async_work *req, raft_io_async_work_cb cb);
+void save_on_news(struct snapline_raft *snapline, const struct news *news);
+/* struct snapline_fsm */
+void save_on_snapshot_save(
+	void *ctx, struct snapline_writer *writer, struct snapline_save *save);
+
+/* restore.c: loading what is in the store */
+int restore_on_snapshot_load(void *ctx, const struct snapline_reader *reader);
+int restore_fsm(struct raft_fsm *fsm, struct raft_buffer *buf);
+void restore_fini(struct snapline_raft *snapline);
+
+/* receive.c: InstallSnapshot at a follower */
+void receive_message(struct snapline_raft *snapline, struct raft_message *message);
+void receive_on_news(struct snapline_raft *snapline, const struct news *news);
+/* Cancels, and forgets what is held. */
+void receive_stop(struct snapline_raft *snapline);
+void receive_fini(struct snapline_raft *snapline);
+
+/* offer.c: InstallSnapshot at a leader */
+int offer_send(struct snapline_raft *snapline, struct raft_io_send *req,
+	const struct raft_message *message, raft_io_send_cb cb);
+void offer_on_result(struct snapline_raft *snapline, const struct raft_message *message);
+/* Lets go of what nobody comes for any more. */
+void offer_on_tick(struct snapline_raft *snapline);
+void offer_close_all(struct snapline_raft *snapline);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The engine's own snapshots: frozen on the loop, written by Snapline's thread.
+ *
+ *   fsm.snapshot ─► async_work ─► Snapline: save, commit ─► news ─► fsm.snapshot_async
+ *     freeze                                                          ─► snapshot_put
+ *
+ * libraft means async_work for a thread that waits; Snapline has one already. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/raft/adapter.h"
+#include "dataplane/base/log.h"
+
+static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
+{
+	struct snapline_raft *snapline = fsm->data;
+	const struct raft_snapshot *pending = &snapline->raft->snapshot.pending;
+	int err;
+
+	*bufs = NULL;
+	*n_bufs = 0;
+	/* after a crash between two commits the state may be ahead of the engine */
+	if ((int64_t)pending->index < snapline->state_index || snapline->frozen != NULL)
+		return RAFT_BUSY;
+	err = snapline->user.freeze(snapline->user.ctx, &snapline->frozen);
+	if (err != 0) {
+		log_line(LOG_WARN, "raft", "event=freeze_failed text=\"%s\"",
+			strerror(-err));
+		snapline->frozen = NULL;
+		return RAFT_BUSY;
+	}
+	snapline->saving = (struct reference){
+		.index = (int64_t)pending->index, .term = (int64_t)pending->term};
+	atomic_store(&snapline->applied, snapline->saving.index);
+	return 0;
+}
+
+/* Snapline's thread, between the commit and the news: no later save can have begun. */
+static int read_back(struct snapline_raft *snapline, struct reference *saved)
+{
+	struct snapline_reader *reader;
+	struct snapline_meta meta;
+	int err = snapline_reader_open(snapline->node, &reader, NULL);
+
+	if (err != 0)
+		return -err;
+	snapline_reader_meta(reader, &meta);
+	snapline_reader_root(reader, saved->root);
+	snapline_reader_close(reader);
+	return meta.index == saved->index ? 0 : ESTALE;
+}
+
+/* Snapline's thread. */
+static void on_saved(void *ctx, int code, const char *text)
+{
+	struct snapline_raft *snapline = ctx;
+	struct news *news = &snapline->news;
+	struct reference saved = snapline->saving;
+
+	if (code == 0) {
+		code = read_back(snapline, &saved);
+		text = "the store holds another snapshot";
+	}
+	uv_mutex_lock(&snapline->lock);
+	news->is_saved = true;
+	news->save_code = code;
+	news->saved = saved;
+	(void)snprintf(news->save_text, sizeof(news->save_text), "%s", text);
+	uv_mutex_unlock(&snapline->lock);
+	(void)uv_async_send(&snapline->async);
+}
+
+int save_async_work(
+	struct raft_io *io, struct raft_io_async_work *req, raft_io_async_work_cb cb)
+{
+	struct snapline_raft *snapline = io->impl;
+
+	if (snapline->is_closing)
+		return RAFT_CANCELED;
+	snapline->work = req;
+	snapline->worked = cb;
+	snapline_do_snapshot(snapline->node, on_saved, snapline);
+	return 0;
+}
+
+void save_on_news(struct snapline_raft *snapline, const struct news *news)
+{
+	struct raft_io_async_work *work = snapline->work;
+	int status = RAFT_IOERR;
+
+	snapline->work = NULL;
+	snapline->saving = news->saved;
+	if (news->save_code == 0)
+		status = work->work(work); /* on_snapshot_async */
+	else
+		log_line(LOG_WARN, "raft", "event=save_failed index=%lld text=\"%s\"",
+			(long long)news->saved.index, news->save_text);
+	snapline->worked(work, status);
+}
+
+/* What libraft stores: some bytes that name the snapshot. */
+static int on_snapshot_async(
+	struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
+{
+	const struct snapline_raft *snapline = fsm->data;
+	struct raft_buffer *made = raft_malloc(sizeof(*made));
+	uint8_t *bytes = NULL;
+	int rv = RAFT_NOMEM;
+
+	if (made == NULL)
+		return rv;
+	if (reference_encode(&snapline->saving, &bytes, &made->len) != 0)
+		goto free_made;
+	made->base = raft_malloc(made->len);
+	if (made->base == NULL)
+		goto free_bytes;
+	memcpy(made->base, bytes, made->len);
+	free(bytes);
+	*bufs = made;
+	*n_bufs = 1;
+	return 0;
+free_bytes:
+	free(bytes);
+free_made:
+	raft_free(made);
+	return rv;
+}
+
+static int on_finalize(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
+{
+	struct snapline_raft *snapline = fsm->data;
+
+	if (*n_bufs > 0)
+		raft_free((*bufs)[0].base);
+	raft_free(*bufs);
+	*bufs = NULL;
+	*n_bufs = 0;
+	if (snapline->frozen != NULL)
+		snapline->user.thaw(snapline->user.ctx, snapline->frozen);
+	snapline->frozen = NULL;
+	return 0;
+}
+
+/* "ip:port" of libraft as braft's "ip:port:0:role". An address that is none is left out:
+ * the members that count are in libraft's own files. */
+static int set_meta(struct snapline_raft *snapline, struct snapline_writer *writer)
+{
+	const struct raft_configuration *members =
+		&snapline->raft->snapshot.pending.configuration;
+	char(*texts)[PEER_ID_TEXT_MAX] = calloc(members->n + 1, sizeof(*texts));
+	const char **peers = calloc(members->n + 1, sizeof(*peers));
+	struct snapline_meta meta = {
+		.index = snapline->saving.index, .term = snapline->saving.term};
+	int err = -ENOMEM;
+
+	if (texts == NULL || peers == NULL)
+		goto free_both;
+	for (unsigned i = 0; i < members->n; i++) {
+		struct peer_id peer;
+
+		if (peer_id_parse(&peer, members->servers[i].address, NULL) != 0)
+			continue;
+		peer_id_format(&peer, texts[meta.npeers]);
+		peers[meta.npeers] = texts[meta.npeers];
+		meta.npeers++;
+	}
+	meta.peers = peers;
+	err = snapline_writer_set_meta(writer, &meta);
+free_both:
+	free(peers);
+	free(texts);
+	return err;
+}
+
+void save_on_snapshot_save(
+	void *ctx, struct snapline_writer *writer, struct snapline_save *save)
+{
+	struct snapline_raft *snapline = ctx;
+	int err;
+
+	if (snapline->frozen == NULL) {
+		snapline_save_done(save, -EBUSY, "libraft decides when to save");
+		return;
+	}
+	err = set_meta(snapline, writer);
+	if (err == 0)
+		err = snapline->user.save(snapline->user.ctx, snapline->frozen, writer);
+	snapline_save_done(save, err, err != 0 ? strerror(-err) : NULL);
+}
+
+void save_init(struct snapline_raft *snapline)
+{
+	snapline->fsm.snapshot = on_snapshot;
+	snapline->fsm.snapshot_async = on_snapshot_async;
+	snapline->fsm.snapshot_finalize = on_finalize;
+}

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# A cluster of snapline-kv servers, for the stories about real Raft. Sourced after lib.sh,
+# with $kv (the program), $snapline and $here set. The caller may set kv_options=(OPTION...),
+# given to every server.
+#
+#   1 ── $dir/memif12.sock ── 2      every pair of servers has a device of its own, with a
+#   └──── memif13 ──── 3 ──────┘     subnet of its own: 10.12.0.0/24, 10.13.0.0/24, …
+#
+# shellcheck disable=SC2154 # what the caller sets
+kv_options=()
+members=()
+path=dpdk # or tcp: no devices
+declare -A port=() server=()
+
+# Root starts the script again as nobody: none of this needs privileges.
+become_user() { # SCRIPT BUILD
+	[ "$(id -u)" = 0 ] || return 0
+	install -m 755 "$2/snapline" "$2/snapline-kv" "$1" "$here/lib.sh" "$here/kv.sh" "$dir"
+	chown -R 65534:65534 "$dir"
+	local status=0
+	as_user env TMPDIR="$dir" HOME=/nonexistent SEED="${SEED:-}" STORIES="${STORIES:-}" \
+		"$dir/$(basename "$1")" "$dir/snapline" || status=$?
+	exit "$status"
+}
+
+# Servers 1 to N get addresses with three free ports each: clients, libraft, Snapline.
+choose_ports() { # N
+	local id base i
+	for ((id = 1; id <= $1; id++)); do
+		base=0
+		until [ "$base" != 0 ]; do
+			base=$((20000 + RANDOM % 4000 * 3))
+			for i in 0 1 2; do
+				! (exec 3<>"/dev/tcp/127.0.0.1/$((base + i))") 2>/dev/null || base=0
+			done
+			[[ " ${port[*]} " != *" $base "* ]] || base=0
+		done
+		port[$id]=$base
+	done
+}
+
+# The --dev and --ip of one server, one pair for each other server.
+devices=()
+set_devices() { # ID
+	local other low high role n=0
+	devices=()
+	[ "$path" = dpdk ] || return 0
+	for other in "${!port[@]}"; do
+		[ "$other" != "$1" ] || continue
+		low=$(($1 < other ? $1 : other)) high=$(($1 < other ? other : $1))
+		role=server
+		[ "$1" = "$low" ] || role=client
+		devices+=(--dev "net_memif$n,role=$role,id=0,socket=$dir/memif$low$high.sock,socket-abstract=no"
+			--ip "10.$low$high.0.$1/24")
+		n=$((n + 1))
+	done
+}
+
+# Starts a server and waits until it answers. Its process is ${server[ID]}, its log
+# $dir/ID.log, everything else of it $dir/ID.
+start_server() { # ID OPTION...
+	local id=$1 log="$dir/$1.log" pid
+	shift
+	set_devices "$id"
+	touch "$log"
+	"$kv" --id "$id" --dir "$dir/$id" --address "127.0.0.1:${port[$id]}" \
+		--admin "$dir/$id.sock" --buffers 8 --stall-timeout 2s "${devices[@]}" \
+		"${kv_options[@]}" "$@" </dev/null >>"$log" 2>&1 &
+	pid=$!
+	pids+=("$pid")
+	server[$id]=$pid
+	wait_for 60 answers_or_ended "$id" || explain "server $id does not answer"
+	is_running "$pid" || explain "server $id ended"
+}
+answers_or_ended() { # ID
+	cli "$1" ping || is_gone "${server[$1]}"
+}
+found_cluster() { # N
+	local id
+	choose_ports "$1"
+	for ((id = 1; id <= $1; id++)); do
+		members+=(--member "$id=127.0.0.1:${port[$id]}")
+	done
+	for ((id = 1; id <= $1; id++)); do
+		start_server "$id" "${members[@]}"
+	done
+	wait_for 30 find_leader || explain 'no leader'
+}
+kill_server() { # ID
+	kill -KILL "${server[$1]}"
+	wait "${server[$1]}" 2>/dev/null || true
+}
+stop_server() { # ID
+	stop "${server[$1]}" 20 || explain "server $1 did not exit 0 within 20 s: $?"
+}
+wipe_server() { # ID
+	rm -rf "${dir:?}/$1"
+}
+
+explain() { # TEXT...: the end of every log, then the end
+	local log
+	for log in "$dir"/[0-9]*.log; do
+		tail -n 30 "$log" | sed "s/^/   $(basename "$log"): /" >&2
+	done
+	fail "$*"
+}
+
+# redis-cli waits for ever for a frozen server.
+cli() { # ID WORD...
+	local id=$1
+	shift
+	timeout 10 redis-cli -h 127.0.0.1 -p "${port[$id]}" "$@" </dev/null
+}
+info() { # ID FIELD
+	cli "$1" info | tr -d '\r' | sed -n "s/^$2://p"
+}
+
+# Sets $leader to the server that most say leads, itself among them.
+find_leader() {
+	local id
+	for id in "${!server[@]}"; do
+		is_running "${server[$id]}" && [ "$(info "$id" role)" = leader ] &&
+			leader=$id && return 0
+	done
+	return 1
+}
+need_leader() {
+	wait_for 60 find_leader || explain 'no leader is elected'
+	find_leader
+}
+follower() { # N: the N-th server that does not lead
+	local id
+	for id in $(printf '%s\n' "${!server[@]}" | sort -n); do
+		[ "$id" != "$leader" ] || continue
+		[ "$1" != 1 ] || { echo "$id" && return; }
+		set -- $(($1 - 1))
+	done
+}
+
+# Writes keys FROM to TO-1 with values of so many KiB, which hold the text.
+fill() { # FROM TO KIB TEXT
+	need_leader
+	awk -v from="$1" -v to="$2" -v kib="$3" -v text="$4" 'BEGIN {
+		srand(from)
+		for (i = from; i < to; i++) {
+			value = sprintf("%s:%d:%f", text, i, rand())
+			while (length(value) < kib * 1000)
+				value = value value
+			printf "SET key:%d %s\r\n", i, substr(value, 1, kib * 1000)
+		}
+	}' | timeout 120 redis-cli -h 127.0.0.1 -p "${port[$leader]}" --pipe >"$dir/pipe" 2>&1 ||
+		explain "cannot write: $(tail -n 3 "$dir/pipe")"
+}
+
+# Every one of these servers has applied what the others have, and holds the same keys.
+are_equal() { # ID...
+	local id digest first=''
+	for id; do
+		digest=$(info "$id" digest)
+		[ -n "$digest" ] || return 1
+		: "${first:=$digest}"
+		[ "$digest" = "$first" ] || return 1
+	done
+}
+expect_equal() { # ID...
+	local id
+	wait_for 60 are_equal "$@" && return
+	for id; do
+		echo "   $id: $(info "$id" digest) $(info "$id" role) $(info "$id" snapshot_state)" >&2
+	done
+	explain 'the servers do not hold the same keys'
+}
+
+# How many snapshots a server has taken over since it was started.
+installs() { # ID
+	info "$1" installs
+}
+expect_installed() { # ID
+	[ "$(installs "$1")" -ge 1 ] || explain "server $1 caught up without a snapshot"
+	[ "$path" = tcp ] || tail -n 40 "$dir/$1.log" | grep -q 'install event=done.*path=dpdk' ||
+		explain "server $1 did not take the data plane"
+}
+# Saves until the log of the leader begins behind where it is now.
+cut_log() {
+	local last
+	need_leader
+	last=$(info "$leader" log_last_index)
+	wait_for 60 moves_on "$last" || explain 'the leader does not save'
+}
+moves_on() { # INDEX
+	local i
+	[ "$(info "$leader" log_first_index)" -gt "$1" ] && return
+	for i in {1..40}; do
+		echo "SET tick $i$RANDOM"
+	done | timeout 10 redis-cli -h 127.0.0.1 -p "${port[$leader]}" >/dev/null
+	return 1
+}
