@@ -69,7 +69,7 @@ from 'dataplane/base/.*' "(<uv|<liburing|$byte_kernels)" |
 	rule 'dataplane/base/ uses libc only'
 
 door='dataplane/((transfer|manifest|manifest_codec|crc|store|session_key)\.h'
-door+='|file/store_file\.h|base/)'
+door+='|journal\.h|file/(store_file|journal_file)\.h|base/)'
 from 'control/.*' 'dataplane/' | but "$door" |
 	rule 'control/ reaches the data plane through transfer.h and the formats they share'
 from 'control/.*' 'hugepages/' | rule 'control/ does not manage packet memory'

@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dataplane/base/bitmap.h"
 #include "dataplane/file/store_file.h"
+
+enum { SYNC_FILES = 32 }; /* more are synced all at once */
 
 struct slot {
 	int fd; /* -1: the slot is empty */
@@ -23,7 +26,8 @@ struct slot {
 struct store_object {
 	const struct manifest *manifest;
 	char *path;
-	int folder;                           /* file descriptor */
+	int folder; /* file descriptor */
+	struct journal_file *journal;
 	_Atomic uint64_t times[OBJECT_WORKS]; /* ns */
 	pthread_mutex_t lock;                 /* guards all below */
 	uint64_t tick;
@@ -245,9 +249,92 @@ int object_write(struct store_object *object, const struct manifest_extent *exte
 	return rc;
 }
 
+static int sync_file(struct store_object *object, uint32_t file)
+{
+	const struct manifest_extent extent = {.file = file};
+	struct slot *slot;
+	int rc = acquire(object, file, true, &slot);
+
+	if (rc == 0 && fdatasync(slot->fd) != 0)
+		rc = -errno;
+	if (rc != 0)
+		return file_fault(object, &extent, rc, "sync");
+	release(object, slot);
+	return 0;
+}
+
+/* The files of the chunks by rising position; more than SYNC_FILES: not all of them. */
+static uint32_t list_files(const struct manifest *manifest, const uint64_t *chunks,
+	uint32_t files[static SYNC_FILES + 1])
+{
+	struct manifest_cursor cursor;
+	struct manifest_extent extent;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < manifest->nchunks && count <= SYNC_FILES; i++) {
+		if (chunks[i / 64] == 0)
+			i |= 63;
+		if (i >= manifest->nchunks || !bitmap_test(chunks, i))
+			continue;
+		manifest_extents(manifest, i, &cursor);
+		while (count <= SYNC_FILES &&
+			manifest_next_extent(manifest, &cursor, &extent))
+			if (count == 0 || files[count - 1] != extent.file)
+				files[count++] = extent.file;
+	}
+	return count;
+}
+
+int object_sync(struct store_object *object, const uint64_t *chunks)
+{
+	uint32_t files[SYNC_FILES + 1];
+	uint32_t count = list_files(object->manifest, chunks, files);
+	int rc = 0;
+
+	if (count > SYNC_FILES)
+		return object_sync_all(object);
+	for (uint32_t i = 0; i < count && rc == 0; i++)
+		rc = sync_file(object, files[i]);
+	return rc;
+}
+
+int object_sync_all(struct store_object *object)
+{
+	int rc;
+
+	if (syncfs(object->folder) == 0)
+		return 0;
+	rc = -errno;
+	(void)pthread_mutex_lock(&object->lock);
+	(void)fault_set(&object->fault, rc, "cannot sync the disk of %.200s: %s; %s",
+		object->path, strerror(-rc), remedy(rc));
+	(void)pthread_mutex_unlock(&object->lock);
+	return rc;
+}
+
 const struct manifest *object_manifest(const struct store_object *object)
 {
 	return object->manifest;
+}
+
+const char *object_path(const struct store_object *object)
+{
+	return object->path;
+}
+
+int object_folder(const struct store_object *object)
+{
+	return object->folder;
+}
+
+void object_set_journal(struct store_object *object, struct journal_file *journal)
+{
+	object->journal = journal;
+}
+
+struct journal_file *object_journal(const struct store_object *object)
+{
+	return object->journal;
 }
 
 int store_object_open(struct store_object **object, const char *path,

@@ -10,9 +10,18 @@
 #include "dataplane/manifest.h"
 #include "dataplane/store.h"
 
+struct journal_file;
+
 enum { OBJECT_FDS = 64 };
 
 const struct manifest *object_manifest(const struct store_object *object);
+const char *object_path(const struct store_object *object);
+int object_folder(const struct store_object *object); /* its descriptor */
+
+/* Who is told of chunks that were written; NULL: nobody. While no request is under way.
+ */
+void object_set_journal(struct store_object *object, struct journal_file *journal);
+struct journal_file *object_journal(const struct store_object *object);
 
 /* Both return 0, or the errors of struct store_completion; the first one on an object is
  * kept with its remedy for store_object_get_fault. */
@@ -25,5 +34,11 @@ enum object_work { OBJECT_READ, OBJECT_CHECKSUM, OBJECT_WRITE, OBJECT_WORKS };
 
 /* A chunk's worth of it has taken so long. Any thread. */
 void object_count(struct store_object *object, enum object_work work, uint64_t ns);
+
+/* Makes durable the bytes that were written to the files of these chunks. Returns 0 or an
+ * errno; then nobody can say what of them is on disk. */
+int object_sync(struct store_object *object, const uint64_t *chunks);
+/* All of the file system, names too. Returns 0 or an errno. */
+int object_sync_all(struct store_object *object);
 
 #endif

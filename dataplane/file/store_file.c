@@ -12,6 +12,7 @@
 #include "dataplane/base/ring.h"
 #include "dataplane/base/units.h"
 #include "dataplane/crc.h"
+#include "dataplane/file/journal_file.h"
 #include "dataplane/file/object.h"
 
 enum { QUEUE = 256 }; /* requests not yet answered */
@@ -56,6 +57,13 @@ static nsec count(const struct store_request *request, enum object_work work, ns
 	return now;
 }
 
+static int note(const struct store_request *request)
+{
+	struct journal_file *journal = object_journal(request->object);
+
+	return journal != NULL ? journal_file_note(journal, request->chunk) : 0;
+}
+
 int store_object_run(const struct store_request *request)
 {
 	const struct manifest *manifest = object_manifest(request->object);
@@ -77,7 +85,7 @@ int store_object_run(const struct store_request *request)
 	}
 	if (request->op == STORE_WRITE) {
 		(void)count(request, OBJECT_WRITE, start);
-		return 0;
+		return note(request);
 	}
 	start = count(request, OBJECT_READ, start);
 	sum_slices(request);
