@@ -98,7 +98,7 @@ forget() { # the follower begins again with its old snapshot
 for percent in 0 20 50; do
 	# ---- kill -9 of the follower
 	mark leader
-	begin "$percent" start_transfer
+	begin "$percent" start_transfer --quiet
 	kill_node follower
 	thaw
 	expect_end 75 "the follower $follower went away" 'start the transfer again'
@@ -109,7 +109,7 @@ for percent in 0 20 50; do
 
 	# ---- kill -9 of the leader
 	mark follower
-	begin "$percent" start_transfer
+	begin "$percent" start_transfer --quiet
 	kill_node leader
 	expect_end 75 "$dir/leader.sock"
 	expect_log follower "$leader"
@@ -137,7 +137,7 @@ for percent in 0 20 50; do
 	expect_kept "$dir/pulled" 1
 
 	# ---- SIGTERM of the follower, then of the leader
-	begin "$percent" start_transfer
+	begin "$percent" start_transfer --quiet
 	mark leader
 	# shellcheck disable=SC2154 # nodes.sh sets it
 	kill -TERM "$follower_pid"
@@ -147,7 +147,7 @@ for percent in 0 20 50; do
 	expect_log leader 'stopped'
 	expect_kept "$dir/follower" 1
 	start_follower
-	begin "$percent" start_transfer
+	begin "$percent" start_transfer --quiet
 	mark follower
 	kill -TERM "$leader_pid" # waits for it when it thaws
 	thaw
