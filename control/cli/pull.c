@@ -14,6 +14,7 @@
 #include "control/cli/transfer_view.h"
 #include "control/node/copier.h"
 #include "control/uri.h"
+#include "dataplane/base/format.h"
 #include "dataplane/base/log.h"
 
 enum { SHOW_MS = 50 };
@@ -80,7 +81,30 @@ struct pull {
 	struct copier *copier;
 	struct plane *plane;
 	struct transfer_info info;
+	bool is_quiet;
+	bool has_begun;
 };
+
+/* Once, when it is known: what need not come. */
+static void show_found(struct pull *pull, const struct transfer_info *info)
+{
+	char found[FORMAT_MAX], total[FORMAT_MAX], unchecked[FORMAT_MAX];
+	uint64_t left, bytes;
+
+	if (pull->is_quiet || pull->has_begun || info->stage == STAGE_OPEN)
+		return;
+	pull->has_begun = true;
+	bytes = copier_found(pull->copier, &left);
+	if (bytes == 0)
+		return;
+	terminal_clear(&pull->view.terminal);
+	(void)fprintf(stderr, "going on: %s of %s are here already",
+		format_bytes(bytes, found), format_bytes(info->bytes_total, total));
+	if (left > 0)
+		(void)fprintf(stderr, ", %s of it is checked meanwhile",
+			format_bytes(left, unchecked));
+	(void)fputc('\n', stderr);
+}
 
 static void on_show(uv_timer_t *timer)
 {
@@ -88,6 +112,7 @@ static void on_show(uv_timer_t *timer)
 	struct transfer_info info = {0};
 
 	copier_describe(pull->copier, &info);
+	show_found(pull, &info);
 	transfer_view_show(&pull->view, &info);
 }
 
@@ -209,6 +234,7 @@ int pull_command(int argc, char *const argv[])
 	}
 	log_set_level(LOG_WARN); /* what happens is on the screen already */
 	transfer_view_init(&pull.view, arguments.quiet);
+	pull.is_quiet = arguments.quiet;
 	if (run(&pull, &arguments, &copier, &fault) != 0)
 		return cli_fail(&fault);
 	return transfer_view_end(&pull.view, &pull.info, arguments.json);

@@ -59,9 +59,10 @@ static const struct option_command resume_command = {
 static const struct option_command cancel_command = {
 	.name = "transfer cancel",
 	.operands = "ID",
-	.summary = "Gives a transfer up on both nodes and waits until it has ended. A\n"
-		   "follower with --filter-before-copy-remote true keeps what came, and\n"
-		   "the next transfer uses it.\n",
+	.summary =
+		"Gives a transfer up on both nodes and waits until it has ended. The\n"
+		"follower keeps what came, and the next transfer of the same snapshot\n"
+		"goes on from there.\n",
 	.options = options,
 	.min_operands = 1,
 	.max_operands = 1,
@@ -127,7 +128,8 @@ static void print(const struct transfer_info *info, const char *what, bool json)
 
 static bool is_over(enum transfer_stage stage)
 {
-	return stage != STAGE_OPEN && stage != STAGE_WIRE && stage != STAGE_PAUSED;
+	return stage != STAGE_OPEN && stage != STAGE_WIRE && stage != STAGE_VERIFY &&
+	       stage != STAGE_PAUSED;
 }
 
 /* The other node obeys in its own time, and may have committed before it heard. */

@@ -11,6 +11,7 @@
 
 #include "control/node/copier_state.h"
 #include "control/node/session_setup.h"
+#include "control/storage/resume.h"
 
 enum { PROGRESS_EVERY_MS = 200 };
 
@@ -18,7 +19,12 @@ static const bool moves[COPIER_ENDED + 1][COPIER_ENDED + 1] = {
 	[COPIER_OPENING] = {[COPIER_PREPARING] = true, [COPIER_CLOSING] = true},
 	[COPIER_PREPARING] = {[COPIER_MOVING] = true, [COPIER_ABORTING] = true},
 	[COPIER_MOVING] = {[COPIER_STOPPING] = true},
-	[COPIER_STOPPING] = {[COPIER_COMMITTING] = true, [COPIER_ABORTING] = true},
+	[COPIER_STOPPING] = {[COPIER_VERIFYING] = true,
+		[COPIER_COMMITTING] = true,
+		[COPIER_ABORTING] = true},
+	[COPIER_VERIFYING] = {[COPIER_MOVING] = true,
+		[COPIER_COMMITTING] = true,
+		[COPIER_ABORTING] = true},
 	[COPIER_COMMITTING] = {[COPIER_CLOSING] = true},
 	[COPIER_ABORTING] = {[COPIER_CLOSING] = true},
 	[COPIER_CLOSING] = {[COPIER_ENDED] = true},
@@ -36,6 +42,8 @@ static void on_timer(uv_timer_t *timer)
 
 	if (copier->state == COPIER_MOVING)
 		copier_read_stats(copier);
+	if (copier->state == COPIER_VERIFYING)
+		copier_on_check(copier);
 	copier_apply_pause(copier);
 	copier_report_progress(copier);
 }
@@ -47,6 +55,7 @@ static void on_timer_closed(uv_handle_t *handle)
 	free(copier->address);
 	free(copier->group_id);
 	free(copier->skip);
+	free(copier->sound);
 	free(copier);
 }
 
@@ -120,12 +129,14 @@ free_copier:
 void copier_cancel(struct copier *copier, const char *why)
 {
 	/* what is durable already is a success, whatever is asked of it now */
-	if (copier->state <= COPIER_STOPPING)
+	if (copier->state < COPIER_COMMITTING)
 		(void)fault_set(&copier->fault, -ECANCELED, "%s", why);
 	if (copier->state == COPIER_MOVING)
 		copier_stop_move(copier);
 	else if (copier->state == COPIER_OPENING)
 		copier_cancel_open(copier);
+	else if (copier->state == COPIER_VERIFYING)
+		copier_settle(copier);
 }
 
 void copier_destroy(struct copier *copier)
@@ -145,6 +156,7 @@ void copier_describe(struct copier *copier, struct transfer_info *info)
 		[COPIER_PREPARING] = STAGE_OPEN,
 		[COPIER_MOVING] = STAGE_WIRE,
 		[COPIER_STOPPING] = STAGE_WIRE,
+		[COPIER_VERIFYING] = STAGE_VERIFY,
 		[COPIER_COMMITTING] = STAGE_FSYNC,
 		[COPIER_ABORTING] = STAGE_FAILED,
 		[COPIER_CLOSING] = STAGE_DONE,
@@ -162,6 +174,8 @@ void copier_describe(struct copier *copier, struct transfer_info *info)
 		(copier->ended != 0 ? copier->ended : uv_hrtime()) - copier->began;
 	(void)snprintf(info->group_id, sizeof(info->group_id), "%s", copier->group_id);
 	info->bytes_done = copier->stats.bytes_done + copier->stats.bytes_reused;
+	if (copier->state == COPIER_VERIFYING && copier->check != NULL)
+		info->bytes_done -= resume_check_left(copier->check);
 	info->bytes_resent = copier->stats.bytes_resent;
 	info->bytes_reused = copier->stats.bytes_reused;
 	info->error_code = -copier->fault.code;

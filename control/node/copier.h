@@ -2,8 +2,9 @@
 /* Fetches one snapshot from a leader and commits it: open, prepare, move, commit, close.
  *
  *   OPENING ─► PREPARING ─► MOVING ─► STOPPING ─► COMMITTING ─► CLOSING ─► ENDED
- *      │           │           │          └─failed─► ABORTING ──┘
- *      └───────────┴───────────┴──── a fault ──────────┘
+ *      │           │           ▲          ├─failed─► ABORTING ──┘
+ *      │           │           └─wrong─ VERIFYING ─► COMMITTING
+ *      └───────────┴──────────────── a fault ──────────┘
  *
  * Bytes move over the data plane, or over get_file when a side has no device; a leader
  * that does not know `open` is a stock braft node, whose table is all there is to go by.
@@ -34,7 +35,7 @@ struct copier_options {
 	enum copier_path path;
 	struct fetch_policy policy; /* of the TCP path */
 	bool meta_only;             /* no files: a witness */
-	bool filters; /* use what is here already, and keep what came when it fails */
+	bool filters; /* use also what other snapshots and stock leaders left here */
 	const char *address; /* of the leader's control port; copied */
 	const char *group_id;
 	const char *self; /* who asks, for the leader's operator */
@@ -70,6 +71,10 @@ void copier_destroy(struct copier *copier);
 /* Whether it failed by this node's own disk or memory, not by the leader or the network.
  */
 bool copier_is_own_fault(const struct copier *copier);
+
+/* Bytes that an interrupted copy or another snapshot had left here; of these, unchecked
+ * the ones that are compared with the manifest while others come. */
+uint64_t copier_found(const struct copier *copier, uint64_t *unchecked);
 
 /* Numbers and stage for operators; id and peer are the caller's to fill. */
 void copier_describe(struct copier *copier, struct transfer_info *info);

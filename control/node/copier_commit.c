@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "control/node/copier_state.h"
-#include "dataplane/file/store_file.h"
 
 void copier_run_work(struct copier *copier, copier_worker work, uv_after_work_cb after)
 {
@@ -17,6 +16,9 @@ static void abort_work(uv_work_t *work)
 {
 	struct copier *copier = work->data;
 
+	/* what of the files is on disk, nobody can say then */
+	if (copier_close_files(copier, true, NULL) != 0 && copier->writer != NULL)
+		copier->writer->keep = false;
 	if (copier->writer != NULL)
 		storage_abort(copier->writer);
 	copier->writer = NULL;
@@ -31,9 +33,6 @@ static void after_abort(uv_work_t *work, int status)
 void copier_abort(struct copier *copier)
 {
 	copier_move(copier, COPIER_ABORTING);
-	if (copier->object != NULL)
-		store_object_close(copier->object);
-	copier->object = NULL;
 	copier_run_work(copier, abort_work, after_abort);
 }
 
@@ -50,11 +49,15 @@ static void commit_work(uv_work_t *work)
 	struct copier *copier = work->data;
 	const struct offer *offer = &copier->offer;
 
-	if (copier->options.meta_only)
+	if (copier->options.meta_only) {
 		commit_meta(copier);
-	else
+	} else if (copier_close_files(copier, false, &copier->work_fault) != 0) {
+		copier->writer->keep = false;
+		storage_abort(copier->writer);
+	} else {
 		(void)storage_commit(copier->writer, &offer->table, offer->manifest_bytes,
 			offer->response.manifest_size, &copier->work_fault);
+	}
 }
 
 static void after_commit(uv_work_t *work, int status)
@@ -62,7 +65,7 @@ static void after_commit(uv_work_t *work, int status)
 	struct copier *copier = work->data;
 
 	(void)status;
-	copier->writer = NULL; /* storage_commit frees it in every case */
+	copier->writer = NULL; /* freed in every case */
 	if (copier->work_fault.code != 0) {
 		copier->fault = copier->work_fault;
 		copier->is_own_fault = true;

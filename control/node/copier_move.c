@@ -26,23 +26,22 @@ void copier_read_stats(struct copier *copier)
 {
 	struct tcp_copy_stats tcp;
 
-	if (copier->path == COPIER_DPDK) {
+	if (copier->path == COPIER_DPDK && copier->sound == NULL) {
 		transfer_get_stats(plane_transfer(copier->options.plane),
 			copier->session_id, &copier->stats);
 	} else if (copier->tcp != NULL) {
 		tcp_copy_get_stats(copier->tcp, &tcp);
-		copier->stats.bytes_done = tcp.bytes_done;
-		copier->stats.bytes_resent = tcp.bytes_resent;
-		copier->stats.bytes_reused = tcp.bytes_reused;
+		copier->stats.bytes_done = copier->before.bytes_done + tcp.bytes_done;
+		copier->stats.bytes_resent =
+			copier->before.bytes_resent + tcp.bytes_resent;
+		copier->stats.bytes_reused = copier->sound != NULL
+						     ? copier->before.bytes_reused
+						     : tcp.bytes_reused;
 	}
 }
 
-/* Nothing writes to the files any more. */
-static void on_stopped(struct copier *copier)
+void copier_settle(struct copier *copier)
 {
-	if (copier->object != NULL)
-		store_object_close(copier->object);
-	copier->object = NULL;
 	if (copier->fault.code == 0 && copier->options.may_commit != NULL &&
 		!copier->options.may_commit(copier->options.ctx))
 		(void)fault_set(&copier->fault, -ECANCELED, "the copy was cancelled");
@@ -52,11 +51,22 @@ static void on_stopped(struct copier *copier)
 		copier_commit(copier);
 }
 
+/* Nothing writes to the files any more. */
+static void on_stopped(struct copier *copier)
+{
+	if (copier->fault.code != 0 || copier->check == NULL) {
+		copier_settle(copier);
+		return;
+	}
+	copier_move(copier, COPIER_VERIFYING);
+	copier_on_check(copier);
+}
+
 void copier_stop_move(struct copier *copier)
 {
 	copier_move(copier, COPIER_STOPPING);
 	copier_read_stats(copier);
-	if (copier->path == COPIER_TCP)
+	if (copier->tcp != NULL)
 		tcp_copy_cancel(copier->tcp, copier->fault.text);
 	else if (transfer_stop(
 			 plane_transfer(copier->options.plane), copier->session_id) != 0)
@@ -145,10 +155,16 @@ static int start_tcp(struct copier *copier)
 	} else {
 		options.manifest = &copier->offer.manifest;
 		options.object = copier->object;
-		options.have = copier->writer->have;
+		options.have =
+			copier->sound != NULL ? copier->sound : copier->writer->have;
 		options.depth = TCP_DEPTH;
 	}
 	return tcp_copy_start(&copier->tcp, &options, &copier->fault);
+}
+
+int copier_repair(struct copier *copier)
+{
+	return start_tcp(copier);
 }
 
 /* A stock leader's files that are here already. */
@@ -175,6 +191,7 @@ static int filter(struct copier *copier, struct fault *fault)
 	const struct filter_request request = {
 		.table = &copier->offer.table,
 		.manifest = copier->is_stock ? NULL : &copier->offer.manifest,
+		.resume_only = !copier->options.filters,
 	};
 	struct filter_result result;
 	int err = storage_filter(copier->writer, &request, &result, fault);
@@ -183,8 +200,20 @@ static int filter(struct copier *copier, struct fault *fault)
 		return err;
 	if (copier->is_stock && mark_skipped(copier, &result) != 0)
 		err = fault_set(fault, -ENOMEM, "no memory for the list of files");
+	copier->found = result.bytes_reused;
 	filter_result_fini(&result);
 	return err;
+}
+
+/* Without a manifest nobody could tell what of an interrupted copy is right; a witness
+ * has none. */
+static int make_writer(struct copier *copier, struct fault *fault)
+{
+	struct storage *storage = copier->options.storage;
+
+	if (copier->options.filters || (!copier->is_stock && !copier->options.meta_only))
+		return storage_create_copy(storage, &copier->writer, fault);
+	return storage_create(storage, &copier->writer, fault);
 }
 
 static void prepare_work(uv_work_t *work)
@@ -192,25 +221,21 @@ static void prepare_work(uv_work_t *work)
 	struct copier *copier = work->data;
 	struct fault *fault = &copier->work_fault;
 
-	if (storage_create_copy(copier->options.storage, &copier->writer, fault) != 0) {
+	if (make_writer(copier, fault) != 0) {
 		copier->writer = NULL;
 		return;
 	}
 	if (copier->options.meta_only)
 		return;
-	if (copier->options.filters && filter(copier, fault) != 0)
+	if ((copier->options.filters || !copier->is_stock) && filter(copier, fault) != 0)
 		return;
-	if (!copier->is_stock)
-		(void)storage_prepare(copier->writer, &copier->offer.manifest, fault);
+	if (!copier->is_stock &&
+		storage_prepare(copier->writer, &copier->offer.manifest, fault) == 0)
+		(void)copier_open_files(copier, fault);
 }
 
 static void start_move(struct copier *copier)
 {
-	if (!copier->is_stock && store_object_open(&copier->object, copier->writer->path,
-					 &copier->offer.manifest, &copier->fault) != 0) {
-		copier->is_own_fault = true;
-		return;
-	}
 	if (copier->path == COPIER_TCP)
 		(void)start_tcp(copier);
 	else

@@ -12,7 +12,7 @@ void copier_apply_pause(struct copier *copier)
 			copier->tcp, copier->is_paused || copier->is_leader_paused);
 	/* the leader's pause is the sender's; here the timers go on */
 	if (copier->path == COPIER_DPDK && copier->state == COPIER_MOVING &&
-		copier->is_session_paused != copier->is_paused &&
+		copier->sound == NULL && copier->is_session_paused != copier->is_paused &&
 		transfer_pause(plane_transfer(copier->options.plane), copier->session_id,
 			copier->is_paused) == 0)
 		copier->is_session_paused = copier->is_paused;
@@ -20,7 +20,7 @@ void copier_apply_pause(struct copier *copier)
 
 static int check(const struct copier *copier, const char *verb, struct fault *fault)
 {
-	if (copier->state <= COPIER_STOPPING && copier->fault.code == 0)
+	if (copier->state < COPIER_COMMITTING && copier->fault.code == 0)
 		return 0;
 	if (copier->fault.code == 0)
 		return fault_set(fault, -EBUSY,
@@ -52,8 +52,9 @@ int copier_give_up(struct copier *copier, const char *why, struct fault *fault)
 	if (err != 0)
 		return err;
 	(void)fault_set(&text, -ECANCELED, "%s: nothing was committed, %s", why,
-		copier->options.filters ? "what came is kept for the next transfer"
-					: "nothing is kept");
+		copier->options.filters || !copier->is_stock
+			? "what came is kept for the next transfer"
+			: "nothing is kept");
 	copier_cancel(copier, text.text);
 	return 0;
 }

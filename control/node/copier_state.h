@@ -16,6 +16,7 @@ enum copier_state {
 	COPIER_PREPARING,
 	COPIER_MOVING,
 	COPIER_STOPPING,
+	COPIER_VERIFYING, /* all is here; some of it is only said to be */
 	COPIER_COMMITTING,
 	COPIER_ABORTING,
 	COPIER_CLOSING,
@@ -53,6 +54,11 @@ struct copier {
 	struct transfer_endpoint leader;
 	struct storage_writer *writer;
 	struct store_object *object;
+	struct journal_file *journal; /* of what comes into the object; NULL: none */
+	struct resume_check *check;   /* of what the last journal says; NULL: none */
+	uint64_t *sound; /* a bit a chunk but those found wrong; NULL: none was */
+	uint64_t found;  /* bytes that were here, checked or believed */
+	struct transfer_stats before; /* of the move before what was wrong came again */
 	struct transfer_stats stats;
 	uint64_t began;
 	uint64_t ended;
@@ -67,11 +73,23 @@ void copier_cancel_open(struct copier *copier);
 
 /* copier_move.c: the bytes; ends in copier_commit or copier_abort */
 void copier_prepare(struct copier *copier);
+/* Pulls the chunks that are not in copier->sound, over get_file. */
+int copier_repair(struct copier *copier);
+/* Commits, or gives up: nothing writes to the files any more. */
+void copier_settle(struct copier *copier);
 /* Ends the move early, or at its end. */
 void copier_stop_move(struct copier *copier);
 void copier_read_stats(struct copier *copier);
 void copier_on_report(void *ctx, const struct transfer_report *report);
 void copier_release_session(struct copier *copier);
+
+/* copier_resume.c: what was here before */
+int copier_open_files(struct copier *copier, struct fault *fault);
+/* Closes what copier_open_files has opened; is_kept: for a later attempt. Returns 0, or
+ * an errno when a sync has failed: temp is not to be trusted. Blocks. */
+int copier_close_files(struct copier *copier, bool is_kept, struct fault *fault);
+/* While VERIFYING: goes on when it is known what of it was right. */
+void copier_on_check(struct copier *copier);
 
 /* copier_pause.c: the wire follows what both operators want */
 void copier_apply_pause(struct copier *copier);

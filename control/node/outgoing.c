@@ -193,7 +193,8 @@ static void read_stats(struct outgoing *outgoing)
 
 	if (tcp_serve_get_stats(outgoing->list->tcp, outgoing->reader_id, &tcp) &&
 		tcp.calls > 0) {
-		outgoing->is_tcp = true; /* a stock follower does not say so */
+		/* a stock follower does not say so */
+		outgoing->is_tcp = outgoing->session_id == 0;
 		outgoing->stats.bytes_done = tcp.bytes;
 		if ((uint64_t)tcp.last > outgoing->heard_at)
 			outgoing->heard_at = (uint64_t)tcp.last;

@@ -31,7 +31,7 @@ const struct outgoing *outgoing_find_cancelled(
 
 static bool is_committing(enum transfer_stage stage)
 {
-	return stage == STAGE_VERIFY || stage == STAGE_FSYNC || stage == STAGE_LOAD;
+	return stage == STAGE_FSYNC || stage == STAGE_LOAD;
 }
 
 void outgoing_apply_pause(struct outgoing *outgoing)

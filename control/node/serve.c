@@ -90,13 +90,12 @@ static int start(struct node *node, struct outgoing *outgoing,
 }
 
 /* No device can be used: the files go over get_file, and both sides say so. */
-static void start_tcp(struct node *node, struct outgoing *outgoing,
-	struct open_response *response, const struct fault *why)
+static void start_tcp(struct outgoing *outgoing, struct open_response *response,
+	const struct fault *why)
 {
 	response->is_tcp = true;
 	(void)snprintf(response->reason, sizeof(response->reason), "%s", why->text);
 	outgoing->is_tcp = true;
-	tcp_serve_set_any_order(node->tcp, outgoing->reader_id, SERVE_MAX_READS);
 }
 
 static int answer(const struct outgoing *outgoing, const struct open_response *response,
@@ -141,12 +140,14 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 	struct route route;
 
 	if (find_route(node, outgoing->served, request, &route, &why) != 0) {
-		start_tcp(node, outgoing, &response, &why);
+		start_tcp(outgoing, &response, &why);
 	} else if (start(node, outgoing, request, &response, &route, &fault) != 0) {
 		refuse(call, &fault);
 		outgoing_end(outgoing, &fault);
 		return;
 	}
+	/* also beside a session: for chunks that the follower finds damaged at its end */
+	tcp_serve_set_any_order(node->tcp, outgoing->reader_id, SERVE_MAX_READS);
 	outgoing->stage = STAGE_WIRE;
 	outgoing->is_opened = true;
 	outgoing_apply_pause(outgoing);

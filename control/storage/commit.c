@@ -18,6 +18,7 @@
 #include "control/storage/storage.h"
 #include "control/storage/tree.h"
 #include "control/storage/writer.h"
+#include "dataplane/journal.h"
 #include "dataplane/manifest_codec.h"
 
 enum { FSYNC_MAX = 256 }; /* files that are fsynced one by one */
@@ -220,7 +221,7 @@ static bool is_listed(void *ctx, const char *name, const struct stat *st)
 	const struct commit *commit = ctx;
 
 	(void)st;
-	return table_find(commit->table, name) != NULL;
+	return strcmp(name, JOURNAL_NAME) == 0 || table_find(commit->table, name) != NULL;
 }
 
 static int remove_unlisted(struct commit *commit, struct fault *fault)
@@ -241,6 +242,9 @@ static int run(struct commit *commit, struct fault *fault)
 		error = sync_files(commit, fault);
 	if (error == 0)
 		error = write_table(commit, fault);
+	/* as late as can be: until here, what came is not lost by a crash */
+	if (error == 0)
+		error = tree_unlink(commit->dirfd, JOURNAL_NAME, fault);
 	if (error == 0 && syncs_meta(commit))
 		error = tree_sync_dirs(commit->dirfd, fault);
 	if (error == 0)

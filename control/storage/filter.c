@@ -14,6 +14,7 @@
 #include "control/storage/temp.h"
 #include "control/storage/writer.h"
 #include "dataplane/base/bitmap.h"
+#include "dataplane/file/journal_file.h"
 
 /* Without a newest snapshot, or with one that cannot be read, there is nothing to link.
  */
@@ -21,8 +22,9 @@ static void open_last(struct filter *filter, int64_t index)
 {
 	filter->lastfd = -1;
 	table_init(&filter->last);
-	if (index == 0 || layout_open(filter->writer->storage->fd, index, &filter->lastfd,
-				  NULL) != 0)
+	if (index == 0 || filter->request->resume_only ||
+		layout_open(filter->writer->storage->fd, index, &filter->lastfd, NULL) !=
+			0)
 		return;
 	if (layout_load_table(filter->lastfd, index, &filter->last, NULL) == 0)
 		return;
@@ -38,6 +40,47 @@ static void close_last(struct filter *filter)
 		close(filter->lastfd);
 }
 
+static int make_maps(struct filter *filter, uint32_t nchunks)
+{
+	size_t words = BITMAP_WORDS(nchunks) + 1;
+
+	filter->have = calloc(words, sizeof(*filter->have));
+	filter->believed = calloc(words, sizeof(*filter->believed));
+	filter->journal.nchunks = nchunks;
+	filter->journal.written = calloc(words, sizeof(*filter->have));
+	filter->journal.durable = calloc(words, sizeof(*filter->have));
+	return filter->have == NULL || filter->believed == NULL ||
+			       filter->journal.written == NULL ||
+			       filter->journal.durable == NULL
+		       ? -ENOMEM
+		       : 0;
+}
+
+static void free_maps(struct filter *filter)
+{
+	free(filter->have);
+	free(filter->believed);
+	free(filter->journal.written);
+	free(filter->journal.durable);
+}
+
+/* A journal of something else, or a damaged one, is none. */
+static int load_journal(struct filter *filter, struct fault *fault)
+{
+	const struct filter_request *request = filter->request;
+	int error = -ENOENT;
+
+	if (request->manifest != NULL && !request->skip_check)
+		error = journal_file_load(
+			filter->tempfd, request->manifest, &filter->journal);
+	if (error == -ENOMEM)
+		return fault_set(fault, error, "no memory for the journal of temp");
+	filter->has_journal = error == 0;
+	if (request->resume_only && !filter->has_journal)
+		table_fini(&filter->temp); /* and nothing of temp is wanted */
+	return 0;
+}
+
 static int make_items(struct filter *filter, struct fault *fault)
 {
 	const struct table *table = filter->request->table;
@@ -45,10 +88,8 @@ static int make_items(struct filter *filter, struct fault *fault)
 
 	filter->nitems = manifest != NULL ? manifest->nfiles : (uint32_t)table->nfiles;
 	filter->items = calloc((size_t)filter->nitems + 1, sizeof(*filter->items));
-	if (manifest != NULL)
-		filter->have = calloc(
-			BITMAP_WORDS(manifest->nchunks) + 1, sizeof(*filter->have));
-	if (filter->items == NULL || (manifest != NULL && filter->have == NULL))
+	if (filter->items == NULL ||
+		(manifest != NULL && make_maps(filter, manifest->nchunks) != 0))
 		return fault_set(fault, -ENOMEM, "no memory for %u files to compare",
 			filter->nitems);
 	for (uint32_t i = 0; i < filter->nitems; i++) {
@@ -73,6 +114,8 @@ static bool is_wanted(void *ctx, const char *name, const struct stat *st)
 	const struct filter *filter = ctx;
 
 	(void)st;
+	if (strcmp(name, JOURNAL_NAME) == 0)
+		return filter->has_journal;
 	return table_find(filter->request->table, name) != NULL &&
 	       table_find(&filter->temp, name) != NULL;
 }
@@ -111,8 +154,9 @@ static int make_table(struct filter *filter, struct fault *fault)
 		error = list_item(filter, &filter->items[i]);
 	if (error != 0)
 		return fault_set(fault, error, "no memory for the table");
-	if (!writer->keep)
+	if (!writer->keep && filter->request->manifest == NULL)
 		return 0;
+	writer->keep = true; /* with a manifest there will be a journal to go on by */
 	error = temp_save(writer->storage->fd, &writer->table);
 	if (error != 0)
 		return fault_set(fault, error,
@@ -194,6 +238,8 @@ static int run(struct filter *filter, struct filter_result *result, struct fault
 
 	error = make_items(filter, fault);
 	if (error == 0)
+		error = load_journal(filter, fault);
+	if (error == 0)
 		error = remove_unwanted(filter, fault);
 	for (uint32_t i = 0; i < filter->nitems && error == 0; i++)
 		error = filter_choose(filter, &filter->items[i], fault);
@@ -208,8 +254,11 @@ static int run(struct filter *filter, struct filter_result *result, struct fault
 	if (error != 0)
 		return error;
 	free(filter->writer->have);
+	free(filter->writer->believed);
 	filter->writer->have = filter->have;
+	filter->writer->believed = filter->believed;
 	filter->have = NULL;
+	filter->believed = NULL;
 	filter->writer->filtered = true;
 	return 0;
 }
@@ -234,7 +283,7 @@ int storage_filter(struct storage_writer *writer, const struct filter_request *r
 		close(filter.tempfd);
 	}
 	free(filter.items);
-	free(filter.have);
+	free_maps(&filter);
 	table_fini(&filter.temp);
 	if (has_last)
 		state_unref(writer->storage, index);

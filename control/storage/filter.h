@@ -22,6 +22,8 @@ struct filter_request {
 	const struct table *table;       /* the leader's */
 	const struct manifest *manifest; /* the leader's; NULL: it has none */
 	bool skip_check;                 /* equal checksums are enough, as for braft */
+	bool resume_only; /* nothing but what a journal of this very manifest tells of;
+			     needs the manifest */
 };
 
 struct filter_result {
@@ -35,7 +37,12 @@ struct filter_result {
 	size_t nfetch;
 };
 
-/* Between storage_create_copy and storage_prepare. Leaves in temp nothing but files that
+/* With a journal of the same manifest in temp, chunks that were recorded as durable are
+ * believed (the writer's `believed`: see recheck.h), written ones are read and compared,
+ * and others, of files that are ours alone, are fetched unread. Zero chunks and hard
+ * links are always compared.
+ *
+ * Between storage_create_copy and storage_prepare. Leaves in temp nothing but files that
  * are reused, whole or (with a manifest) in part; puts the complete ones into the
  * writer's table. What cannot be linked or read is fetched, so that damage here costs
  * bytes only. Returns 0, -EBADMSG when table and manifest are not of the same files,

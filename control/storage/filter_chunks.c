@@ -22,10 +22,29 @@ static bool is_right(struct checking *checking, uint32_t chunk)
 	       leaf.flags == want->flags;
 }
 
+/* Whether the chunk is here, or the journal says so. Bytes that it does not tell of need
+ * not be read: they were never written. Zeros are: nobody writes, so nobody records them;
+ * and bytes that are another snapshot's too, as the journal is not of that. */
+static bool is_here(struct checking *checking, uint32_t chunk, bool is_shared)
+{
+	struct filter *filter = checking->filter;
+	bool zero = (checking->manifest->leaves[chunk].flags & LEAF_ZERO) != 0;
+
+	if (!filter->has_journal || is_shared || zero)
+		return is_right(checking, chunk);
+	if (bitmap_test(filter->journal.durable, chunk)) {
+		bitmap_set(filter->believed, chunk);
+		return true;
+	}
+	return bitmap_test(filter->journal.written, chunk) && is_right(checking, chunk);
+}
+
 static void forget(struct checking *checking, uint32_t first, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		bitmap_clear(checking->filter->have, first + i);
+		bitmap_clear(checking->filter->believed, first + i);
+	}
 }
 
 /* A file of at least a chunk may be reused in part, when it is ours alone. A chunk that
@@ -35,7 +54,7 @@ static int check_large(struct checking *checking, uint32_t file, struct fault *f
 	struct filter_item *item = &checking->filter->items[file];
 	const struct manifest_file *info = &checking->manifest->files[file];
 	uint32_t count = manifest_file_chunks(checking->manifest, info);
-	uint32_t good = 0;
+	uint32_t good = 0, compared = 0;
 	bool spoiled = false;
 
 	if (item->origin == FILTER_NONE)
@@ -44,14 +63,16 @@ static int check_large(struct checking *checking, uint32_t file, struct fault *f
 		uint32_t chunk = info->first_chunk + i;
 		bool zero = (checking->manifest->leaves[chunk].flags & LEAF_ZERO) != 0;
 
-		if (item->origin == FILTER_REFERENCE || is_right(checking, chunk)) {
+		if (item->origin == FILTER_REFERENCE ||
+			is_here(checking, chunk, item->is_shared)) {
 			bitmap_set(checking->filter->have, chunk);
 			good++;
+			compared += !bitmap_test(checking->filter->believed, chunk);
 		} else {
 			spoiled = item->is_shared || zero;
 		}
 	}
-	item->is_complete = good == count;
+	item->is_complete = compared == count;
 	if (!spoiled && good > 0)
 		return 0;
 	forget(checking, info->first_chunk, count);
@@ -64,7 +85,7 @@ static int check_packed(struct checking *checking, uint32_t chunk, struct fault 
 {
 	struct manifest_cursor cursor;
 	struct manifest_extent extent;
-	uint32_t files = 0, missing = 0, references = 0;
+	uint32_t files = 0, missing = 0, references = 0, shared = 0;
 	int error = 0;
 	bool right;
 
@@ -74,19 +95,21 @@ static int check_packed(struct checking *checking, uint32_t chunk, struct fault 
 
 		files++;
 		missing += item->origin == FILTER_NONE;
+		shared += item->is_shared;
 		references += item->origin == FILTER_REFERENCE;
 	}
 	if (references > 0)
 		right = references == files;
 	else
-		right = missing == 0 && is_right(checking, chunk);
+		right = missing == 0 && is_here(checking, chunk, shared > 0);
 	if (right)
 		bitmap_set(checking->filter->have, chunk);
 	manifest_extents(checking->manifest, chunk, &cursor);
 	while (error == 0 && manifest_next_extent(checking->manifest, &cursor, &extent)) {
 		struct filter_item *item = &checking->filter->items[extent.file];
 
-		item->is_complete = right;
+		item->is_complete =
+			right && !bitmap_test(checking->filter->believed, chunk);
 		if (!right)
 			error = filter_drop(checking->filter, item, fault);
 	}

@@ -4,6 +4,7 @@
 #define FILTER_ITEMS_H
 
 #include "control/storage/filter.h"
+#include "dataplane/journal.h"
 
 enum filter_origin { FILTER_NONE, FILTER_TEMP, FILTER_LINK, FILTER_REFERENCE };
 
@@ -13,8 +14,8 @@ struct filter_item {
 	const struct table_file *local; /* a reference's entry, here */
 	uint64_t size;                  /* bytes */
 	enum filter_origin origin;
-	bool is_shared; /* the inode has other names: never write */
-	bool is_complete;
+	bool is_shared;   /* the inode has other names: never write */
+	bool is_complete; /* and every byte of it has been compared */
 };
 
 struct filter {
@@ -27,6 +28,9 @@ struct filter {
 	struct filter_item *items;
 	uint32_t nitems;
 	uint64_t *have;
+	bool has_journal;
+	struct journal_map journal; /* of the request's manifest; nothing without one */
+	uint64_t *believed;
 };
 
 /* Decides about one file by its checksum: sets origin, and removes from temp what is not

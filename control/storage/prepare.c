@@ -11,6 +11,7 @@
 #include "control/storage/tree.h"
 #include "control/storage/writer.h"
 #include "dataplane/base/bitmap.h"
+#include "dataplane/base/units.h"
 
 static bool is_zero(const struct manifest *manifest, uint32_t chunk)
 {
@@ -30,6 +31,31 @@ static uint64_t space_needed(
 	return need;
 }
 
+/* What of that a file has its place for already, from an earlier attempt. */
+static uint64_t space_reserved(int dirfd, const struct manifest *manifest,
+	const uint64_t *have, const struct manifest_file *file)
+{
+	uint64_t here = 0, missing = 0, blocks = 0;
+	struct stat st;
+	int fd;
+
+	if (file->size < manifest->chunk_size ||
+		tree_open(dirfd, file->name, O_RDONLY | O_NONBLOCK, 0, &fd, NULL) != 0)
+		return 0;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+		blocks = (uint64_t)st.st_blocks * 512;
+	close(fd);
+	for (uint32_t i = 0; i < manifest_file_chunks(manifest, file); i++) {
+		uint32_t chunk = file->first_chunk + i;
+
+		if (bitmap_test(have, chunk))
+			here += manifest_chunk_len(manifest, chunk);
+		else if (!is_zero(manifest, chunk))
+			missing += manifest_chunk_len(manifest, chunk);
+	}
+	return blocks > here ? u64_min(blocks - here, missing) : 0;
+}
+
 static int check_space(int dirfd, const struct manifest *manifest, const uint64_t *have,
 	struct fault *fault)
 {
@@ -39,6 +65,8 @@ static int check_space(int dirfd, const struct manifest *manifest, const uint64_
 	if (fstatvfs(dirfd, &fs) != 0)
 		return file_fault(fault, -errno, "ask for free space in", "temp");
 	need = space_needed(manifest, have, fs.f_frsize);
+	for (uint32_t i = 0; have != NULL && i < manifest->nfiles; i++)
+		need -= space_reserved(dirfd, manifest, have, &manifest->files[i]);
 	if (__builtin_mul_overflow(
 		    (uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, &available))
 		available = UINT64_MAX;
@@ -154,7 +182,7 @@ int storage_prepare(struct storage_writer *writer, const struct manifest *manife
 	int error;
 
 	/* What an earlier attempt left, and nobody has asked storage_filter about. */
-	if (writer->keep && !writer->filtered) {
+	if (!writer->filtered) {
 		error = writer_empty_temp(writer, fault);
 		if (error != 0)
 			return error;

@@ -29,8 +29,8 @@ struct storage;
 struct storage_options {
 	bool create;                    /* PATH, when it is missing */
 	bool create_parent_directories; /* and what is above it */
-	/* What a failed copy has left in temp stays, also over a restart, and
-	 * storage_filter uses it. */
+	/* What a failed copy has left in temp stays, also over a restart and without a
+	 * journal, and storage_filter uses it for other snapshots too. */
 	bool filter_before_copy_remote;
 	bool sync;      /* files, table and directories are synced */
 	bool sync_meta; /* table and directories are, whatever `sync` says */
@@ -57,6 +57,7 @@ struct storage_writer {
 	char *path;         /* PATH/temp */
 	struct table table; /* what storage_writer_commit will commit */
 	uint64_t *have;     /* chunks that storage_filter found; NULL: not asked */
+	uint64_t *believed; /* of these, the ones that the journal alone speaks for */
 	bool filtered;      /* temp holds nothing but what storage_filter has kept */
 	bool keep;          /* temp outlives the writer when it fails */
 };
@@ -97,12 +98,12 @@ void storage_reader_close(struct storage *storage, struct storage_reader *reader
 /* Makes an empty PATH/temp, removing what was there. One writer at a time: -EBUSY. */
 int storage_create(
 	struct storage *storage, struct storage_writer **writer, struct fault *fault);
-/* For a copy from another node: with filter_before_copy_remote temp is what the last
- * attempt left, and its table the writer's. Otherwise the same as storage_create. */
+/* For a copy from another node: temp is what the last attempt left, and its table the
+ * writer's, with filter_before_copy_remote or if there is a journal. Otherwise the same
+ * as storage_create. What storage_filter is not asked about, storage_prepare removes. */
 int storage_create_copy(
 	struct storage *storage, struct storage_writer **writer, struct fault *fault);
-/* Removes temp; after storage_create_copy with filter_before_copy_remote keeps it, with
- * the writer's table, for the next attempt. */
+/* Removes temp; with `keep` leaves it, with the writer's table, for the next attempt. */
 void storage_abort(struct storage_writer *writer);
 
 /* What braft calls LocalFileMeta. */

@@ -11,6 +11,7 @@
 #include "control/storage/prune.h"
 #include "control/storage/state.h"
 #include "control/storage/tree.h"
+#include "dataplane/file/journal_file.h"
 
 static int open_temp(int storefd, int *dirfd)
 {
@@ -24,7 +25,8 @@ static bool is_listed(void *ctx, const char *name, const struct stat *st)
 	const struct table *table = ctx;
 
 	return S_ISREG(st->st_mode) &&
-	       (strcmp(name, TABLE_NAME) == 0 || table_find(table, name) != NULL);
+	       (strcmp(name, TABLE_NAME) == 0 || strcmp(name, JOURNAL_NAME) == 0 ||
+		       table_find(table, name) != NULL);
 }
 
 static int load(int dirfd, struct table *table)
@@ -62,6 +64,19 @@ int temp_load(int storefd, struct table *table)
 	return error;
 }
 
+bool temp_has_journal(int storefd)
+{
+	struct journal_header header;
+	int dirfd;
+	int error;
+
+	if (open_temp(storefd, &dirfd) != 0)
+		return false;
+	error = journal_file_peek(dirfd, &header);
+	close(dirfd);
+	return error == 0;
+}
+
 int temp_save(int storefd, const struct table *table)
 {
 	struct file_image image = {.sync = FILE_SYNC_NONE};
@@ -89,7 +104,8 @@ int temp_recover(struct storage *storage, struct fault *fault)
 	struct table table;
 
 	table_init(&table);
-	if (storage->options.filter_before_copy_remote &&
+	if ((storage->options.filter_before_copy_remote ||
+		    temp_has_journal(storage->fd)) &&
 		temp_load(storage->fd, &table) == 0) {
 		table_fini(&table);
 		return 0;

@@ -41,11 +41,22 @@ static int empty_temp(const struct storage *storage, struct fault *fault)
 	return error;
 }
 
-static int create(struct storage *storage, bool keep, struct storage_writer **writer,
-	struct fault *fault)
+/* How much of what an earlier attempt left is of use. */
+enum reuse { REUSE_NOTHING, REUSE_JOURNALLED, REUSE_ALL };
+
+static bool load_temp(struct storage *storage, enum reuse reuse, struct table *table)
+{
+	if (reuse == REUSE_NOTHING ||
+		(reuse == REUSE_JOURNALLED && !temp_has_journal(storage->fd)))
+		return false;
+	return temp_load(storage->fd, table) == 0;
+}
+
+static int create(struct storage *storage, enum reuse reuse,
+	struct storage_writer **writer, struct fault *fault)
 {
 	struct storage_writer *made;
-	bool found = false;
+	bool found;
 	int error;
 
 	if (!begin(storage))
@@ -60,10 +71,9 @@ static int create(struct storage *storage, bool keep, struct storage_writer **wr
 		goto end_writing;
 	}
 	made->storage = storage;
-	made->keep = keep;
 	table_init(&made->table);
-	if (keep)
-		found = temp_load(storage->fd, &made->table) == 0;
+	found = load_temp(storage, reuse, &made->table);
+	made->keep = found || reuse == REUSE_ALL;
 	error = found ? 0 : empty_temp(storage, fault);
 	if (error != 0) {
 		fault_prefix(fault, "%s", storage->path);
@@ -82,13 +92,15 @@ end_writing:
 int storage_create(
 	struct storage *storage, struct storage_writer **writer, struct fault *fault)
 {
-	return create(storage, false, writer, fault);
+	return create(storage, REUSE_NOTHING, writer, fault);
 }
 
 int storage_create_copy(
 	struct storage *storage, struct storage_writer **writer, struct fault *fault)
 {
-	return create(storage, storage->options.filter_before_copy_remote, writer, fault);
+	bool all = storage->options.filter_before_copy_remote;
+
+	return create(storage, all ? REUSE_ALL : REUSE_JOURNALLED, writer, fault);
 }
 
 void writer_free(struct storage_writer *writer)
@@ -96,6 +108,7 @@ void writer_free(struct storage_writer *writer)
 	end(writer->storage);
 	table_fini(&writer->table);
 	free(writer->have);
+	free(writer->believed);
 	free(writer->path);
 	free(writer);
 }

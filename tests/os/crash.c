@@ -12,6 +12,7 @@ static const struct scenario scenarios[] = {
 	{.name = "install of braft's", .run = run_beside},
 	{.name = "install with hard links", .run = run_filter, .filter = true},
 	{.name = "install resumed", .run = run_filter, .filter = true, .begun = true},
+	{.name = "install by a journal", .run = run_resume, .resumes = true},
 	{.name = "start after a crash", .run = run_nothing, .recovers = true},
 };
 

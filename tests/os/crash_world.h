@@ -9,6 +9,7 @@
 #include "dataplane/base/units.h"
 #include "tests/os/disk_trace.h"
 #include "tests/os/store_world.h"
+#include "tests/os/copy_world.h"
 
 enum { CHUNK = MANIFEST_CHUNK_MIN };
 
@@ -40,8 +41,9 @@ struct world {
 struct scenario {
 	const char *name;
 	int (*run)(const struct world *world, struct storage *storage);
-	bool filter; /* what a failed copy leaves is kept */
-	bool begun;  /* and a failed one has been there before */
+	bool filter;  /* what a failed copy leaves is kept */
+	bool begun;   /* and a failed one has been there before */
+	bool resumes; /* so is one that has a journal */
 	bool no_sync;
 	bool recovers; /* snapshot 2 is committed, but the end of it was never cleaned up
 			*/
@@ -197,6 +199,23 @@ static inline int run_filter(const struct world *world, struct storage *storage)
 	return error != 0 ? error : pull_and_commit(world, writer);
 }
 
+/* One attempt is interrupted, the next goes on by the journal of the first. */
+static inline int run_resume(const struct world *world, struct storage *storage)
+{
+	struct copy copy;
+	int error = copy_begin(&copy, storage, world->reader, false);
+
+	if (error != 0)
+		return error;
+	error = copy_pull(&copy, 2);
+	copy_interrupt(&copy);
+	if (error == 0)
+		error = copy_begin(&copy, storage, world->reader, false);
+	if (error == 0)
+		error = copy_finish(&copy);
+	return error < 0 ? error : 0;
+}
+
 /* The start alone is the story: it removes what was left. */
 static inline int run_nothing(const struct world *world, struct storage *storage)
 {
@@ -295,6 +314,15 @@ static inline bool is_sound(struct storage *storage)
 	return verify_snapshot(&options, &result, NULL) == 0;
 }
 
+static inline bool has_journal(struct storage *storage, int64_t index)
+{
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "%s/snapshot_%020lld/" JOURNAL_NAME,
+		storage_path(storage), (long long)index);
+	return access(path, F_OK) == 0;
+}
+
 /* Whether the newest snapshot is the whole of the old or the new one, and nothing but it
  * is in the store. Returns NULL or what is wrong. */
 static inline const char *wrong_with(const struct world *world,
@@ -315,8 +343,10 @@ static inline const char *wrong_with(const struct world *world,
 		return "the snapshot is another one";
 	if (!is_sound(storage))
 		return "the snapshot is damaged";
+	if (has_journal(storage, index))
+		return "the snapshot has a journal in it";
 	(void)snprintf(temp, sizeof(temp), "%s/temp", storage_path(storage));
-	if (!scenario->filter && access(temp, F_OK) == 0)
+	if (!scenario->filter && !scenario->resumes && access(temp, F_OK) == 0)
 		return "temp is still there";
 	return NULL;
 }

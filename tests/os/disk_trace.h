@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,13 +50,18 @@ static inline bool trace_fails(void)
 	return true;
 }
 
+/* Threads of the program under test may come here at the same time. */
+static pthread_mutex_t trace_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static inline void trace_add(const struct disk_op *op)
 {
 	if (!trace.recording)
 		return;
+	(void)pthread_mutex_lock(&trace_lock);
 	trace.ops = reallocarray(trace.ops, trace.count + 1, sizeof(*op));
 	assert_non_null(trace.ops);
 	trace.ops[trace.count++] = *op;
+	(void)pthread_mutex_unlock(&trace_lock);
 }
 
 static inline void trace_clear(void)
