@@ -86,7 +86,6 @@ static void run(const struct end_plan *plan, uint32_t slice_size, bool is_warm_u
 {
 	struct link *links = calloc(2, sizeof(*links));
 	struct port ports[2] = {0};
-	char name[16];
 
 	if (links == NULL)
 		exit(EX_OSERR);
@@ -102,9 +101,8 @@ static void run(const struct end_plan *plan, uint32_t slice_size, bool is_warm_u
 		(void)end_turn(ports[0].end);
 		(void)end_turn(ports[1].end);
 	}
-	(void)snprintf(name, sizeof(name), "%u", slice_size);
 	for (int i = 0; i < 2 && !is_warm_up; i++)
-		sample(name, i == 0 ? "sender" : "receiver", "cycles/packet",
+		sample_cycles(slice_size, i == 0 ? "sender" : "receiver",
 			(double)ports[i].end->busy / (double)ports[0].packets);
 	for (int i = 0; i < 2; i++)
 		end_close(ports[i].end);

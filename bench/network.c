@@ -111,7 +111,8 @@ static bool run_all(struct world *world, uint32_t nsessions, nsec deadline)
 
 	while (ended < nsessions && world->now < deadline) {
 		world_step(world);
-		while (ended < nsessions && world->ends[1].sessions[ended]->is_reported)
+		while (ended < nsessions &&
+			world_receiver(world, ended)->sessions[ended]->is_reported)
 			ended++;
 	}
 	return ended == nsessions && world_is_identical(world);

@@ -47,6 +47,7 @@ plot() { # ROW UNIT NAME TITLE
 plot crc bytes/cycle crc 'CRC-32C and copy'
 plot core cycles/packet core 'Cycles a packet, core alone'
 plot port cycles/packet port 'Cycles a packet, through net_ring; nic alone on net_null'
+plot port Gb/s fills 'What one core fills, by cycles a packet'
 plot memif Gb/s memif 'memif, discarding'
 plot files Gb/s files 'Files to files in memory'
 plot files core-s/GiB cpu 'CPU of both ends, files to files in memory'

@@ -103,7 +103,6 @@ static void run_ring(
 {
 	struct cross crosses[2] = {0};
 	struct end *ends[2];
-	char name[16];
 
 	for (int i = 0; i < 2; i++) {
 		ends[i] = end_open(plan, i, slice);
@@ -120,9 +119,8 @@ static void run_ring(
 	/* the last acknowledgements are not the next run's */
 	for (int i = 0; i < 1000; i++)
 		(void)end_turn(ends[0]);
-	(void)snprintf(name, sizeof(name), "%u", slice);
 	for (int i = 0; i < 2 && !is_warm_up; i++)
-		sample(name, i == 0 ? "sender" : "receiver", "cycles/packet",
+		sample_cycles(slice, i == 0 ? "sender" : "receiver",
 			(double)ends[i]->busy / (double)crosses[0].packets);
 	for (int i = 0; i < 2; i++)
 		end_close(ends[i]);
@@ -178,11 +176,9 @@ static void null(uint32_t slice, uint32_t runs)
 	static const char *const devices[] = {"net_null0"};
 	uint8_t *payload = calloc(NIC_BURST, slice);
 	struct ports ports = {0};
-	char name[16];
 
 	if (payload == NULL)
 		exit(EX_OSERR);
-	(void)snprintf(name, sizeof(name), "%u", slice);
 	open_ports(&ports, devices, 1);
 	for (uint32_t i = 0; i < runs + 1; i++) {
 		double tx = send_bursts(&ports.nics[0], payload, slice);
@@ -190,8 +186,8 @@ static void null(uint32_t slice, uint32_t runs)
 
 		if (i == 0)
 			continue; /* warm-up */
-		sample(name, "nic sends", "cycles/packet", tx);
-		sample(name, "nic receives", "cycles/packet", rx);
+		sample_cycles(slice, "nic sends", tx);
+		sample_cycles(slice, "nic receives", rx);
 	}
 	close_ports(&ports, 1);
 	free(payload);

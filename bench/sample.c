@@ -13,6 +13,16 @@ void sample(const char *what, const char *subject, const char *unit, double valu
 	(void)fflush(stdout);
 }
 
+void sample_cycles(uint32_t slice, const char *subject, double cycles)
+{
+	char what[16], fills[64];
+
+	(void)snprintf(what, sizeof(what), "%u", slice);
+	(void)snprintf(fills, sizeof(fills), "%s fills", subject);
+	sample(what, subject, "cycles/packet", cycles);
+	sample(what, fills, "Gb/s", sample_tsc_hz() / cycles * slice * 8 / 1e9);
+}
+
 nsec sample_clock(void)
 {
 	struct timespec now;

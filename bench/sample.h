@@ -13,6 +13,10 @@
 
 void sample(const char *what, const char *subject, const char *unit, double value);
 
+/* Cycles a packet of so many bytes, and the rate that one core then fills: by the
+ * time-stamp counter, as the cycles are. */
+void sample_cycles(uint32_t slice, const char *subject, double cycles);
+
 /* The monotonic clock. */
 nsec sample_clock(void);
 /* Ticks of the time-stamp counter a second, measured over 20 ms at the first call. */
