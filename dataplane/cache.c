@@ -22,6 +22,12 @@ int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks)
 	return 0;
 }
 
+size_t cache_memory(uint32_t nblocks)
+{
+	return (size_t)nblocks *
+	       (sizeof(struct block) + CACHE_SLICES_MAX * sizeof(uint32_t));
+}
+
 void cache_fini(struct cache *cache)
 {
 	free(cache->blocks);

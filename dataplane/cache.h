@@ -10,6 +10,7 @@
 #define CACHE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dataplane/store.h"
@@ -48,6 +49,8 @@ struct cache {
 
 /* Allocates the bookkeeping for up to nblocks blocks. Returns 0 or -ENOMEM. */
 int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks);
+/* Bytes of bookkeeping that takes. */
+size_t cache_memory(uint32_t nblocks);
 void cache_fini(struct cache *cache);
 
 /* A reference to the block of a chunk, which may still be on its way from the disk.

@@ -97,6 +97,7 @@ static void parse_ipv4(const uint8_t *ip, uint32_t len, struct ether_frame *out)
 void ether_parse(const uint8_t *frame, uint32_t len, struct ether_frame *out)
 {
 	out->kind = ETHER_OTHER;
+	out->queue = 0;
 	if (len < ETHER_HEADER_LEN)
 		return;
 	memcpy(out->src_mac, frame + ETHER_MAC_LEN, ETHER_MAC_LEN);

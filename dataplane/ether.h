@@ -36,6 +36,7 @@ struct ether_frame {
 	struct ip dst_ip; /* ARP: of the target */
 	uint16_t src_port;
 	uint16_t dst_port;
+	uint32_t queue;         /* of our device, which it came to; 0 after ether_parse */
 	bool is_ce;             /* the network marked congestion (RFC 3168) */
 	const uint8_t *payload; /* of UDP; of ECHO: the ICMP message */
 	uint32_t payload_len;

@@ -121,6 +121,21 @@ static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 	receiver->last_pull = now;
 }
 
+/* The control plane tells the peer when all is done. While other stripes go on, the
+ * sender of this one must hear it here, or would call the silence a failure. */
+static bool is_striped(const struct receiver *receiver)
+{
+	return receiver->config.stripes > 1;
+}
+
+static nsec close_at(const struct receiver *receiver)
+{
+	if (receiver->nclose == 0)
+		return 0;
+	return receiver->last_close +
+	       (receiver->nclose < CLOSES ? CLOSE_INTERVAL : PULL_INTERVAL_MAX);
+}
+
 static void put_close(struct receiver *receiver, struct packet *packet, nsec now)
 {
 	const struct wire_close close = {
@@ -131,7 +146,7 @@ static void put_close(struct receiver *receiver, struct packet *packet, nsec now
 	packet->header.type = WIRE_CLOSE;
 	packet->payload_len = wire_put_close(packet->body, &close);
 	receiver->last_close = now;
-	receiver->owes_close = ++receiver->nclose < CLOSES;
+	receiver->owes_close = ++receiver->nclose < CLOSES || is_striped(receiver);
 }
 
 static bool is_ack_due(const struct receiver *receiver, nsec now)
@@ -162,8 +177,7 @@ static bool is_pull_due(struct receiver *receiver, nsec now)
 
 static bool is_close_due(const struct receiver *receiver, nsec now)
 {
-	return receiver->owes_close &&
-	       (receiver->nclose == 0 || now >= receiver->last_close + CLOSE_INTERVAL);
+	return receiver->owes_close && now >= close_at(receiver);
 }
 
 void receiver_set_paused(struct receiver *receiver, bool is_paused)
@@ -227,9 +241,7 @@ nsec receiver_deadline(const struct receiver *receiver)
 		deadline = nsec_min(deadline, pull_at(receiver));
 		deadline = nsec_min(deadline, receiver->grant_at);
 	} else if (receiver->owes_close && !receiver->by_peer) {
-		deadline = nsec_min(deadline,
-			receiver->nclose == 0 ? 0
-					      : receiver->last_close + CLOSE_INTERVAL);
+		deadline = nsec_min(deadline, close_at(receiver));
 	}
 	return deadline;
 }

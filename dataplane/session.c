@@ -118,6 +118,36 @@ static enum verdict dispatch(struct session *session, const struct wire_header *
 	return to_receiver(session, header, payload, now);
 }
 
+COLD void session_change_port(struct session *session)
+{
+	uint32_t mix = session->params.peer_session_id ^ session->params.stripe << 24;
+	uint32_t high;
+
+	/* Knuth's multiplicative hash. The low bits count, for by them the peer's hints
+	 * tell one port from the next. */
+	mix = (mix + ++session->nports) * 2654435761u;
+	high = mix >> 22 << 4;
+	session->path.src_port =
+		(uint16_t)(SESSION_PORT_MIN + (high | (session->nports & 15)));
+	steering_on_port(&session->steering, session->path.src_port);
+}
+
+/* Where the peer's packets come to, and where it says that ours do. */
+static void note_landing(
+	struct session *session, const struct ether_frame *frame, uint8_t hint)
+{
+	bool is_astray = frame->queue != session->params.stripe;
+
+	session->hint = steering_hint(frame->queue, frame->src_port);
+	if (is_astray)
+		add(&session->counters.strays, 1);
+	/* relaxed: a state to look at, it orders nothing */
+	atomic_store_explicit(
+		&session->counters.is_astray, is_astray, memory_order_relaxed);
+	if (steering_on_hint(&session->steering, hint))
+		session_change_port(session);
+}
+
 static enum verdict take(
 	struct session *session, const struct ether_frame *frame, nsec now)
 {
@@ -145,6 +175,7 @@ static enum verdict take(
 		return verdict;
 	if (frame->is_ce && header.type == WIRE_DATA)
 		session->machine.receiver.ce_count++;
+	note_landing(session, frame, header.hint);
 	is_next = pn == received->next;
 	pn_window_add(received, pn);
 	if (header.type == WIRE_DATA)
@@ -199,6 +230,7 @@ void session_seal(
 	header.session_id = session->params.peer_session_id;
 	header.payload_len = (uint16_t)packet->payload_len;
 	header.path = (uint8_t)session->params.stripe;
+	header.hint = session->hint;
 	wire_put_header(out, &header, session->params.tx_key, &session->peer, packet->pn);
 }
 
@@ -254,7 +286,8 @@ bool session_has_ended(const struct session *session, struct transfer_report *re
 {
 	if (session->is_reported)
 		return false;
-	*report = (struct transfer_report){.session_id = session->params.session_id};
+	*report = (struct transfer_report){.session_id = session->params.session_id,
+		.stripe = session->params.stripe};
 	if (session->params.role == TRANSFER_SEND) {
 		const struct sender *sender = &session->machine.sender;
 

@@ -13,6 +13,7 @@
 #include "dataplane/pn_window.h"
 #include "dataplane/receiver.h"
 #include "dataplane/sender.h"
+#include "dataplane/steering.h"
 #include "dataplane/transfer.h"
 
 /* session_id = slot:20 | generation:12. The slot finds the session, the generation tells
@@ -27,6 +28,8 @@ static inline uint32_t session_make_id(uint32_t slot, uint32_t generation)
 	return slot << 12 | (generation & 0xfff);
 }
 
+enum { SESSION_PORT_MIN = 49152 }; /* source ports beyond the first are from here on */
+
 /* Written by the worker, read by the control thread: relaxed, each is a plain count. */
 struct session_counters {
 	_Atomic uint64_t bytes_done;
@@ -35,6 +38,8 @@ struct session_counters {
 	_Atomic uint64_t wire_bytes;
 	_Atomic uint64_t packets_lost;
 	_Atomic uint64_t packets_bad;
+	_Atomic uint64_t strays; /* came to another queue than the stripe's */
+	_Atomic bool is_astray;  /* the last one did */
 };
 
 struct session {
@@ -42,6 +47,9 @@ struct session {
 	struct wire_address self;
 	struct wire_address peer;
 	struct ether_path path;
+	struct steering steering;
+	uint32_t nports; /* source ports had beyond the first */
+	uint8_t hint;    /* what we tell the peer of its source port */
 	bool is_path_known;
 	bool is_reported; /* DONE or FAILED went up */
 	bool is_stopping; /* waits for the store to let go */
@@ -78,6 +86,10 @@ bool session_poll(
 /* Seals a packet into out, which holds WIRE_HEADER_LEN bytes. */
 void session_seal(
 	const struct session *session, const struct packet *packet, uint8_t *out);
+
+/* Sends from another UDP source port from now on, which may take another way and come to
+ * another queue. The peer takes packets from any. */
+void session_change_port(struct session *session);
 
 /* Nothing but signs of life, until told to go on. */
 void session_set_paused(struct session *session, bool is_paused);

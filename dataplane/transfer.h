@@ -18,12 +18,14 @@
 #include "dataplane/cc.h"
 #include "dataplane/manifest.h"
 #include "dataplane/shaper.h"
+#include "dataplane/steering.h"
 #include "dataplane/store.h"
 
 struct transfer;
 
 enum {
 	TRANSFER_DEVICES_MAX = 8,
+	TRANSFER_QUEUES_MAX = STEERING_QUEUES_MAX, /* a device */
 	TRANSFER_KEY_LEN = 16,
 	TRANSFER_NONCE_LEN = 32,
 };
@@ -34,16 +36,20 @@ struct transfer_device {
 	uint8_t prefix_len; /* 0 to 32 or 128 */
 	struct ip gateway;  /* all zero: none */
 	uint32_t mtu;       /* bytes; 0: what the device says */
+	uint32_t queues;    /* each with a worker of its own; 0: one */
 };
 
 struct transfer_options {
 	const struct transfer_device *devices;
 	uint32_t ndevices;
-	uint32_t buffers;     /* chunk buffers a worker, shared by all its sessions */
-	uint32_t buffer_size; /* bytes; a snapshot with larger chunks is refused */
-	uint32_t window;      /* packets in flight a session, at most 2048 */
-	enum cc_kind cc;      /* auto: fixed on rings and memif, swift elsewhere */
-	nsec stall_timeout;   /* no packet from the peer for so long: -ETIMEDOUT */
+	uint32_t buffers;      /* chunk buffers a worker, shared by all its sessions */
+	uint32_t buffer_size;  /* bytes; a snapshot with larger chunks is refused */
+	uint32_t window;       /* packets in flight a session, at most 2048 */
+	enum cc_kind cc;       /* auto: fixed on rings and memif, swift elsewhere */
+	nsec stall_timeout;    /* no packet from the peer for so long: -ETIMEDOUT */
+	const uint16_t *cores; /* CPUs the workers stay on, device by device and queue by
+				  queue; those beyond ncores move freely */
+	uint32_t ncores;
 	void (*wake)(void *ctx);
 	void *wake_ctx;
 };
@@ -52,7 +58,8 @@ struct transfer_endpoint {
 	struct ip ip;
 	uint8_t prefix_len;
 	bool has_gateway; /* reaches addresses outside its subnet */
-	uint16_t port;    /* UDP, host byte order */
+	uint16_t port;    /* UDP, host byte order; of queue 0, the other queues' follow */
+	uint32_t queues;  /* workers, one at each port */
 	uint32_t slice_size;
 };
 
@@ -87,10 +94,11 @@ enum transfer_event {
 struct transfer_report {
 	enum transfer_event event;
 	uint32_t session_id;
-	int code;     /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
-			 a store_completion error */
-	bool by_peer; /* the peer said so in a CLOSE */
-	uint32_t chunk; /* the chunk it happened on; UINT32_MAX: none */
+	int code; /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
+		     a store_completion error */
+	uint32_t stripe; /* whose worker it was; 0 unless REPORT_FAILED */
+	bool by_peer;    /* the peer said so in a CLOSE */
+	uint32_t chunk;  /* the chunk it happened on; UINT32_MAX: none */
 };
 
 /* A snapshot of single-writer counters; each is exact, together they may be a packet
@@ -103,6 +111,9 @@ struct transfer_stats {
 	uint64_t wire_bytes;   /* frames sent and received, with Ethernet overhead */
 	uint64_t packets_lost; /* send: declared lost */
 	uint64_t packets_bad;  /* dropped: MAC, CRC, bounds */
+	uint64_t strays; /* packets that came to another worker, and were passed on */
+	uint32_t stripes;
+	enum steered_by steered_by; /* what brings packets to our workers */
 };
 
 /* What the worker threads have done since transfer_open, all of them together, ns. busy,
@@ -115,7 +126,7 @@ struct transfer_work {
 	uint64_t tx;   /* of these, filling packets and in the driver: sending */
 };
 
-/* Starts the EAL, the ports and one worker thread a device. Once a process: DPDK cannot
+/* Starts the EAL, the ports and one worker thread a queue. Once a process: DPDK cannot
  * be started again. Returns 0, -ENODEV (a device does not exist or won't start), -ENOMEM,
  * or -EINVAL, with the remedy in fault. */
 int transfer_open(struct transfer **transfer, const struct transfer_options *options,
@@ -133,7 +144,9 @@ int transfer_reserve(struct transfer *transfer, uint32_t *session_id);
 /* Gives back a reserved slot that was never started. */
 void transfer_release(struct transfer *transfer, uint32_t session_id);
 
-/* Returns 0, or -EAGAIN when the worker's order ring is full. */
+/* Starts all stripes of a session, each in a worker of its own. Returns 0; -EAGAIN when a
+ * worker's order ring is full; -EINVAL: not reserved, slices or chunks too large, or more
+ * stripes than the device has queues; or -ENOMEM. */
 int transfer_start(struct transfer *transfer, const struct transfer_session *session);
 int transfer_stop(struct transfer *transfer, uint32_t session_id);
 /* The peer is known to be alive though it sends no packets: its stall timeout begins

@@ -59,7 +59,7 @@ struct wire_header {
 	uint32_t tx_time;
 	uint16_t payload_len; /* bytes after the header */
 	uint8_t path;         /* stripe */
-	uint8_t hint;
+	uint8_t hint;         /* where packets from the peer's port land: steering.h */
 	uint32_t payload_crc;
 	uint32_t sent_units;
 };

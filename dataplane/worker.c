@@ -10,7 +10,6 @@
 enum {
 	COMPLETIONS = 16,
 	CHUNKS_MIN = 32, /* open in a session, however few buffers there are */
-	CACHE_LINE = 64, /* bytes */
 };
 
 static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN + WIRE_BODY_MAX,
@@ -69,7 +68,7 @@ static struct ether_path own_path(const struct worker *worker)
 	return path;
 }
 
-static void send_arp(
+void worker_send_arp(
 	struct worker *worker, const struct ip *ip, const uint8_t *target_mac)
 {
 	struct nic_tx *frame = worker_next_frame(worker);
@@ -83,7 +82,7 @@ static void send_arp(
 	worker->ntx++;
 }
 
-static void send_echo(struct worker *worker, const struct ether_frame *request)
+void worker_send_echo(struct worker *worker, const struct ether_frame *request)
 {
 	struct nic_tx *frame = worker_next_frame(worker);
 	struct ether_path path = own_path(worker);
@@ -114,72 +113,6 @@ bool worker_has_path(struct worker *worker, struct session *session, nsec now)
 		session->is_path_known = neighbors_resolve(&worker->neighbors,
 			next_hop(worker, session), session->path.dst_mac, now);
 	return session->is_path_known;
-}
-
-static void on_datagram(struct worker *worker, const struct ether_frame *frame, nsec now)
-{
-	struct session *session = NULL;
-	struct wire_header header;
-
-	if (frame->dst_port == worker->config.port &&
-		wire_get_header(frame->payload, frame->payload_len, &header) ==
-			ACCEPTED &&
-		session_slot(header.session_id) < WORKER_SESSIONS)
-		session = worker->sessions[session_slot(header.session_id)];
-	if (session == NULL || session->is_stopping) {
-		worker->frames_bad++;
-		return;
-	}
-	(void)session_on_packet(session, frame, now);
-	if (unlikely(session->has_new_limit)) {
-		session->has_new_limit = false;
-		worker_limit(worker, session, now);
-	}
-}
-
-static void on_frame(struct worker *worker, const struct nic_rx *rx, nsec now)
-{
-	struct ether_frame frame;
-
-	ether_parse(rx->data, rx->len, &frame);
-	if (frame.kind == ETHER_OTHER ||
-		!ip_is_equal(&frame.dst_ip, &worker->config.ip)) {
-		worker->frames_bad += frame.kind != ETHER_OTHER;
-		return;
-	}
-	switch (frame.kind) {
-	case ETHER_ARP_REQUEST:
-		neighbors_on_arp(&worker->neighbors, &frame, now);
-		send_arp(worker, &frame.src_ip, frame.src_mac);
-		break;
-	case ETHER_ARP_REPLY:
-		neighbors_on_arp(&worker->neighbors, &frame, now);
-		break;
-	case ETHER_ECHO:
-		send_echo(worker, &frame);
-		break;
-	default:
-		on_datagram(worker, &frame, now);
-		break;
-	}
-}
-
-static bool poll_nic(struct worker *worker, nsec now)
-{
-	struct nic *nic = worker->config.nic;
-	struct nic_rx frames[NIC_BURST];
-	int count = nic->ops->rx(nic->self, frames, NIC_BURST);
-
-	/* the headers of a frame are two lines that a device or another core wrote */
-	for (int i = 0; i < count; i++) {
-		__builtin_prefetch(frames[i].data);
-		__builtin_prefetch(frames[i].data + CACHE_LINE);
-	}
-	for (int i = 0; i < count; i++)
-		on_frame(worker, &frames[i], now);
-	if (count > 0)
-		nic->ops->release(nic->self, frames, count);
-	return count > 0;
 }
 
 static void on_written(
@@ -278,11 +211,12 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 	assert(at < WORKER_SESSIONS && worker->sessions[at] == NULL);
 	session->path = own_path(worker);
 	session->path.dst_ip = params->peer_ip;
-	session->path.src_port = worker->config.port;
+	session->path.src_port = worker_port(worker);
 	session->path.dst_port = params->peer_port;
 	session->path.dscp = worker->config.dscp;
 	session->self.ip = worker->config.ip;
-	session->self.port = worker->config.port;
+	session->self.port = worker_port(worker);
+	steering_init(&session->steering, params->stripe, session->path.src_port);
 	neighbors_refresh(&worker->neighbors, next_hop(worker, session), now);
 	if (params->role == TRANSFER_SEND) {
 		const struct sender_config config = {
@@ -438,7 +372,7 @@ static bool poll_neighbors(struct worker *worker, nsec now)
 	bool busy = false;
 
 	while (neighbors_poll(&worker->neighbors, &ip, now)) {
-		send_arp(worker, &ip, NULL);
+		worker_send_arp(worker, &ip, NULL);
 		busy = true;
 	}
 	return busy;
@@ -449,7 +383,7 @@ bool worker_run(struct worker *worker, nsec now)
 	bool busy = false;
 
 	(void)flush(worker);
-	busy |= poll_nic(worker, now);
+	busy |= worker_receive(worker, now);
 	busy |= poll_store(worker, now);
 	busy |= poll_neighbors(worker, now);
 	busy |= worker_send(worker, now);

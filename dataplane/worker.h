@@ -6,6 +6,7 @@
  *              ┌── frames ──► ARP, echo ─────────────┐
  *   nic.rx ────┤                                     ├──► nic.tx
  *              └── UDP ──► session by slot ──────────┤
+ *                   └────► another queue's port: to its worker (strays.h)
  *   store.poll ──────────► cache, receivers ─────────┘ */
 #ifndef WORKER_H
 #define WORKER_H
@@ -16,6 +17,7 @@
 #include "dataplane/session.h"
 #include "dataplane/shaper.h"
 #include "dataplane/store.h"
+#include "dataplane/strays.h"
 
 struct pool;
 
@@ -29,12 +31,17 @@ struct worker_config {
 	struct ip ip;
 	uint8_t prefix_len;
 	struct ip gateway; /* all zero: none */
-	uint16_t port;     /* UDP, ours */
+	uint16_t port;     /* UDP, of queue 0; the other queues' follow */
 	uint8_t dscp;
 	enum cc_kind cc;
 	struct lease_source *port_rate; /* what all workers of a device may send; NULL: no
 				      limit; outlives the worker */
 	struct lease_source *disk_rate; /* the same for reads and writes of chunks */
+	uint32_t queue;                 /* of the device, which this worker serves */
+	struct strays *strays; /* of the device's workers; NULL: it is the only one */
+	/* Another worker has got strays: it may be asleep. Once a turn, not a frame. */
+	void (*wake)(void *ctx, uint32_t queue);
+	void *wake_ctx;
 	/* Told what became of sessions; from worker_run only. */
 	void (*report)(void *ctx, const struct transfer_report *report);
 	void *report_ctx;
@@ -45,12 +52,14 @@ struct worker {
 	struct neighbors neighbors;
 	struct cache cache;
 	uint32_t nsessions;
-	uint32_t first; /* which session is polled first: rotates */
+	uint32_t handed; /* bit mask: workers that got strays in this turn */
+	uint32_t first;  /* which session is polled first: rotates */
 	struct session *sessions[WORKER_SESSIONS]; /* by slot */
 	struct shaper shaper;                      /* shares by slot */
 	struct lease disk;
 	bool is_disk_throttled;
 	uint64_t unreachable; /* packets dropped: no MAC of the next hop */
+	uint64_t frames_lost; /* for another worker, whose ring was full */
 	uint64_t frames_bad;  /* for nobody: no session, not for us, malformed */
 	uint32_t ntx;         /* frames not yet taken by the nic */
 	uint32_t tx_taken;    /* of these, how many were */

@@ -25,33 +25,71 @@ void ring_fini(struct ring *ring)
 	ring->slots = NULL;
 }
 
-bool ring_put(struct ring *ring, const void *element)
+static uint8_t *slot(const struct ring *ring, uint32_t number)
 {
-	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-	/* acquire: the reader has finished copying the slot out before we overwrite it */
-	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-
-	if (head - tail > ring->mask)
-		return false;
-	memcpy(ring->slots + (size_t)(head & ring->mask) * ring->size, element,
-		ring->size);
-	/* release: the element is visible before the new head is */
-	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
-	return true;
+	return ring->slots + (size_t)(number & ring->mask) * ring->size;
 }
 
-bool ring_take(struct ring *ring, void *element)
+bool ring_is_full(const struct ring *ring)
+{
+	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	/* acquire: the reader is through with the slot before we overwrite it */
+	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+
+	return head - tail > ring->mask;
+}
+
+void *ring_reserve(struct ring *ring)
+{
+	if (ring_is_full(ring))
+		return NULL;
+	return slot(ring, atomic_load_explicit(&ring->head, memory_order_relaxed));
+}
+
+void ring_commit(struct ring *ring)
+{
+	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	/* release: the element is visible before the new head is */
+	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+}
+
+const void *ring_front(struct ring *ring)
 {
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 	/* acquire: pairs with the writer's release, the element is complete */
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 
-	if (head == tail)
-		return false;
-	memcpy(element, ring->slots + (size_t)(tail & ring->mask) * ring->size,
-		ring->size);
-	/* release: our copy is done before the writer may reuse the slot */
+	return head == tail ? NULL : slot(ring, tail);
+}
+
+void ring_drop(struct ring *ring)
+{
+	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+
+	/* release: we are through with the slot before the writer may reuse it */
 	atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+}
+
+bool ring_put(struct ring *ring, const void *element)
+{
+	void *to = ring_reserve(ring);
+
+	if (to == NULL)
+		return false;
+	memcpy(to, element, ring->size);
+	ring_commit(ring);
+	return true;
+}
+
+bool ring_take(struct ring *ring, void *element)
+{
+	const void *from = ring_front(ring);
+
+	if (from == NULL)
+		return false;
+	memcpy(element, from, ring->size);
+	ring_drop(ring);
 	return true;
 }
 

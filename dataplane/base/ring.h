@@ -32,6 +32,17 @@ bool ring_put(struct ring *ring, const void *element);
  * only. */
 bool ring_take(struct ring *ring, void *element);
 
+/* The same without a copy: ring_reserve is the slot that ring_commit then hands over, or
+ * NULL when the ring is full; ring_front is the oldest element, the reader's until
+ * ring_drop, or NULL when the ring is empty. */
+void *ring_reserve(struct ring *ring);
+void ring_commit(struct ring *ring);
+const void *ring_front(struct ring *ring);
+void ring_drop(struct ring *ring);
+
+/* Writing thread only: what was full may have room by the time it returns. */
+bool ring_is_full(const struct ring *ring);
+
 /* May be stale by the time it returns; exact for the reading thread when false. */
 bool ring_is_empty(const struct ring *ring);
 

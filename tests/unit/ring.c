@@ -52,6 +52,32 @@ static void one_slot_is_enough(void **state)
 	ring_fini(&ring);
 }
 
+/* Large elements are written and read where they lie. */
+static void an_element_need_not_be_copied(void **state)
+{
+	struct ring ring;
+	uint32_t *slot;
+
+	(void)state;
+	assert_int_equal(ring_init(&ring, 2, sizeof(*slot)), 0);
+	assert_null(ring_front(&ring));
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_false(ring_is_full(&ring));
+		slot = ring_reserve(&ring);
+		assert_non_null(slot);
+		*slot = i;
+		ring_commit(&ring);
+	}
+	assert_true(ring_is_full(&ring));
+	assert_null(ring_reserve(&ring));
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(*(const uint32_t *)ring_front(&ring), i);
+		ring_drop(&ring);
+	}
+	assert_true(ring_is_empty(&ring));
+	ring_fini(&ring);
+}
+
 /* The counters run freely and wrap after 2^32 elements. */
 static void the_counters_may_wrap(void **state)
 {
@@ -129,6 +155,7 @@ int main(void)
 		cmocka_unit_test(one_slot_is_enough),
 		cmocka_unit_test(the_counters_may_wrap),
 		cmocka_unit_test(a_million_elements_arrive_in_order),
+		cmocka_unit_test(an_element_need_not_be_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
