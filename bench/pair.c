@@ -62,7 +62,7 @@ static bool turn(struct seat *seat)
 	nsec now = sample_clock();
 
 	if (now >= seat->next_maintain) {
-		nic_dpdk_maintain(seat->port, now);
+		nic_dpdk_maintain(seat->port, 0, now);
 		seat->next_maintain = now + SEC;
 	}
 	if (end_turn(seat->end))

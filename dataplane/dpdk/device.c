@@ -3,198 +3,66 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <time.h>
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
-#include <rte_lcore.h>
-#include <rte_memzone.h>
-#include <rte_pause.h>
 
+#include "dataplane/base/log.h"
+#include "dataplane/dpdk/nic_plan.h"
 #include "dataplane/dpdk/transfer_port.h"
-#include "dataplane/file/store_file.h"
 
-enum {
-	ORDERS = 2 * WORKER_SESSIONS,
-	REPORTS = 4 * WORKER_SESSIONS, /* two a session until its slot is free again */
-	TIMER_SLACK = 1000, /* nsec; 50 us by default, as long as our shortest sleep */
-};
-
-static nsec clock_now(void)
+static uint32_t count_queues(const struct transfer_device *config)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SEC + now.tv_nsec;
+	return u32_max(config->queues, 1);
 }
 
-static void on_report(void *context, const struct transfer_report *report)
+static struct nic_dpdk_options nic_options(const struct transfer_device *config)
 {
-	struct device *device = context;
-
-	(void)ring_put(&device->reports, report); /* REPORTS: never full */
-	if (device->options->wake != NULL)
-		device->options->wake(device->options->wake_ctx);
+	return (struct nic_dpdk_options){.dev = config->dev,
+		.mtu = config->mtu,
+		.queues = config->queues,
+		.first_port = TRANSFER_PORT};
 }
 
-static bool take_orders(struct device *device, nsec now)
+void device_memory(const struct transfer_options *options,
+	const struct transfer_device *config, struct device_memory *memory)
 {
-	struct device_order order;
-	bool busy = false;
+	const struct nic_dpdk_options nic = nic_options(config);
+	uint32_t nqueues = count_queues(config);
 
-	while (ring_take(&device->orders, &order)) {
-		if (order.what == ORDER_START)
-			worker_add(&device->worker, order.session, now);
-		else if (order.what == ORDER_STOP)
-			worker_stop(&device->worker, order.session_id);
-		else if (order.what == ORDER_TOUCH)
-			worker_touch(&device->worker, order.session_id, now);
-		else
-			worker_pause(&device->worker, order.session_id,
-				order.what == ORDER_PAUSE);
-		busy = true;
-	}
-	return busy;
+	memory->eal = nic_dpdk_memory(&nic) + nqueues * worker_thread_memory(options);
+	memory->heap = nqueues * worker_thread_heap(options) +
+		       strays_memory(nqueues, nic_dpdk_frame_max(&nic));
+	memory->shared = nic_dpdk_shared_memory(&nic);
 }
 
-/* Sleeps until an order comes, at most so long. */
-static void doze(struct device *device, nsec now, nsec span)
+uint32_t device_first_worker(const struct transfer_options *options, uint32_t index)
 {
-	struct timespec until = {
-		.tv_sec = (now + span) / SEC,
-		.tv_nsec = (now + span) % SEC,
-	};
+	uint32_t count = 0;
 
-	/* seq_cst, as the order's put and its look at asleep: one of us sees the other */
-	atomic_store(&device->asleep, true);
-	if (ring_is_empty(&device->orders) && !atomic_load(&device->stop))
-		(void)sem_clockwait(&device->wake, CLOCK_MONOTONIC, &until);
-	atomic_store(&device->asleep, false);
+	for (uint32_t i = 0; i < index; i++)
+		count += count_queues(&options->devices[i]);
+	return count;
 }
 
-/* Without a session nothing is urgent: 1, 2, 4 ... 20 ms. */
-static void idle_empty(struct device *device, nsec now)
+/* More workers than cores had better give way than spin. */
+static bool is_crowded(const struct transfer_options *options)
 {
-	enum { SHORTEST_MS = 1, LONGEST_MS = 20 };
+	cpu_set_t set;
 
-	device->sleep = nsec_min(
-		nsec_max(2 * device->sleep, SHORTEST_MS * MSEC), LONGEST_MS * MSEC);
-	doze(device, now, device->sleep);
-}
-
-/* spin ─20 us─► yield ─100 us─► sleep 50 us ─10 ms─► 200 us ─1 s─► 1 ms */
-static void idle(struct device *device, nsec now)
-{
-	nsec span, idle_for;
-
-	if (device->idle_since == NEVER)
-		device->idle_since = now;
-	idle_for = now - device->idle_since;
-	if (device->worker.nsessions == 0) {
-		idle_empty(device, now);
-		return;
-	}
-	if (idle_for < 20 * USEC) {
-		rte_pause();
-		return;
-	}
-	if (idle_for < 100 * USEC) {
-		(void)sched_yield();
-		return;
-	}
-	span = idle_for < 10 * MSEC ? 50 * USEC : idle_for < SEC ? 200 * USEC : MSEC;
-	span = nsec_min(span, worker_deadline(&device->worker) - now);
-	if (span > 0)
-		doze(device, now, span);
-}
-
-static void count_busy(struct device *device, uint64_t start)
-{
-	uint64_t sum = atomic_load_explicit(&device->busy_ticks, memory_order_relaxed);
-
-	/* relaxed: a plain count with one writer */
-	atomic_store_explicit(
-		&device->busy_ticks, sum + rte_rdtsc() - start, memory_order_relaxed);
-}
-
-static void turn(struct device *device)
-{
-	nsec now = clock_now();
-	uint64_t start = rte_rdtsc();
-	bool busy = take_orders(device, now);
-
-	busy |= worker_run(&device->worker, now);
-	if (now >= device->next_maintain) {
-		nic_dpdk_maintain(device->port, now);
-		device->next_maintain = now + SEC;
-	}
-	if (busy) {
-		count_busy(device, start);
-		device->idle_since = NEVER;
-		device->sleep = 0;
-		return;
-	}
-	idle(device, now);
-}
-
-static void *run(void *context)
-{
-	struct device *device = context;
-
-	(void)pthread_setname_np(pthread_self(), "snapline-nic");
-	(void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK, 0, 0, 0);
-	device->start_code = rte_thread_register() == 0 ? 0 : -rte_errno;
-	(void)sem_post(&device->started);
-	if (device->start_code != 0)
-		return NULL;
-	while (!atomic_load_explicit(&device->stop, memory_order_relaxed))
-		turn(device);
-	rte_thread_unregister();
-	return NULL;
-}
-
-size_t device_memory(
-	const struct transfer_options *options, const struct transfer_device *config)
-{
-	const struct nic_dpdk_options nic = {.dev = config->dev, .mtu = config->mtu};
-
-	return nic_dpdk_memory(&nic) +
-	       pool_memory(options->buffers, options->buffer_size);
-}
-
-static int take_memory(struct device *device, uint32_t index, struct fault *fault)
-{
-	const struct transfer_options *options = device->options;
-	size_t size = pool_memory(options->buffers, options->buffer_size);
-	char name[RTE_MEMZONE_NAMESIZE];
-
-	(void)snprintf(name, sizeof(name), "chunks%u", index);
-	device->memory = rte_memzone_reserve_aligned(
-		name, size, SOCKET_ID_ANY, RTE_MEMZONE_IOVA_CONTIG, POOL_ALIGN);
-	if (device->memory == NULL)
-		device->memory = rte_memzone_reserve_aligned(
-			name, size, SOCKET_ID_ANY, 0, POOL_ALIGN);
-	if (device->memory == NULL)
-		return fault_set(fault, -ENOMEM,
-			"no memory for %u chunk buffers of %u KiB; ask for fewer, or "
-			"reserve hugepages with hugepages/hugepages.sh reserve N",
-			options->buffers, options->buffer_size / 1024);
-	arena_init(&device->arena, device->memory->addr, size);
-	return pool_init(
-		&device->pool, &device->arena, options->buffers, options->buffer_size);
+	return sched_getaffinity(0, sizeof(set), &set) == 0 &&
+	       device_first_worker(options, options->ndevices) >
+		       (uint32_t)CPU_COUNT(&set);
 }
 
 /* Rings and memif push back when they are full: there is no queue to be kept short. */
-static enum cc_kind choose_cc(const struct device *device, const char *dev)
+static enum cc_kind choose_cc(const struct transfer_options *options, const char *dev)
 {
 	static const char *const rings[] = {"net_memif", "net_ring", "net_null"};
 
-	if (device->options->cc != CC_AUTO)
-		return device->options->cc;
+	if (options->cc != CC_AUTO)
+		return options->cc;
 	for (size_t i = 0; i < ARRAY_LEN(rings); i++) {
 		if (strncmp(dev, rings[i], strlen(rings[i])) == 0)
 			return CC_FIXED;
@@ -202,161 +70,167 @@ static enum cc_kind choose_cc(const struct device *device, const char *dev)
 	return CC_SWIFT;
 }
 
-static int make_worker(
-	struct device *device, const struct transfer_device *config, struct fault *fault)
+static void on_strays(void *context, uint32_t queue)
 {
-	struct worker_config worker = {
-		.nic = &device->nic,
-		.store = &device->store,
-		.pool = &device->pool,
-		.nbuffers = device->options->buffers,
+	struct device *device = context;
+
+	worker_thread_wake(&device->workers[queue]);
+}
+
+static int open_worker(struct device *device, const struct transfer_options *options,
+	uint32_t index, struct fault *fault)
+{
+	const struct transfer_device *config = &options->devices[index];
+	const struct worker_config worker = {
 		.ip = config->ip,
 		.prefix_len = config->prefix_len,
 		.gateway = config->gateway,
 		.port = TRANSFER_PORT,
 		.dscp = TRANSFER_DSCP,
-		.cc = choose_cc(device, config->dev),
-		.report = on_report,
-		.report_ctx = device,
+		.cc = choose_cc(options, config->dev),
+		.wake = on_strays,
+		.wake_ctx = device,
 	};
+	struct worker_thread *self = &device->workers[device->nopen];
 
-	if (worker_init(&device->worker, &worker) != 0)
-		return fault_set(fault, -ENOMEM, "no memory for the chunk cache");
-	return 0;
+	self->options = options;
+	self->port = device->port;
+	self->nic = device->nics[device->nopen];
+	self->device = index;
+	self->queue = device->nopen;
+	self->is_crowded = is_crowded(options);
+	self->strays = device->nqueues > 1 ? &device->strays : NULL;
+	return worker_thread_open(self, &worker, fault);
 }
 
-static int make_rings(struct device *device, struct fault *fault)
+/* Says which queue it was, where there are several. */
+static void name_queue(
+	const struct device *device, const char *dev, uint32_t queue, struct fault *fault)
 {
-	if (ring_init(&device->orders, ORDERS, sizeof(struct device_order)) != 0)
-		return fault_set(fault, -ENOMEM, "no memory for the order ring");
-	if (ring_init(&device->reports, REPORTS, sizeof(struct transfer_report)) != 0) {
-		ring_fini(&device->orders);
-		return fault_set(fault, -ENOMEM, "no memory for the report ring");
-	}
-	(void)sem_init(&device->wake, 0, 0);
-	(void)sem_init(&device->started, 0, 0);
-	return 0;
+	if (device->nqueues > 1)
+		fault_prefix(fault, "device '%.60s', queue %u", dev, queue);
 }
 
-static void free_rings(struct device *device)
+static int open_workers(struct device *device, const struct transfer_options *options,
+	uint32_t index, struct fault *fault)
 {
-	(void)sem_destroy(&device->started);
-	(void)sem_destroy(&device->wake);
-	ring_fini(&device->reports);
-	ring_fini(&device->orders);
-}
-
-/* Signals belong to the control thread. */
-static int start_thread(struct device *device, struct fault *fault)
-{
-	sigset_t all, old;
+	const struct transfer_device *config = &options->devices[index];
+	uint32_t first = device_first_worker(options, index);
 	int rc;
 
-	device->idle_since = NEVER;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&device->thread, NULL, run, device);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (rc != 0)
-		return fault_set(fault, -rc, "the network thread does not start: %s",
-			strerror(rc));
-	while (sem_wait(&device->started) != 0 && errno == EINTR)
-		;
-	if (device->start_code == 0)
+	for (; device->nopen < device->nqueues; device->nopen++) {
+		rc = open_worker(device, options, index, fault);
+		if (rc != 0) {
+			name_queue(device, config->dev, device->nopen, fault);
+			return rc;
+		}
+	}
+	for (; device->nstarted < device->nqueues; device->nstarted++) {
+		uint32_t at = device->nstarted;
+		int core = first + at < options->ncores ? options->cores[first + at] : -1;
+
+		rc = worker_thread_start(&device->workers[at], core, fault);
+		if (rc != 0) {
+			name_queue(device, config->dev, at, fault);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static void close_workers(struct device *device)
+{
+	/* all of them first: one may hand strays to another */
+	while (device->nstarted > 0)
+		worker_thread_stop(&device->workers[--device->nstarted]);
+	while (device->nopen > 0)
+		worker_thread_close(&device->workers[--device->nopen]);
+}
+
+static int make_strays(struct device *device, const char *dev, struct fault *fault)
+{
+	uint32_t room = device->nics[0].mtu + NIC_PLAN_L2_MAX;
+
+	if (strays_init(&device->strays, device->nqueues, room) == 0)
 		return 0;
-	(void)pthread_join(device->thread, NULL);
-	return fault_set(fault, device->start_code,
-		"DPDK has no room for another thread: %s; use fewer devices",
-		strerror(-device->start_code));
+	return fault_set(fault, -ENOMEM, "device '%.60s': no memory for %u queues", dev,
+		device->nqueues);
+}
+
+static void log_open(const struct device *device, const struct transfer_device *config)
+{
+	if (device->nqueues > 1)
+		log_line(LOG_INFO, "device",
+			"event=open dev=%s queues=%u steered_by=\"%s\"", config->dev,
+			device->nqueues,
+			steering_name(nic_dpdk_steered_by(device->port)));
 }
 
 int device_open(struct device *device, struct eal *eal,
 	const struct transfer_options *options, uint32_t index, struct fault *fault)
 {
 	const struct transfer_device *config = &options->devices[index];
-	const struct nic_dpdk_options nic = {.dev = config->dev, .mtu = config->mtu};
+	const struct nic_dpdk_options nic = nic_options(config);
 	int rc;
 
 	memset(device, 0, sizeof(*device));
-	device->options = options;
-	rc = nic_dpdk_open(&device->port, &device->nic, eal, &nic, fault);
+	device->nqueues = count_queues(config);
+	rc = nic_dpdk_open(&device->port, device->nics, eal, &nic, fault);
 	if (rc != 0)
 		return rc;
-	rc = take_memory(device, index, fault);
+	rc = make_strays(device, config->dev, fault);
 	if (rc != 0)
 		goto close_nic;
-	rc = store_file_open(&device->store, fault);
+	device->workers = aligned_alloc(64, device->nqueues * sizeof(*device->workers));
+	if (device->workers == NULL) {
+		rc = fault_set(fault, -ENOMEM, "no memory for the workers");
+		goto free_strays;
+	}
+	memset(device->workers, 0, device->nqueues * sizeof(*device->workers));
+	rc = open_workers(device, options, index, fault);
 	if (rc != 0)
-		goto free_memory;
-	rc = make_rings(device, fault);
-	if (rc != 0)
-		goto close_store;
-	rc = make_worker(device, config, fault);
-	if (rc != 0)
-		goto free_rings;
-	rc = start_thread(device, fault);
-	if (rc != 0)
-		goto fini_worker;
+		goto close_workers;
+	log_open(device, config);
 	return 0;
-fini_worker:
-	worker_fini(&device->worker);
-free_rings:
-	free_rings(device);
-close_store:
-	store_file_close(&device->store);
-free_memory:
-	(void)rte_memzone_free(device->memory);
+close_workers:
+	close_workers(device);
+	free(device->workers);
+free_strays:
+	strays_fini(&device->strays);
 close_nic:
 	nic_dpdk_close(device->port);
 	return rc;
 }
 
-static uint64_t ticks_to_ns(uint64_t ticks)
+void device_close(struct device *device)
 {
-	return (uint64_t)((double)ticks * (double)SEC / (double)rte_get_tsc_hz());
+	close_workers(device);
+	nic_dpdk_close(device->port);
+	free(device->workers);
+	strays_fini(&device->strays);
 }
 
 void device_add_work(const struct device *device, struct transfer_work *work)
 {
-	struct timespec cpu = {0};
+	double tsc_hz = (double)rte_get_tsc_hz();
 	uint64_t rx, tx;
-	clockid_t clock;
 
-	if (pthread_getcpuclockid(device->thread, &clock) == 0)
-		(void)clock_gettime(clock, &cpu);
+	for (uint32_t i = 0; i < device->nqueues; i++)
+		worker_thread_add_work(&device->workers[i], work);
 	nic_dpdk_get_ticks(device->port, &rx, &tx);
-	work->cpu += (uint64_t)cpu.tv_sec * SEC + (uint64_t)cpu.tv_nsec;
-	work->busy += ticks_to_ns(
-		atomic_load_explicit(&device->busy_ticks, memory_order_relaxed));
-	work->rx += ticks_to_ns(rx);
-	work->tx += ticks_to_ns(tx);
+	work->rx += (uint64_t)((double)rx * (double)SEC / tsc_hz);
+	work->tx += (uint64_t)((double)tx * (double)SEC / tsc_hz);
 }
 
-static void wake(struct device *device)
+bool device_next_report(struct device *device, struct transfer_report *report)
 {
-	/* full fence: what was written is visible before we look whether it sleeps */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load(&device->asleep) && atomic_exchange(&device->asleep, false))
-		(void)sem_post(&device->wake);
-}
+	for (uint32_t i = 0; i < device->nqueues; i++) {
+		uint32_t at = (device->next_worker + i) % device->nqueues;
 
-int device_order(struct device *device, const struct device_order *order)
-{
-	if (!ring_put(&device->orders, order))
-		return -EAGAIN;
-	wake(device);
-	return 0;
-}
-
-void device_close(struct device *device)
-{
-	atomic_store(&device->stop, true);
-	wake(device);
-	(void)pthread_join(device->thread, NULL);
-	/* the disk thread first: it may be filling a buffer */
-	store_file_close(&device->store);
-	worker_fini(&device->worker);
-	free_rings(device);
-	nic_dpdk_close(device->port);
-	(void)rte_memzone_free(device->memory);
+		if (!ring_take(&device->workers[at].reports, report))
+			continue;
+		device->next_worker = (at + 1) % device->nqueues;
+		return true;
+	}
+	return false;
 }

@@ -1,76 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One device of the node with all that serves it: nic, disk thread, chunk buffers, and
- * the thread that runs its worker.
+/* One device of the node: its port, and a worker thread for each of its queues.
  *
- *      control thread ── orders ring ──► worker thread ── reports ring ──► control thread
- *
- * The worker thread spins while packets flow and sleeps ever longer when none do; an
- * order wakes it. */
+ *      queue 0 ── worker 0 ─┐ strays
+ *      queue 1 ── worker 1 ─┴───────── */
 #ifndef DEVICE_H
 #define DEVICE_H
 
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
-
-#include "dataplane/base/ring.h"
 #include "dataplane/dpdk/eal.h"
-#include "dataplane/dpdk/nic_dpdk.h"
-#include "dataplane/transfer.h"
-#include "dataplane/worker.h"
-#include "hugepages/arena.h"
-#include "hugepages/pool.h"
-
-struct device_order {
-	enum { ORDER_START, ORDER_STOP, ORDER_TOUCH, ORDER_PAUSE, ORDER_RESUME } what;
-	uint32_t session_id;
-	struct session *session; /* START */
-};
-
-struct rte_memzone;
+#include "dataplane/dpdk/worker_thread.h"
+#include "dataplane/strays.h"
 
 struct device {
-	/* constant while the thread runs */
-	const struct transfer_options *options;
 	struct nic_dpdk *port;
-	struct nic nic;
-	struct store store;
-	const struct rte_memzone *memory;
-	struct arena arena;
-	struct pool pool; /* contents: the worker's */
-	pthread_t thread;
-
-	/* shared */
-	struct ring orders;  /* struct device_order */
-	struct ring reports; /* struct transfer_report */
-	sem_t wake;
-	sem_t started;
-	int start_code; /* written before `started` is posted */
-	_Atomic bool asleep;
-	_Atomic bool stop;
-
-	/* the worker thread's */
-	alignas(64) struct worker worker;
-	nsec next_maintain;
-	nsec idle_since;             /* NEVER: not idle */
-	_Atomic uint64_t busy_ticks; /* TSC, of turns that found something to do; read by
-					the control thread */
-	nsec sleep;                  /* how long the last sleep without sessions was */
+	struct nic nics[TRANSFER_QUEUES_MAX];
+	uint32_t nqueues;
+	uint32_t nstarted; /* threads that run */
+	uint32_t nopen;
+	struct worker_thread *workers; /* by queue */
+	struct strays strays;
+	uint32_t next_worker; /* whose reports are looked at first */
 };
 
-/* Bytes of EAL memory a device takes. */
-size_t device_memory(
-	const struct transfer_options *options, const struct transfer_device *config);
+/* What a device takes, bytes. */
+struct device_memory {
+	size_t eal;    /* packets and chunk buffers */
+	size_t heap;   /* workers, bookkeeping, strays */
+	size_t shared; /* rings shared with the kernel or the other side */
+};
+
+void device_memory(const struct transfer_options *options,
+	const struct transfer_device *config, struct device_memory *memory);
 
 /* index numbers the device. options must outlive it. Returns what transfer_open does. */
 int device_open(struct device *device, struct eal *eal,
 	const struct transfer_options *options, uint32_t index, struct fault *fault);
 void device_close(struct device *device);
 
-/* Control thread: adds what this device's thread has done so far. */
+/* Workers of the devices before this one: the place of its first one in --cores. */
+uint32_t device_first_worker(const struct transfer_options *options, uint32_t index);
+
+/* Control thread: adds what this device's threads have done so far. */
 void device_add_work(const struct device *device, struct transfer_work *work);
 
-/* Control thread. Returns 0, or -EAGAIN when the ring is full. */
-int device_order(struct device *device, const struct device_order *order);
+/* Control thread: the next report of any worker. Returns false when there is none. */
+bool device_next_report(struct device *device, struct transfer_report *report);
 
 #endif

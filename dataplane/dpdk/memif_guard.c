@@ -80,6 +80,18 @@ void memif_guard_remove(struct memif_guard *guard)
 	}
 }
 
+void memif_guard_wait(const struct memif_guard *guard)
+{
+	uint32_t seq = atomic_load(&guard->seq);
+
+	if (seq % 2 == 0)
+		return;
+	/* acquire: pairs with the release in memif_guard_leave. The burst may have been
+	 * preempted, so give way to it. */
+	while (atomic_load_explicit(&guard->seq, memory_order_acquire) == seq)
+		(void)sched_yield();
+}
+
 static void wait_for_bursts(void)
 {
 	/* full fence: the flag cleared by the driver is visible before we look whether
@@ -87,17 +99,9 @@ static void wait_for_bursts(void)
 	atomic_thread_fence(memory_order_seq_cst);
 	for (int i = 0; i < GUARDS_MAX; i++) {
 		struct memif_guard *guard = atomic_load(&state.guards[i]);
-		uint32_t seq;
 
-		if (guard == NULL)
-			continue;
-		seq = atomic_load(&guard->seq);
-		if (seq % 2 == 0)
-			continue;
-		/* acquire: pairs with the release in memif_guard_leave. The burst may
-		 * have been preempted, so give way to it. */
-		while (atomic_load_explicit(&guard->seq, memory_order_acquire) == seq)
-			(void)sched_yield();
+		if (guard != NULL)
+			memif_guard_wait(guard);
 	}
 }
 

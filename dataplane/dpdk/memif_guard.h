@@ -38,6 +38,9 @@ int memif_guard_add(struct memif_guard *guard);
 /* No burst may be under way. */
 void memif_guard_remove(struct memif_guard *guard);
 
+/* Returns when the burst under way, if any, is over. */
+void memif_guard_wait(const struct memif_guard *guard);
+
 static inline void memif_guard_enter(struct memif_guard *guard)
 {
 	uint32_t seq = atomic_load_explicit(&guard->seq, memory_order_relaxed);

@@ -5,13 +5,21 @@
 
 #include <rte_cycles.h>
 
-static_assert(offsetof(struct nic_dpdk, guard) == 0, "the guard is alone on its line");
-static_assert(offsetof(struct nic_dpdk, state) % 64 == 0, "and so is what is written");
+static_assert(offsetof(struct nic_queue, guard) == 0, "the guard is alone on its line");
+static_assert(sizeof(struct nic_queue) % 64 == 0, "and so is each queue");
 
-static inline bool may_burst(const struct nic_dpdk *self)
+/* Begins a burst; false when none is allowed now. Whoever stops the port changes its
+ * state first and looks at the guards then: one of us sees the other. */
+static inline bool enter(struct nic_queue *self)
 {
-	/* acquire: pairs with the release of the thread that restarted the port */
-	return atomic_load_explicit(&self->state, memory_order_acquire) == PORT_UP;
+	memif_guard_enter(&self->guard);
+	/* seq_cst: after the guard; and what the thread that started the port has set up
+	 * is visible */
+	if (likely(atomic_load(&self->nic->state) == PORT_UP &&
+		    (!self->is_optional || nic_link_may_use(self))))
+		return true;
+	memif_guard_leave(&self->guard);
+	return false;
 }
 
 /* Two reads of the TSC a burst, none a packet. */
@@ -23,18 +31,21 @@ static inline void count_ticks(_Atomic uint64_t *ticks, uint64_t start)
 	atomic_store_explicit(ticks, sum + rte_rdtsc() - start, memory_order_relaxed);
 }
 
-/* Offers what the device did not take last time. Returns whether nothing is left. */
-static bool flush(struct nic_dpdk *self)
+/* Inside a burst: offers what the device did not take last time. Returns whether nothing
+ * is left. */
+static bool flush(struct nic_queue *self)
 {
 	uint16_t sent;
 
 	if (likely(self->npending == 0))
 		return true;
-	memif_guard_enter(&self->guard);
-	sent = rte_eth_tx_burst(self->port, 0, self->pending, (uint16_t)self->npending);
-	memif_guard_leave(&self->guard);
-	/* A link that is down takes nothing, ever: a cable would lose it, so do we. */
-	if (unlikely(sent == 0 && (self->down_since != NEVER || self->stuck > 1))) {
+	sent = rte_eth_tx_burst(
+		self->port, self->id, self->pending, (uint16_t)self->npending);
+	/* A link that is down takes nothing, ever: a cable would lose it, so do we.
+	 * relaxed: seen a little later it costs nothing */
+	if (unlikely(sent == 0 &&
+		     (self->stuck > 1 || atomic_load_explicit(&self->nic->is_down,
+						 memory_order_relaxed)))) {
 		rte_pktmbuf_free_bulk(self->pending, self->npending);
 		self->lost += self->npending;
 		self->npending = 0;
@@ -50,7 +61,7 @@ static bool flush(struct nic_dpdk *self)
 	return self->npending == 0;
 }
 
-static int take_frames(struct nic_dpdk *self, struct rte_mbuf *mbufs[], int count,
+static int take_frames(struct nic_queue *self, struct rte_mbuf *mbufs[], int count,
 	struct nic_rx frames[])
 {
 	int taken = 0;
@@ -76,20 +87,19 @@ static int take_frames(struct nic_dpdk *self, struct rte_mbuf *mbufs[], int coun
 
 static int burst_rx(void *context, struct nic_rx frames[], int max)
 {
-	struct nic_dpdk *self = context;
+	struct nic_queue *self = context;
 	struct rte_mbuf *mbufs[NIC_BURST];
 	uint64_t start;
 	uint16_t count;
 	int taken;
 
-	if (unlikely(!may_burst(self)))
+	if (unlikely(!enter(self)))
 		return 0;
 	(void)flush(self);
 	if (max > NIC_BURST)
 		max = NIC_BURST;
 	start = rte_rdtsc();
-	memif_guard_enter(&self->guard);
-	count = rte_eth_rx_burst(self->port, 0, mbufs, (uint16_t)max);
+	count = rte_eth_rx_burst(self->port, self->id, mbufs, (uint16_t)max);
 	memif_guard_leave(&self->guard);
 	taken = take_frames(self, mbufs, count, frames);
 	if (count > 0)
@@ -124,26 +134,20 @@ static void fill(struct rte_mbuf *mbuf, const struct nic_tx *frame)
 	mbuf->pkt_len = mbuf->data_len;
 }
 
-static bool fits(const struct nic_dpdk *self, const struct nic_tx *frame)
+static bool fits(const struct nic_queue *self, const struct nic_tx *frame)
 {
-	return frame->head_len <= NIC_HEAD_MAX && frame->payload_len <= self->frame_max &&
-	       frame->head_len + frame->payload_len <= self->frame_max;
+	uint32_t max = self->nic->frame_max;
+
+	return frame->head_len <= NIC_HEAD_MAX && frame->payload_len <= max &&
+	       frame->head_len + frame->payload_len <= max;
 }
 
 /* A frame is copied once. What a full device leaves over stays with us as taken, and goes
  * first next time: copying it again on every attempt would cost more than sending it. */
-static int burst_tx(void *context, const struct nic_tx frames[], int count)
+static int send_frames(struct nic_queue *self, const struct nic_tx frames[], int count)
 {
-	struct nic_dpdk *self = context;
-	uint64_t start = rte_rdtsc();
 	int filled = 0;
 
-	if (count > NIC_BURST)
-		count = NIC_BURST;
-	if (unlikely(!may_burst(self))) { /* down: lost, as above */
-		self->lost += (uint64_t)count;
-		return count;
-	}
 	if (!flush(self))
 		return 0;
 	if (unlikely(rte_pktmbuf_alloc_bulk(
@@ -162,7 +166,24 @@ static int burst_tx(void *context, const struct nic_tx frames[], int count)
 			self->pending + filled, (unsigned int)(count - filled));
 	self->npending = (uint32_t)filled;
 	(void)flush(self);
-	count_ticks(&self->tx_ticks, start);
+	return count;
+}
+
+static int burst_tx(void *context, const struct nic_tx frames[], int count)
+{
+	struct nic_queue *self = context;
+	uint64_t start = rte_rdtsc();
+
+	if (count > NIC_BURST)
+		count = NIC_BURST;
+	if (unlikely(!enter(self))) { /* down: lost, as above */
+		self->lost += (uint64_t)count;
+		return count;
+	}
+	count = send_frames(self, frames, count);
+	memif_guard_leave(&self->guard);
+	if (likely(count > 0))
+		count_ticks(&self->tx_ticks, start);
 	return count;
 }
 

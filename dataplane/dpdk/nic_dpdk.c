@@ -4,24 +4,22 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include "dataplane/base/log.h"
 #include "dataplane/dpdk/memif_socket.h"
+#include "dataplane/dpdk/nic_flow.h"
 #include "dataplane/dpdk/nic_plan.h"
 #include "dataplane/dpdk/nic_port.h"
 
 enum {
 	DESCRIPTORS = 1024,
 	POOL_CACHE = 64,
-	BUFFER_OVERHEAD = 320,   /* mbuf, mempool header, headroom: bytes a buffer */
-	PORT_OVERHEAD = 2 << 20, /* queues, descriptor rings, tables: bytes */
-	REDIAL = 1,              /* seconds a memif client stays down before it dials */
+	BUFFER_OVERHEAD = 320,    /* mbuf, mempool header, headroom: bytes a buffer */
+	QUEUE_OVERHEAD = 2 << 20, /* descriptor rings, tables: bytes */
 };
 
 static int device_fault(struct eal *eal, const struct nic_plan *plan, int rc,
@@ -115,70 +113,118 @@ static int settle_mtu(struct eal *eal, const struct nic_plan *plan, uint16_t por
 }
 
 static struct rte_mempool *create_pool(
-	uint16_t port, const char *way, uint32_t count, uint32_t room)
+	const struct nic_queue *queue, const char *way, uint32_t count, uint32_t room)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	(void)snprintf(name, sizeof(name), "%s%u", way, port);
+	(void)snprintf(name, sizeof(name), "%s%u.%u", way, queue->port, queue->id);
 	return rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0,
-		(uint16_t)(room + RTE_PKTMBUF_HEADROOM), rte_eth_dev_socket_id(port));
+		(uint16_t)(room + RTE_PKTMBUF_HEADROOM),
+		rte_eth_dev_socket_id(queue->port));
 }
 
 static int create_pools(
-	struct nic_dpdk *self, struct nic_plan *plan, uint32_t mtu, struct fault *fault)
+	struct nic_queue *queue, const struct nic_plan *plan, struct fault *fault)
 {
-	nic_plan_settle(plan, mtu);
-	self->frame_max = mtu + NIC_PLAN_L2_MAX;
-	self->rx_pool = create_pool(self->port, "rx", plan->rx_buffers, plan->rx_room);
-	if (self->rx_pool == NULL)
-		goto no_memory;
-	self->tx_pool = create_pool(self->port, "tx", plan->tx_buffers, plan->tx_room);
-	if (self->tx_pool == NULL)
-		goto free_rx;
-	return 0;
-free_rx:
-	rte_mempool_free(self->rx_pool);
-no_memory:
+	queue->rx_pool = create_pool(queue, "rx", plan->rx_buffers, plan->rx_room);
+	queue->tx_pool = create_pool(queue, "tx", plan->tx_buffers, plan->tx_room);
+	if (queue->rx_pool != NULL && queue->tx_pool != NULL)
+		return 0;
 	return fault_set(fault, -ENOMEM,
-		"device '%s': no memory for %u frame buffers of %u bytes; reserve "
-		"hugepages with hugepages/hugepages.sh reserve N",
-		plan->name, plan->rx_buffers + plan->tx_buffers, plan->rx_room);
+		"device '%s', queue %u: no memory for %u frame buffers of %u bytes; "
+		"reserve hugepages with hugepages/hugepages.sh reserve N",
+		plan->name, queue->id, plan->rx_buffers + plan->tx_buffers,
+		plan->rx_room);
 }
 
-static void free_pools(struct nic_dpdk *self)
+static void free_queues(struct nic_dpdk *self)
 {
-	rte_mempool_free(self->tx_pool);
-	rte_mempool_free(self->rx_pool);
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		memif_guard_remove(&self->queues[i].guard);
+		rte_mempool_free(self->queues[i].tx_pool);
+		rte_mempool_free(self->queues[i].rx_pool);
+	}
+}
+
+/* Default queue settings, and so no FAST_FREE. */
+static int open_queue(const struct nic_queue *queue, uint16_t nrx, uint16_t ntx)
+{
+	int rc = rte_eth_rx_queue_setup(queue->port, queue->id, nrx,
+		rte_eth_dev_socket_id(queue->port), NULL, queue->rx_pool);
+
+	if (rc != 0)
+		return rc;
+	return rte_eth_tx_queue_setup(
+		queue->port, queue->id, ntx, rte_eth_dev_socket_id(queue->port), NULL);
+}
+
+static int open_queues(struct nic_dpdk *self, struct eal *eal,
+	const struct nic_plan *plan, struct fault *fault)
+{
+	uint16_t nrx = DESCRIPTORS, ntx = DESCRIPTORS;
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(self->port, &nrx, &ntx);
+	char what[48];
+
+	if (rc != 0)
+		return device_fault(eal, plan, -ENODEV, "cannot be configured", fault);
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		struct nic_queue *queue = &self->queues[i];
+
+		rc = create_pools(queue, plan, fault);
+		if (rc != 0)
+			return rc;
+		if (open_queue(queue, nrx, ntx) != 0) {
+			(void)snprintf(what, sizeof(what), "cannot set up queue %u", i);
+			return device_fault(eal, plan, -ENODEV, what, fault);
+		}
+		if (self->memif && memif_guard_add(&queue->guard) != 0)
+			return fault_set(fault, -ENOSPC,
+				"device '%s': too many memif queues", plan->name);
+	}
+	return 0;
+}
+
+static int count_queues(struct eal *eal, const struct nic_plan *plan, uint16_t port,
+	struct rte_eth_conf *conf, struct fault *fault)
+{
+	struct rte_eth_dev_info info;
+	uint32_t most;
+
+	if (rte_eth_dev_info_get(port, &info) != 0)
+		return device_fault(
+			eal, plan, -ENODEV, "does not tell its queues", fault);
+	most = u32_min(info.max_rx_queues, info.max_tx_queues);
+	if (most < plan->queues)
+		return fault_set(fault, -EINVAL,
+			"device '%s' has %u queue%s, not %u: give --queues %u, or give "
+			"the device more",
+			plan->name, most, most == 1 ? "" : "s", plan->queues, most);
+	/* where no rule steers, the ports' hash spreads */
+	conf->rx_adv_conf.rss_conf.rss_hf =
+		info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+	if (plan->queues > 1 && conf->rx_adv_conf.rss_conf.rss_hf != 0)
+		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	return 0;
 }
 
 static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *plan,
 	uint32_t *mtu, struct fault *fault)
 {
-	const struct rte_eth_conf conf = {0};
-	uint16_t nrx = DESCRIPTORS, ntx = DESCRIPTORS;
-	int rc;
+	struct rte_eth_conf conf = {0};
+	int rc = count_queues(eal, plan, self->port, &conf, fault);
 
-	rc = rte_eth_dev_configure(self->port, 1, 1, &conf);
-	if (rc == 0)
-		rc = rte_eth_dev_adjust_nb_rx_tx_desc(self->port, &nrx, &ntx);
+	if (rc != 0)
+		return rc;
+	rc = rte_eth_dev_configure(
+		self->port, (uint16_t)plan->queues, (uint16_t)plan->queues, &conf);
 	if (rc != 0)
 		return device_fault(eal, plan, -ENODEV, "cannot be configured", fault);
 	rc = settle_mtu(eal, plan, self->port, mtu, fault);
 	if (rc != 0)
 		return rc;
-	rc = create_pools(self, plan, *mtu, fault);
-	if (rc != 0)
-		return rc;
-	/* Default queue settings, and so no FAST_FREE. */
-	rc = rte_eth_rx_queue_setup(self->port, 0, nrx, rte_eth_dev_socket_id(self->port),
-		NULL, self->rx_pool);
-	if (rc == 0)
-		rc = rte_eth_tx_queue_setup(
-			self->port, 0, ntx, rte_eth_dev_socket_id(self->port), NULL);
-	if (rc == 0)
-		return 0;
-	free_pools(self);
-	return device_fault(eal, plan, -ENODEV, "cannot set up its queues", fault);
+	nic_plan_settle(plan, *mtu);
+	self->frame_max = *mtu + NIC_PLAN_L2_MAX;
+	return open_queues(self, eal, plan, fault);
 }
 
 static int start(struct nic_dpdk *self, struct eal *eal, const struct nic_plan *plan,
@@ -193,25 +239,62 @@ static int start(struct nic_dpdk *self, struct eal *eal, const struct nic_plan *
 	if (!self->memif_client)
 		return device_fault(eal, plan, -ENODEV, "does not start", fault);
 	atomic_store_explicit(&self->state, PORT_DOWN, memory_order_relaxed);
-	log_line(LOG_INFO, "nic", "event=waiting dev=%s for=\"memif server\" retry_s=%d",
-		plan->name, REDIAL);
+	log_line(LOG_INFO, "nic", "event=waiting dev=%s for=\"memif server\" retry_s=1",
+		plan->name);
 	return 0;
 }
 
-static void fill_nic(struct nic_dpdk *self, struct nic *nic, uint32_t mtu)
+static void fill_nics(struct nic_dpdk *self, struct nic nics[], uint32_t mtu)
 {
 	struct rte_ether_addr mac = {0};
 
 	(void)rte_eth_macaddr_get(self->port, &mac);
 	if (rte_is_zero_ether_addr(&mac)) /* net_ring has none */
 		rte_eth_random_addr(mac.addr_bytes);
-	nic->ops = &nic_burst_ops;
-	nic->self = self;
-	memcpy(nic->mac, mac.addr_bytes, sizeof(nic->mac));
-	nic->mtu = mtu;
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		nics[i] = (struct nic){
+			.ops = &nic_burst_ops, .self = &self->queues[i], .mtu = mtu};
+		memcpy(nics[i].mac, mac.addr_bytes, sizeof(nics[i].mac));
+	}
 }
 
-int nic_dpdk_open(struct nic_dpdk **out, struct nic *nic, struct eal *eal,
+/* Rings end where they began; elsewhere rules are tried before hope. */
+static enum steered_by steer(
+	const struct nic_dpdk *self, const struct nic_plan *plan, uint16_t first_port)
+{
+	if (self->nqueues == 1)
+		return STEERED_BY_ONE_QUEUE;
+	if (plan->keeps_queue)
+		return STEERED_BY_QUEUE_IDENTITY;
+	if (first_port != 0 && nic_flow_steer(self->port, first_port, self->nqueues) == 0)
+		return STEERED_BY_FLOW_RULE;
+	return STEERED_BY_SOURCE_PORT;
+}
+
+static struct nic_dpdk *create(const struct nic_plan *plan)
+{
+	struct nic_dpdk *self =
+		rte_zmalloc("nic", sizeof(*self), alignof(struct nic_dpdk));
+
+	if (self == NULL)
+		return NULL;
+	self->memif = plan->kind == NIC_MEMIF;
+	self->memif_client = plan->client;
+	self->nqueues = plan->queues;
+	return self;
+}
+
+static void number_queues(struct nic_dpdk *self)
+{
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		self->queues[i].nic = self;
+		self->queues[i].port = self->port;
+		self->queues[i].id = (uint16_t)i;
+		self->queues[i].is_optional = self->memif && i > 0;
+	}
+}
+
+int nic_dpdk_open(struct nic_dpdk **out, struct nic nics[], struct eal *eal,
 	const struct nic_dpdk_options *options, struct fault *fault)
 {
 	struct nic_dpdk *self;
@@ -219,147 +302,101 @@ int nic_dpdk_open(struct nic_dpdk **out, struct nic *nic, struct eal *eal,
 	uint32_t mtu = 0;
 	int rc;
 
-	rc = nic_plan_make(&plan, options->dev, options->mtu, fault);
+	rc = nic_plan_make(&plan, options->dev, options->mtu, options->queues, fault);
 	if (rc != 0)
 		return rc;
-	self = rte_zmalloc("nic", sizeof(*self), alignof(struct nic_dpdk));
+	self = create(&plan);
 	if (self == NULL)
 		return fault_set(fault, -ENOMEM, "device '%s': no memory", plan.name);
-	self->memif = plan.kind == NIC_MEMIF;
-	self->memif_client = plan.client;
 	rc = find_port(eal, &plan, &self->port, fault);
 	if (rc != 0)
 		goto free_self;
+	number_queues(self);
 	rc = configure(self, eal, &plan, &mtu, fault);
+	if (rc == 0)
+		rc = start(self, eal, &plan, fault);
 	if (rc != 0)
 		goto close_port;
-	if (self->memif && memif_guard_add(&self->guard) != 0) {
-		rc = fault_set(
-			fault, -ENOSPC, "device '%s': too many memif ports", plan.name);
-		goto free_pools;
-	}
-	rc = start(self, eal, &plan, fault);
-	if (rc != 0)
-		goto remove_guard;
-	fill_nic(self, nic, mtu);
+	self->steered_by = steer(self, &plan, options->first_port);
+	fill_nics(self, nics, mtu);
 	*out = self;
 	return 0;
-remove_guard:
-	memif_guard_remove(&self->guard);
-free_pools:
-	free_pools(self);
 close_port:
 	(void)rte_eth_dev_close(self->port);
+	free_queues(self);
 free_self:
 	rte_free(self);
 	return rc;
 }
 
-/* Runs on the interrupt thread, as do the driver's own connection handlers: so they never
- * meet in the middle of a handshake. The worker keeps away until the state says UP. */
-static void restart(void *context)
+enum steered_by nic_dpdk_steered_by(const struct nic_dpdk *self)
 {
-	struct nic_dpdk *self = context;
-	int state = PORT_DOWN;
-
-	(void)rte_eth_dev_stop(self->port);
-	if (rte_eth_dev_start(self->port) == 0)
-		state = PORT_UP;
-	/* release: the port is set up before the worker bursts */
-	atomic_store_explicit(&self->state, state, memory_order_release);
-}
-
-static bool is_link_up(const struct nic_dpdk *self)
-{
-	struct rte_eth_link link;
-
-	return rte_eth_link_get_nowait(self->port, &link) == 0 &&
-	       link.link_status == RTE_ETH_LINK_UP;
-}
-
-/* af_packet calls the link up even when its interface is gone. */
-static void look_for_progress(struct nic_dpdk *self)
-{
-	self->stuck = self->npending != 0 && !self->has_taken ? self->stuck + 1 : 0;
-	self->has_taken = false;
-}
-
-void nic_dpdk_maintain(struct nic_dpdk *self, nsec now)
-{
-	int state = atomic_load_explicit(&self->state, memory_order_acquire);
-
-	if (state == PORT_RESTARTING)
-		return;
-	look_for_progress(self);
-	if (state == PORT_UP && is_link_up(self)) {
-		self->down_since = NEVER;
-		return;
-	}
-	if (self->down_since == NEVER)
-		self->down_since = now;
-	if (!self->memif_client || now - self->down_since < REDIAL * SEC)
-		return;
-	self->down_since = now;
-	self->restarts++;
-	atomic_store_explicit(&self->state, PORT_RESTARTING, memory_order_relaxed);
-	if (rte_eal_alarm_set(1, restart, self) != 0)
-		atomic_store_explicit(&self->state, state, memory_order_relaxed);
+	return self->steered_by;
 }
 
 void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stats)
 {
-	stats->dropped = self->dropped;
-	stats->lost = self->lost;
-	stats->restarts = self->restarts;
+	*stats = (struct nic_dpdk_stats){.restarts = self->restarts};
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		stats->dropped += self->queues[i].dropped;
+		stats->lost += self->queues[i].lost;
+	}
 }
 
 void nic_dpdk_get_ticks(const struct nic_dpdk *self, uint64_t *rx, uint64_t *tx)
 {
-	/* relaxed: plain counts, they order nothing */
-	*rx = atomic_load_explicit(&self->rx_ticks, memory_order_relaxed);
-	*tx = atomic_load_explicit(&self->tx_ticks, memory_order_relaxed);
+	*rx = 0;
+	*tx = 0;
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		const struct nic_queue *queue = &self->queues[i];
+
+		/* relaxed: plain counts, they order nothing */
+		*rx += atomic_load_explicit(&queue->rx_ticks, memory_order_relaxed);
+		*tx += atomic_load_explicit(&queue->tx_ticks, memory_order_relaxed);
+	}
 }
 
 size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 {
 	struct nic_plan plan;
 
-	if (nic_plan_make(&plan, options->dev, options->mtu, NULL) != 0)
+	if (nic_plan_make(&plan, options->dev, options->mtu, options->queues, NULL) != 0)
 		return 0; /* nic_dpdk_open will say what is wrong */
 	nic_plan_settle(&plan, plan.mtu);
-	return (size_t)plan.rx_buffers * (plan.rx_room + BUFFER_OVERHEAD) +
-	       (size_t)plan.tx_buffers * (plan.tx_room + BUFFER_OVERHEAD) + PORT_OVERHEAD;
+	return plan.queues *
+	       ((size_t)plan.rx_buffers * (plan.rx_room + BUFFER_OVERHEAD) +
+		       (size_t)plan.tx_buffers * (plan.tx_room + BUFFER_OVERHEAD) +
+		       QUEUE_OVERHEAD);
 }
 
-static void halt(void *context)
+uint32_t nic_dpdk_frame_max(const struct nic_dpdk_options *options)
 {
-	struct nic_dpdk *self = context;
+	struct nic_plan plan;
 
-	(void)rte_eth_dev_stop(self->port);
-	(void)rte_eth_dev_close(self->port);
-	/* release: all is done before nic_dpdk_close goes on */
-	atomic_store_explicit(&self->state, PORT_DOWN, memory_order_release);
+	if (nic_plan_make(&plan, options->dev, options->mtu, options->queues, NULL) != 0)
+		return 0;
+	nic_plan_settle(&plan, plan.mtu);
+	return plan.rx_room;
 }
 
-/* memif on the interrupt thread, for the same reason as restart. */
-static void halt_port(struct nic_dpdk *self)
+size_t nic_dpdk_shared_memory(const struct nic_dpdk_options *options)
 {
-	const struct timespec moment = {.tv_nsec = 100 * 1000};
+	struct nic_plan plan;
 
-	(void)rte_eal_alarm_cancel(restart, self);
-	atomic_store_explicit(&self->state, PORT_RESTARTING, memory_order_relaxed);
-	if (!self->memif || rte_eal_alarm_set(1, halt, self) != 0)
-		halt(self);
-	while (atomic_load_explicit(&self->state, memory_order_acquire) != PORT_DOWN)
-		(void)nanosleep(&moment, NULL);
+	if (nic_plan_make(&plan, options->dev, options->mtu, options->queues, NULL) != 0)
+		return 0;
+	return plan.shared;
 }
 
 void nic_dpdk_close(struct nic_dpdk *self)
 {
-	if (self->npending != 0)
-		rte_pktmbuf_free_bulk(self->pending, self->npending);
-	halt_port(self);
-	memif_guard_remove(&self->guard);
-	free_pools(self);
+	for (uint32_t i = 0; i < self->nqueues; i++) {
+		struct nic_queue *queue = &self->queues[i];
+
+		if (queue->npending != 0)
+			rte_pktmbuf_free_bulk(queue->pending, queue->npending);
+	}
+	nic_link_halt(self);
+	free_queues(self);
 	rte_free(self);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The nic port on a DPDK device: one RX and one TX queue, used by one worker thread.
+/* The nic port on a DPDK device: some pairs of an RX and a TX queue, each of them used by
+ * one worker thread.
  *
  *   nic_dpdk_open ─► rx/release/tx + nic_dpdk_maintain (worker thread) ─► nic_dpdk_close
  */
@@ -13,13 +14,17 @@
 #include "dataplane/base/units.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/nic.h"
+#include "dataplane/steering.h"
 
 struct nic_dpdk;
 
 struct nic_dpdk_options {
-	const char *dev; /* PCI address or vdev arguments: "net_memif0,role=server" */
-	uint32_t mtu;    /* bytes; 0: what the device says. Ignored on memif, where the
-			    bsize argument rules */
+	const char *dev;     /* PCI address or vdev arguments: "net_memif0,role=server" */
+	uint32_t mtu;        /* bytes; 0: what the device says. Ignored on memif, where
+				the bsize argument rules */
+	uint32_t queues;     /* 0: one; at most STEERING_QUEUES_MAX */
+	uint16_t first_port; /* UDP: this one is steered to queue 0, the next one to queue
+				1, ...; 0: no matter */
 };
 
 struct nic_dpdk_stats {
@@ -29,19 +34,30 @@ struct nic_dpdk_stats {
 	uint64_t restarts; /* memif client: times it dialled again */
 };
 
-/* Starts the device and fills *nic. A memif client whose server is not there yet is not
- * an error: nic_dpdk_maintain keeps dialling. Returns 0, -ENODEV (no such device or it
- * won't start), -ENOMEM or -EINVAL (also: same device name twice). */
-int nic_dpdk_open(struct nic_dpdk **self, struct nic *nic, struct eal *eal,
+/* Starts the device and fills nics[0] to nics[queues - 1]. A memif client whose server is
+ * not there yet is not an error: nic_dpdk_maintain keeps dialling. Returns 0, -ENODEV (no
+ * such device or it won't start), -ENOMEM or -EINVAL (also: same device name twice, or
+ * fewer queues than asked for). */
+int nic_dpdk_open(struct nic_dpdk **self, struct nic nics[], struct eal *eal,
 	const struct nic_dpdk_options *options, struct fault *fault);
 /* No burst may be under way; all received frames have been released. */
 void nic_dpdk_close(struct nic_dpdk *self);
 
-/* Looks at the link, and brings a memif client back to a server that was restarted. The
- * worker calls it once a second or so, outside a burst; it does not block. */
-void nic_dpdk_maintain(struct nic_dpdk *self, nsec now);
+/* How the device brings the frames of a UDP port to its queue. */
+enum steered_by nic_dpdk_steered_by(const struct nic_dpdk *self);
 
-/* Worker thread. */
+/* Looks at a queue, and queue 0's worker at the link, too: it brings a memif client back
+ * to a server that was restarted. Every worker calls it once a second or so for its own
+ * queue, outside a burst; it does not block. */
+void nic_dpdk_maintain(struct nic_dpdk *self, uint32_t queue, nsec now);
+
+/* From now on this queue is used, or not. The driver of memif does not say how many
+ * queues the other side has, and mistakes one that it has not for queue 0: so all but
+ * the first rest until both sides have agreed on them, and when the link went down.
+ * The queue's worker. */
+void nic_dpdk_use(struct nic_dpdk *self, uint32_t queue, bool is_used);
+
+/* Sums over all queues. While no worker runs, or for one queue from its worker. */
 void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stats);
 
 /* TSC ticks spent so far in bursts that received or sent something. Any thread. */
@@ -49,5 +65,9 @@ void nic_dpdk_get_ticks(const struct nic_dpdk *self, uint64_t *rx, uint64_t *tx)
 
 /* Bytes of DPDK memory one device's packets take, for eal_options.memory. */
 size_t nic_dpdk_memory(const struct nic_dpdk_options *options);
+/* The longest frame it will carry, bytes, as far as known before it is opened. */
+uint32_t nic_dpdk_frame_max(const struct nic_dpdk_options *options);
+/* Bytes its driver shares with the kernel or the other side, beyond those. */
+size_t nic_dpdk_shared_memory(const struct nic_dpdk_options *options);
 
 #endif

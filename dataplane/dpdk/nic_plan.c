@@ -9,6 +9,7 @@
 #include "dataplane/base/units.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/nic_iface.h"
+#include "dataplane/steering.h"
 
 enum {
 	MEMIF_BSIZE = 9216, /* bytes; a whole jumbo frame in one memif slot: the driver
@@ -127,6 +128,10 @@ static int plan_memif(struct nic_plan *plan, struct fault *fault)
 	plan->mtu = u32_min(plan->rx_room - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
 	plan->rx_buffers = COPY_BUFFERS;
 	plan->tx_buffers = COPY_BUFFERS;
+	plan->keeps_queue = true;
+	plan->shared =
+		(size_t)2 * plan->queues *
+		((size_t)bsize << find_number(plan->args, "rsize", MEMIF_RSIZE_LOG2));
 	return 0;
 }
 
@@ -164,7 +169,8 @@ static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 	framesz = find_number(plan->args, "framesz", framesz);
 	if (append(plan, "framesz", (int)framesz) != 0 ||
 		append(plan, "blocksz", (int)(2 * framesz + 4095) / 4096 * 4096) != 0 ||
-		append(plan, "framecnt", AF_PACKET_FRAMES) != 0)
+		append(plan, "framecnt", AF_PACKET_FRAMES) != 0 ||
+		(plan->queues > 1 && append(plan, "qpairs", (int)plan->queues) != 0))
 		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
 			plan->name);
 	if (plan->mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD > framesz ||
@@ -174,6 +180,8 @@ static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 			"MTU %u; leave it out",
 			plan->name, framesz, plan->mtu);
 	plan->rx_room = framesz;
+	plan->shared = (size_t)2 * plan->queues * framesz *
+		       find_number(plan->args, "framecnt", AF_PACKET_FRAMES);
 	plan->rx_buffers = COPY_BUFFERS;
 	plan->tx_buffers = COPY_BUFFERS;
 	return 0;
@@ -189,7 +197,8 @@ static int plan_af_xdp(struct nic_plan *plan, struct fault *fault)
 			"device '%s': AF_XDP takes frames of MTU %d at most, not %u; "
 			"lower the interface's MTU or use net_af_packet",
 			plan->name, AF_XDP_MTU_MAX, plan->mtu);
-	if (append(plan, "busy_budget", 0) != 0)
+	if (append(plan, "busy_budget", 0) != 0 ||
+		(plan->queues > 1 && append(plan, "queue_count", (int)plan->queues) != 0))
 		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
 			plan->name);
 	plan->rx_room = plan->mtu + NIC_PLAN_L2_MAX + AF_XDP_HEADROOM;
@@ -200,8 +209,8 @@ static int plan_af_xdp(struct nic_plan *plan, struct fault *fault)
 	return 0;
 }
 
-int nic_plan_make(
-	struct nic_plan *plan, const char *dev, uint32_t mtu, struct fault *fault)
+int nic_plan_make(struct nic_plan *plan, const char *dev, uint32_t mtu, uint32_t queues,
+	struct fault *fault)
 {
 	size_t name = strcspn(dev, ",");
 
@@ -214,10 +223,17 @@ int nic_plan_make(
 	if (mtu != 0 && (mtu < NIC_PLAN_MTU_MIN || mtu > NIC_PLAN_MTU_MAX))
 		return fault_set(fault, -EINVAL, "device '%s': MTU %u is not in %d..%d",
 			dev, mtu, NIC_PLAN_MTU_MIN, NIC_PLAN_MTU_MAX);
+	if (queues > STEERING_QUEUES_MAX)
+		return fault_set(fault, -EINVAL,
+			"device '%s': %u queues: 1 to %d are possible", dev, queues,
+			STEERING_QUEUES_MAX);
 	(void)snprintf(plan->args, sizeof(plan->args), "%s", dev);
 	(void)snprintf(plan->name, sizeof(plan->name), "%.*s", (int)name, dev);
 	plan->kind = eal_is_pci(dev) ? NIC_HARDWARE : find_kind(plan->name);
 	plan->mtu = mtu;
+	plan->queues = u32_max(queues, 1);
+	plan->keeps_queue = starts_with(plan->name, "net_ring") ||
+			    starts_with(plan->name, "net_null");
 	plan->rx_buffers = BUFFERS;
 	plan->tx_buffers = BUFFERS;
 	if (plan->kind == NIC_MEMIF)

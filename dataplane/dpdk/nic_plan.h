@@ -34,14 +34,18 @@ struct nic_plan {
 	uint32_t mtu;                     /* bytes; 0: ask the device */
 	uint32_t rx_room; /* bytes of a received frame's buffer; 0: as the MTU wants */
 	uint32_t tx_room;
-	uint32_t rx_buffers;
+	uint32_t rx_buffers; /* a queue */
 	uint32_t tx_buffers;
+	uint32_t queues;
+	bool keeps_queue; /* what is sent on queue i arrives on queue i */
+	size_t shared;    /* bytes of rings outside DPDK's memory, all queues */
 };
 
 /* Returns 0 or -EINVAL: argument too long, MTU out of range, or larger than the kernel
- * interface's, or than a frame of the given bsize or framesz. */
-int nic_plan_make(
-	struct nic_plan *plan, const char *dev, uint32_t mtu, struct fault *fault);
+ * interface's, or than a frame of the given bsize or framesz; queues (0: one) out of
+ * range. */
+int nic_plan_make(struct nic_plan *plan, const char *dev, uint32_t mtu, uint32_t queues,
+	struct fault *fault);
 
 /* Fills in the rooms that were left to the MTU. */
 void nic_plan_settle(struct nic_plan *plan, uint32_t mtu);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What nic_dpdk.c (cold) and nic_burst.c (hot) share: the state of one device. */
+/* What the cold files of the port (nic_dpdk.c, nic_link.c) and the hot one (nic_burst.c)
+ * share: the state of one device and of its queues. */
 #ifndef NIC_PORT_H
 #define NIC_PORT_H
 
@@ -19,34 +20,57 @@ enum port_state {
 	PORT_RESTARTING, /* the interrupt thread stops and starts it: no bursts */
 };
 
-struct nic_dpdk {
+/* One RX and one TX queue, a worker's own. */
+struct nic_queue {
 	/* the guard comes first: it is alone on its cache line */
 	struct memif_guard guard;
 
 	/* constant after open */
-	alignas(64) struct rte_mempool *rx_pool;
+	alignas(64) struct nic_dpdk *nic;
+	struct rte_mempool *rx_pool;
 	struct rte_mempool *tx_pool;
-	uint32_t frame_max; /* bytes */
 	uint16_t port;
-	bool memif;
-	bool memif_client;
-
-	/* written by the worker, but RESTARTING is left by the interrupt thread */
-	alignas(64) _Atomic int state;
+	uint16_t id;
+	bool is_optional; /* memif beyond the first: there only if the peer has it, too */
 
 	/* written by the worker */
-	nsec down_since; /* NEVER: the link is up */
-	bool has_taken;  /* the device took a frame since the last look */
-	uint32_t stuck;  /* looks in a row at which it had not, and frames waited */
+	alignas(64) bool is_used; /* of an optional one: the peer has it */
+	bool has_taken;           /* the device took a frame since the last look */
+	uint32_t stuck; /* looks in a row at which it had not, and frames waited */
 	uint64_t dropped;
 	uint64_t lost;
-	uint64_t restarts;
 	_Atomic uint64_t rx_ticks; /* of the TSC: bursts that received something */
 	_Atomic uint64_t tx_ticks; /* and bursts that were sent, filling included */
 	uint32_t npending;
 	struct rte_mbuf *pending[NIC_BURST]; /* copied, not yet taken by the device */
 };
 
+struct nic_dpdk {
+	/* constant after open */
+	uint32_t frame_max; /* bytes */
+	uint32_t nqueues;
+	uint16_t port;
+	bool memif;
+	bool memif_client;
+	enum steered_by steered_by;
+
+	/* RESTARTING is written by queue 0's worker and left by the interrupt thread */
+	alignas(64) _Atomic int state;
+	_Atomic bool is_down; /* the link, as queue 0's worker last saw it */
+
+	/* written by queue 0's worker */
+	nsec down_since; /* NEVER: the link is up */
+	uint64_t restarts;
+
+	alignas(64) struct nic_queue queues[STEERING_QUEUES_MAX];
+};
+
 extern const struct nic_ops nic_burst_ops;
+
+/* Whether the peer's end of an optional queue is there; called inside the guard. */
+bool nic_link_may_use(struct nic_queue *queue);
+
+/* Stops and closes the port. No burst may be under way. */
+void nic_link_halt(struct nic_dpdk *self);
 
 #endif

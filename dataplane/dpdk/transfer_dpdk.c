@@ -9,6 +9,7 @@
 #include "dataplane/dpdk/device.h"
 #include "dataplane/dpdk/memif_guard.h"
 #include "dataplane/dpdk/transfer_port.h"
+#include "dataplane/stripes.h"
 #include "dataplane/wire.h"
 
 enum slot_state { SLOT_FREE, SLOT_RESERVED, SLOT_RUNNING, SLOT_STOPPING };
@@ -18,7 +19,9 @@ struct slot {
 	enum slot_state state;
 	uint32_t id; /* of the last session, generation included */
 	uint32_t device;
-	struct session *session;    /* RUNNING, STOPPING */
+	struct session *sessions[TRANSFER_QUEUES_MAX]; /* RUNNING, STOPPING: by stripe */
+	struct stripes stripes;
+	uint32_t told;              /* bit mask: stripes that have the order to stop */
 	struct transfer_stats last; /* what remains of an ended session */
 };
 
@@ -64,22 +67,27 @@ static int start_eal(struct transfer *self, struct fault *fault)
 {
 	const char *devices[TRANSFER_DEVICES_MAX];
 	struct eal_options options = {.devices = devices, .ndevices = self->ndevices};
+	struct device_memory memory;
+	size_t others = 0;
 	int rc;
 
 	for (uint32_t i = 0; i < self->options.ndevices; i++) {
 		devices[i] = self->configs[i].dev;
-		options.memory += device_memory(&self->options, &self->configs[i]);
+		device_memory(&self->options, &self->configs[i], &memory);
+		options.memory += memory.eal;
+		others += memory.heap + memory.shared;
 	}
 	options.ndevices = self->options.ndevices;
 	rc = eal_start(&self->eal, &options, fault);
 	if (rc != 0)
 		return rc;
 	log_line(LOG_INFO, "transfer",
-		"event=memory total_mib=%zu chunk_buffers=%u chunk_buffer_kib=%u "
-		"devices=%u "
-		"hugepages=%s",
-		options.memory / (size_t)MIB, self->options.buffers,
-		self->options.buffer_size / 1024, self->options.ndevices,
+		"event=memory total_mib=%zu hugepage_mib=%zu chunk_buffers=%u "
+		"chunk_buffer_kib=%u devices=%u workers=%u hugepages=%s",
+		(options.memory + others) / (size_t)MIB, options.memory / (size_t)MIB,
+		self->options.buffers, self->options.buffer_size / 1024,
+		self->options.ndevices,
+		device_first_worker(&self->options, self->options.ndevices),
 		eal_has_hugepages(self->eal) ? "yes" : "no");
 	rc = memif_guard_start(fault);
 	if (rc != 0)
@@ -95,12 +103,12 @@ static int open_device(struct transfer *self, uint32_t index, struct fault *faul
 	rc = device_open(device, self->eal, &self->options, index, fault);
 	if (rc != 0)
 		return rc;
-	if (wire_slice_size(device->nic.mtu, ETHER_IPV4_LEN) >= CACHE_SLICE_MIN)
+	if (wire_slice_size(device->nics[0].mtu, ETHER_IPV4_LEN) >= CACHE_SLICE_MIN)
 		return 0;
 	rc = fault_set(fault, -EINVAL,
 		"device '%s': MTU %u is too small for a slice of %d bytes; raise it to "
 		"1500",
-		self->configs[index].dev, device->nic.mtu, CACHE_SLICE_MIN);
+		self->configs[index].dev, device->nics[0].mtu, CACHE_SLICE_MIN);
 	device_close(device);
 	return rc;
 }
@@ -146,13 +154,19 @@ free_self:
 	return rc;
 }
 
+static void destroy_sessions(struct slot *slot)
+{
+	for (uint32_t i = 0; i < TRANSFER_QUEUES_MAX; i++) {
+		session_destroy(slot->sessions[i]);
+		slot->sessions[i] = NULL;
+	}
+}
+
 void transfer_close(struct transfer *transfer)
 {
 	close_devices(transfer);
-	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
-		if (transfer->slots[i].session != NULL)
-			session_destroy(transfer->slots[i].session);
-	}
+	for (size_t i = 0; i < WORKER_SESSIONS; i++)
+		destroy_sessions(&transfer->slots[i]);
 	eal_stop(transfer->eal);
 	free(transfer);
 }
@@ -171,8 +185,9 @@ void transfer_get_endpoint(const struct transfer *transfer, uint32_t device,
 	endpoint->prefix_len = config->prefix_len;
 	endpoint->has_gateway = !ip_is_none(&config->gateway);
 	endpoint->port = TRANSFER_PORT;
+	endpoint->queues = transfer->devices[device].nqueues;
 	endpoint->slice_size =
-		wire_slice_size(transfer->devices[device].nic.mtu, ETHER_IPV4_LEN);
+		wire_slice_size(transfer->devices[device].nics[0].mtu, ETHER_IPV4_LEN);
 }
 
 /* The slot of a session, or NULL when the id is not its current one. */
@@ -212,71 +227,125 @@ void transfer_release(struct transfer *transfer, uint32_t session_id)
 static bool is_valid(
 	const struct transfer *transfer, const struct transfer_session *session)
 {
-	return session->device < transfer->ndevices && session->slice_size != 0 &&
-	       session->slice_size % WIRE_UNIT == 0 &&
+	return session->device < transfer->ndevices &&
+	       session->stripes <= transfer->devices[session->device].nqueues &&
+	       session->slice_size != 0 && session->slice_size % WIRE_UNIT == 0 &&
 	       session->slice_size >= CACHE_SLICE_MIN &&
 	       session->slice_size <=
-		       wire_slice_size(transfer->devices[session->device].nic.mtu,
+		       wire_slice_size(transfer->devices[session->device].nics[0].mtu,
 			       ETHER_IPV4_LEN) &&
 	       session->manifest->chunk_size <= transfer->options.buffer_size;
+}
+
+static struct worker_thread *worker_of(
+	struct transfer *transfer, const struct slot *slot, uint32_t stripe)
+{
+	return &transfer->devices[slot->device].workers[stripe];
+}
+
+/* Only we fill the rings: what has room now has room until we use it. */
+static bool all_have_room(const struct device *device, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ring_is_full(&device->workers[i].orders))
+			return false;
+	}
+	return true;
+}
+
+static int create_sessions(const struct transfer *transfer, struct slot *slot,
+	const struct transfer_session *session, uint32_t count)
+{
+	struct transfer_session stripe = *session;
+	int rc = 0;
+
+	stripe.stripes = count;
+	for (uint32_t i = 0; i < count && rc == 0; i++) {
+		stripe.stripe = i;
+		rc = session_create(&slot->sessions[i], &stripe, transfer->options.window,
+			transfer->options.stall_timeout);
+	}
+	if (rc != 0)
+		destroy_sessions(slot);
+	return rc;
 }
 
 int transfer_start(struct transfer *transfer, const struct transfer_session *session)
 {
 	struct slot *slot = find_slot(transfer, session->session_id);
-	struct device_order order = {
+	struct worker_order order = {
 		.what = ORDER_START, .session_id = session->session_id};
+	uint32_t count = u32_max(session->stripes, 1);
 	int rc;
 
 	if (slot == NULL || slot->state != SLOT_RESERVED || !is_valid(transfer, session))
 		return -EINVAL;
-	rc = session_create(&order.session, session, transfer->options.window,
-		transfer->options.stall_timeout);
+	if (!all_have_room(&transfer->devices[session->device], count))
+		return -EAGAIN;
+	rc = create_sessions(transfer, slot, session, count);
 	if (rc != 0)
 		return rc;
-	rc = device_order(&transfer->devices[session->device], &order);
-	if (rc != 0) {
-		session_destroy(order.session);
-		return rc;
-	}
 	slot->state = SLOT_RUNNING;
 	slot->device = session->device;
-	slot->session = order.session;
+	slot->told = 0;
+	stripes_init(&slot->stripes, count);
+	for (uint32_t i = 0; i < count; i++) {
+		order.session = slot->sessions[i];
+		(void)worker_thread_order(worker_of(transfer, slot, i), &order);
+	}
 	return 0;
 }
 
+/* Those whose ring is full are told when the caller tries again. */
 int transfer_stop(struct transfer *transfer, uint32_t session_id)
 {
-	const struct device_order order = {.what = ORDER_STOP, .session_id = session_id};
+	const struct worker_order order = {.what = ORDER_STOP, .session_id = session_id};
 	struct slot *slot = find_slot(transfer, session_id);
-	int rc;
+	int rc = 0;
 
 	if (slot == NULL || slot->state != SLOT_RUNNING)
 		return slot != NULL && slot->state == SLOT_STOPPING ? 0 : -EINVAL;
-	rc = device_order(&transfer->devices[slot->device], &order);
+	for (uint32_t i = 0; i < slot->stripes.count; i++) {
+		if (slot->told & 1u << i)
+			continue;
+		if (worker_thread_order(worker_of(transfer, slot, i), &order) == 0)
+			slot->told |= 1u << i;
+		else
+			rc = -EAGAIN;
+	}
 	if (rc == 0)
 		slot->state = SLOT_STOPPING;
 	return rc;
 }
 
+/* Gives every stripe the same order, which may be repeated without harm. */
+static int tell_all(struct transfer *transfer, const struct worker_order *order)
+{
+	const struct slot *slot = find_slot(transfer, order->session_id);
+	int rc = 0;
+
+	if (slot == NULL || slot->state != SLOT_RUNNING)
+		return -EINVAL;
+	for (uint32_t i = 0; i < slot->stripes.count; i++) {
+		if (worker_thread_order(worker_of(transfer, slot, i), order) != 0)
+			rc = -EAGAIN;
+	}
+	return rc;
+}
+
 void transfer_touch(struct transfer *transfer, uint32_t session_id)
 {
-	const struct device_order order = {.what = ORDER_TOUCH, .session_id = session_id};
-	struct slot *slot = find_slot(transfer, session_id);
+	const struct worker_order order = {.what = ORDER_TOUCH, .session_id = session_id};
 
-	if (slot != NULL && slot->state == SLOT_RUNNING)
-		(void)device_order(&transfer->devices[slot->device], &order);
+	(void)tell_all(transfer, &order);
 }
 
 int transfer_pause(struct transfer *transfer, uint32_t session_id, bool is_paused)
 {
-	const struct device_order order = {
+	const struct worker_order order = {
 		.what = is_paused ? ORDER_PAUSE : ORDER_RESUME, .session_id = session_id};
-	struct slot *slot = find_slot(transfer, session_id);
 
-	if (slot == NULL || slot->state != SLOT_RUNNING)
-		return -EINVAL;
-	return device_order(&transfer->devices[slot->device], &order);
+	return tell_all(transfer, &order);
 }
 
 static uint64_t load(const _Atomic uint64_t *counter)
@@ -285,29 +354,51 @@ static uint64_t load(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void read_counters(const struct session *session, struct transfer_stats *stats)
+static void add_counters(const struct session *session, struct transfer_stats *stats)
 {
 	const struct session_counters *counters = &session->counters;
 
-	stats->bytes_done = load(&counters->bytes_done);
-	stats->bytes_resent = load(&counters->bytes_resent);
-	stats->bytes_reused = load(&counters->bytes_reused);
-	stats->wire_bytes = load(&counters->wire_bytes);
-	stats->packets_lost = load(&counters->packets_lost);
-	stats->packets_bad = load(&counters->packets_bad);
+	stats->bytes_done += load(&counters->bytes_done);
+	stats->bytes_resent += load(&counters->bytes_resent);
+	stats->bytes_reused += load(&counters->bytes_reused);
+	stats->wire_bytes += load(&counters->wire_bytes);
+	stats->packets_lost += load(&counters->packets_lost);
+	stats->packets_bad += load(&counters->packets_bad);
+	stats->strays += load(&counters->strays);
+	if (stats->steered_by == STEERED_BY_SOURCE_PORT &&
+		atomic_load_explicit(&counters->is_astray, memory_order_relaxed))
+		stats->steered_by = STEERED_BY_HAND_OFF;
 }
 
-/* The worker is through with the session. */
-static void retire(struct transfer *transfer, uint32_t session_id)
+static void read_stats(const struct transfer *transfer, const struct slot *slot,
+	struct transfer_stats *stats)
 {
-	struct slot *slot = find_slot(transfer, session_id);
+	stats->stripes = slot->stripes.count;
+	stats->steered_by = nic_dpdk_steered_by(transfer->devices[slot->device].port);
+	for (uint32_t i = 0; i < slot->stripes.count; i++)
+		add_counters(slot->sessions[i], stats);
+}
 
-	if (slot == NULL || slot->session == NULL)
-		return;
-	read_counters(slot->session, &slot->last);
-	session_destroy(slot->session);
-	slot->session = NULL;
+/* No worker knows the session any more. */
+static void retire(struct transfer *transfer, struct slot *slot)
+{
+	read_stats(transfer, slot, &slot->last);
+	destroy_sessions(slot);
 	slot->state = SLOT_FREE;
+}
+
+/* Whether the control plane shall hear it. */
+static bool on_report(struct transfer *transfer, const struct transfer_report *report)
+{
+	struct slot *slot = find_slot(transfer, report->session_id);
+	bool tells;
+
+	if (slot == NULL || slot->sessions[0] == NULL)
+		return false;
+	tells = stripes_on_report(&slot->stripes, report);
+	if (stripes_have_stopped(&slot->stripes))
+		retire(transfer, slot);
+	return tells;
 }
 
 bool transfer_next_report(struct transfer *transfer, struct transfer_report *report)
@@ -315,12 +406,12 @@ bool transfer_next_report(struct transfer *transfer, struct transfer_report *rep
 	for (uint32_t i = 0; i < transfer->ndevices; i++) {
 		uint32_t at = (transfer->next_device + i) % transfer->ndevices;
 
-		if (!ring_take(&transfer->devices[at].reports, report))
-			continue;
-		transfer->next_device = (at + 1) % transfer->ndevices;
-		if (report->event == REPORT_STOPPED)
-			retire(transfer, report->session_id);
-		return true;
+		while (device_next_report(&transfer->devices[at], report)) {
+			if (!on_report(transfer, report))
+				continue;
+			transfer->next_device = (at + 1) % transfer->ndevices;
+			return true;
+		}
 	}
 	return false;
 }
@@ -333,8 +424,8 @@ void transfer_get_stats(const struct transfer *transfer, uint32_t session_id,
 	memset(stats, 0, sizeof(*stats));
 	if (at >= WORKER_SESSIONS || transfer->slots[at].id != session_id)
 		return;
-	if (transfer->slots[at].session != NULL)
-		read_counters(transfer->slots[at].session, stats);
+	if (transfer->slots[at].sessions[0] != NULL)
+		read_stats(transfer, &transfer->slots[at], stats);
 	else
 		*stats = transfer->slots[at].last;
 }

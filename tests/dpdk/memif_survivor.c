@@ -83,7 +83,7 @@ static void exchange(struct nic_dpdk *port, struct nic *nic, struct progress *pr
 
 		count_frames(progress, received, count);
 		nic->ops->release(nic->self, received, count);
-		nic_dpdk_maintain(port, clock_now());
+		nic_dpdk_maintain(port, 0, clock_now());
 		if (taken == 0 && count == 0)
 			(void)sched_yield();
 	}

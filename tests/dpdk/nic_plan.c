@@ -18,7 +18,7 @@ static void memif_slots_hold_a_jumbo_frame(void **state)
 	struct nic_plan plan;
 
 	(void)state;
-	assert_int_equal(nic_plan_make(&plan, "net_memif0,role=server", 0, NULL), 0);
+	assert_int_equal(nic_plan_make(&plan, "net_memif0,role=server", 0, 1, NULL), 0);
 	assert_string_equal(plan.args, "net_memif0,role=server,bsize=9216,rsize=10");
 	assert_true(plan.rx_room < 9216 && plan.tx_room > 9216);
 	assert_true(plan.mtu >= 9000);
@@ -33,7 +33,7 @@ static void the_mtu_is_the_interfaces(void **state)
 	assert_true(mtu >= 1500);
 	assert_int_equal(nic_iface_mtu("no-such-iface", 13), 0);
 	assert_int_equal(nic_iface_mtu("longer-than-any-interface-name", 30), 0);
-	assert_int_equal(nic_plan_make(&plan, "net_af_packet0,iface=lo", 0, NULL), 0);
+	assert_int_equal(nic_plan_make(&plan, "net_af_packet0,iface=lo", 0, 1, NULL), 0);
 	assert_int_equal(plan.mtu, mtu < NIC_PLAN_MTU_MAX ? mtu : NIC_PLAN_MTU_MAX);
 }
 
@@ -66,7 +66,7 @@ static void af_packet_gets_slots_that_hold_the_mtu(void **state)
 		struct nic_plan plan;
 
 		assert_int_equal(
-			nic_plan_make(&plan, cases[i].dev, cases[i].mtu, NULL), 0);
+			nic_plan_make(&plan, cases[i].dev, cases[i].mtu, 1, NULL), 0);
 		assert_string_equal(plan.args, cases[i].args);
 		nic_plan_settle(&plan, plan.mtu);
 		assert_int_equal(plan.rx_room, cases[i].room);
@@ -79,13 +79,13 @@ static void af_xdp_gets_a_ring_full_of_buffers_below_a_page(void **state)
 	struct nic_plan plan;
 
 	(void)state;
-	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 1500, NULL), 0);
+	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 1500, 1, NULL), 0);
 	assert_string_equal(plan.args, "net_af_xdp0,iface=lo,busy_budget=0");
 	assert_true(plan.rx_buffers > 2 * 2048);
 	assert_true(plan.rx_room >= 1500 + NIC_PLAN_L2_MAX + 256);
-	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 3438, NULL), 0);
+	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 3438, 1, NULL), 0);
 	assert_true(plan.rx_room <= 3712);
-	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 1100, NULL), 0);
+	assert_int_equal(nic_plan_make(&plan, "net_af_xdp0,iface=lo", 1100, 1, NULL), 0);
 	assert_true(plan.rx_room >= 2048);
 }
 
@@ -109,7 +109,8 @@ static void what_cannot_work_is_refused_with_a_remedy(void **state)
 		struct fault fault = {0};
 		struct nic_plan plan;
 
-		assert_int_equal(nic_plan_make(&plan, cases[i].dev, cases[i].mtu, &fault),
+		assert_int_equal(
+			nic_plan_make(&plan, cases[i].dev, cases[i].mtu, 1, &fault),
 			-EINVAL);
 		assert_non_null(strstr(fault.text, cases[i].text));
 	}

@@ -166,7 +166,7 @@ static void a_device_that_takes_nothing_for_seconds_loses_frames(void **state)
 	nic_dpdk_get_stats(bench->port, &before);
 	for (int i = 0; i < 3; i++) { /* it may be busy just now */
 		assert_int_equal(ops->tx(bench->nic.self, bench->tx, NIC_BURST), 0);
-		nic_dpdk_maintain(bench->port, now += SEC);
+		nic_dpdk_maintain(bench->port, 0, now += SEC);
 	}
 	assert_int_equal(ops->tx(bench->nic.self, bench->tx, NIC_BURST), NIC_BURST);
 	nic_dpdk_get_stats(bench->port, &after);
@@ -214,7 +214,7 @@ static void a_frame_above_the_mtu_is_dropped_not_overrun(void **state)
 static void a_frame_in_pieces_is_joined(void **state)
 {
 	struct bench *bench = *state;
-	struct rte_mempool *pool = rte_mempool_lookup("rx0");
+	struct rte_mempool *pool = rte_mempool_lookup("rx0.0");
 	struct nic_rx rx[NIC_BURST];
 	struct rte_mbuf *first, *second;
 	uint16_t port;
