@@ -40,6 +40,7 @@ void receiver_init(
 	receiver->config.stripes = u32_max(config->stripes, 1);
 	receiver->next_chunk = config->stripe;
 	receiver->fail_chunk = UINT32_MAX;
+	receiver->share = config->max_chunks;
 	receiver->last_heard = now;
 	receiver->last_data = now;
 	receiver->pull_interval = PULL_INTERVAL_MIN;
@@ -139,16 +140,25 @@ static uint8_t *take_buffer(struct receiver *receiver)
 	return buf;
 }
 
+static bool may_open(const struct receiver *receiver)
+{
+	return receiver->nopen + receiver->nwriting < receiver->share;
+}
+
+void receiver_set_share(struct receiver *receiver, uint32_t nchunks)
+{
+	receiver->share = u32_min(nchunks, receiver->config.max_chunks);
+}
+
 void receiver_ask_more(struct receiver *receiver)
 {
 	const struct manifest *manifest = receiver->config.manifest;
 	uint32_t oldest;
 
-	if (receiver->next_chunk >= manifest->nchunks ||
-		receiver->nopen + receiver->nwriting == receiver->config.max_chunks)
+	if (receiver->next_chunk >= manifest->nchunks || !may_open(receiver))
 		return;
 	oldest = receiver_oldest_request(receiver);
-	while (receiver->next_request - oldest < RECEIVER_SPAN) {
+	while (receiver->next_request - oldest < RECEIVER_SPAN && may_open(receiver)) {
 		struct receiver_chunk *chunk;
 
 		while (receiver->next_chunk < manifest->nchunks &&

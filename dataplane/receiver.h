@@ -72,6 +72,8 @@ struct receiver {
 	uint32_t last_slot; /* whose slice came last: most likely the next one's too */
 	uint32_t nwriting;  /* QUEUED or WRITING */
 	uint32_t next_request;
+	uint32_t
+		share; /* of max_chunks: how many may be open while others want buffers */
 	bool is_paused; /* asks for nothing new and grants no more credit */
 	bool owes_pull;
 	bool owes_close;
@@ -120,6 +122,10 @@ enum verdict receiver_on_sign(
 	struct receiver *receiver, const struct wire_header *header, nsec now);
 enum verdict receiver_on_close(
 	struct receiver *receiver, const struct wire_close *close, nsec now);
+
+/* How many chunks it may hold at once, at least 1: a share of the worker's buffers. Who
+ * holds more asks for nothing new until so many are written. */
+void receiver_set_share(struct receiver *receiver, uint32_t nchunks);
 
 /* The next write to submit; slot identifies it. Returns false when there is none. */
 bool receiver_next_write(

@@ -203,6 +203,26 @@ static void submit_writes(struct worker *worker, struct session *session, nsec n
 	}
 }
 
+/* Whoever came first would take all the buffers, and the others wait for what it lets
+ * go. */
+static void share_buffers(struct worker *worker)
+{
+	uint32_t receivers = 0;
+
+	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
+		const struct session *session = worker->sessions[i];
+
+		receivers += session != NULL && session->params.role == TRANSFER_RECEIVE;
+	}
+	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
+		struct session *session = worker->sessions[i];
+
+		if (session != NULL && session->params.role == TRANSFER_RECEIVE)
+			receiver_set_share(&session->machine.receiver,
+				u32_max(worker->config.nbuffers / receivers, 1));
+	}
+}
+
 void worker_add(struct worker *worker, struct session *session, nsec now)
 {
 	const struct transfer_session *params = &session->params;
@@ -259,6 +279,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 	}
 	worker->sessions[at] = session;
 	worker->nsessions++;
+	share_buffers(worker);
 	worker_limit(worker, session, now);
 }
 
@@ -361,6 +382,7 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
 		shaper_remove(&worker->shaper, session_slot(id));
 	worker->sessions[session_slot(id)] = NULL;
 	worker->nsessions--;
+	share_buffers(worker);
 	report = (struct transfer_report){
 		.event = REPORT_STOPPED, .session_id = id, .chunk = UINT32_MAX};
 	tell(worker, &report);

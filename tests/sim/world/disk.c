@@ -77,8 +77,9 @@ static int write_chunk(struct world_end *end, const struct store_request *reques
 
 	if (world->options.space != 0 && end->written + len > world->options.space)
 		return -ENOSPC;
-	memcpy(copy->image + (size_t)request->chunk * world->options.chunk_size,
-		request->buf, len);
+	if (copy->image != NULL)
+		memcpy(copy->image + (size_t)request->chunk * world->options.chunk_size,
+			request->buf, len);
 	copy->writes[request->chunk]++;
 	end->written += len;
 	return 0;

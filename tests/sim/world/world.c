@@ -189,6 +189,7 @@ static void make_snapshot(struct world *world)
 {
 	const struct world_options *options = &world->options;
 	int err = manifest_init(&world->manifest, options->chunk_size, NULL);
+	uint8_t *chunk = malloc(options->chunk_size);
 	char name[32];
 
 	for (size_t i = 0; i < options->nfiles && err == 0; i++) {
@@ -199,8 +200,9 @@ static void make_snapshot(struct world *world)
 	assert(err == 0);
 	(void)err;
 	for (uint32_t i = 0; i < count_sessions(world); i++) {
-		world->copies[i].image =
-			calloc(world->manifest.nchunks + 1, options->chunk_size);
+		if (!options->discards)
+			world->copies[i].image =
+				calloc(world->manifest.nchunks + 1, options->chunk_size);
 		world->copies[i].writes =
 			calloc(world->manifest.nchunks + 1, sizeof(uint32_t));
 		world->copies[i].sends =
@@ -209,13 +211,12 @@ static void make_snapshot(struct world *world)
 			BITMAP_WORDS(world->manifest.nchunks + 1), sizeof(uint64_t));
 	}
 	for (uint32_t i = 0; i < world->manifest.nchunks; i++) {
-		uint8_t *chunk = world->copies[0].image + (size_t)i * options->chunk_size;
 		uint32_t len = manifest_chunk_len(&world->manifest, i);
 
 		world_disk_fill(world, i, chunk, len);
 		world->manifest.leaves[i] = manifest_leaf_of(chunk, len);
-		memset(chunk, 0, len);
 	}
+	free(chunk);
 }
 
 struct world *world_create(const struct world_options *options)

@@ -35,6 +35,7 @@ struct world_options {
 	uint32_t nsenders;   /* each with a session of its own; 0: one for all sessions */
 	uint32_t nreceivers; /* the same; one of both is one */
 	bool uplink;         /* end 0 is the bottleneck */
+	bool discards; /* the receivers' disks keep no bytes: nothing can be compared */
 	bool starts_later;   /* world_start begins the sessions */
 	uint64_t write_rate; /* bytes a second that the disk takes; 0: no limit */
 	uint64_t space;      /* bytes on the receivers' disks; 0: no limit */
@@ -80,7 +81,7 @@ struct world_end {
 
 /* What the receiver's disk holds of one session. */
 struct world_copy {
-	uint8_t *image;   /* the chunks, one after another */
+	uint8_t *image;   /* the chunks, one after another; NULL: discarded */
 	uint32_t *writes; /* how often each chunk was written */
 	uint8_t *sends;   /* how often each slice was sent, chunk after chunk */
 	uint64_t *have;   /* what was there when the session began */
