@@ -46,6 +46,11 @@ uint64_t crc64(const uint8_t *bytes, size_t len)
 	return crc64_extend(0, bytes, len);
 }
 
+uint64_t crc64_extend_base(uint64_t crc, const uint8_t *bytes, size_t len)
+{
+	return crc64_ecma_refl_base(crc, bytes, len);
+}
+
 /* Polynomials over GF(2) modulo P, reflected: bit 31 is x^0. */
 uint32_t crc32c_multiply(uint32_t a, uint32_t b)
 {

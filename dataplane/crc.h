@@ -17,6 +17,8 @@ uint32_t crc32c_concat(uint32_t crc_a, uint32_t crc_b, uint64_t len_b);
 
 uint64_t crc64(const uint8_t *bytes, size_t len);
 uint64_t crc64_extend(uint64_t crc, const uint8_t *bytes, size_t len);
+/* The portable base version, again an oracle. */
+uint64_t crc64_extend_base(uint64_t crc, const uint8_t *bytes, size_t len);
 
 /* Folding slices into the CRC of a chunk in any order:
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dataplane/base/bitmap.h"
 #include "dataplane/base/units.h"
 #include "dataplane/crc.h"
 #include "tests/lib/scratch.h"
@@ -40,17 +42,27 @@ static void the_iscsi_vectors(void **state)
 	assert_int_equal(crc32c(block, 32), 0x46dd794e);
 }
 
-/* The fast version takes other paths by length and by alignment. */
-static void the_fast_version_equals_the_portable_one(void **state)
+/* The fast versions take other paths by length and by alignment: every length at some
+ * offset, and every offset at lengths around each power of two. */
+static void the_fast_versions_equal_the_portable_ones(void **state)
 {
-	uint8_t *bytes = scratch_noise(4096 + 64, 1);
+	enum { LEN_MAX = 4096, OFFSETS = 64 };
+	uint8_t *bytes = scratch_noise(LEN_MAX + OFFSETS, 1);
 
 	(void)state;
-	for (size_t len = 0; len <= 4096; len += len < 300 ? 1 : 37)
-		for (size_t offset = 0; offset < 16; offset++)
-			assert_int_equal(crc32c_extend(7, bytes + offset, len),
-				crc32c_extend_base(7, bytes + offset, len));
-	assert_int_equal(crc32c(bytes, 4096), crc32c_extend_base(0, bytes, 4096));
+	for (size_t len = 0; len <= LEN_MAX; len++) {
+		bool is_near_power = (len & (len + 1)) == 0 || (len & (len - 1)) == 0;
+		size_t step = len < 256 || is_near_power ? 1 : 37;
+
+		for (size_t offset = len % step; offset < OFFSETS; offset += step) {
+			const uint8_t *at = bytes + offset;
+
+			assert_int_equal(crc32c_extend(7, at, len),
+				crc32c_extend_base(7, at, len));
+			assert_true(crc64_extend(7, at, len) ==
+				    crc64_extend_base(7, at, len));
+		}
+	}
 	free(bytes);
 }
 
@@ -132,6 +144,62 @@ static void slices_fold_in_any_order(void **state)
 	free(bytes);
 }
 
+/* xorshift64* */
+static uint32_t draw(uint64_t *random, uint32_t below)
+{
+	*random ^= *random >> 12;
+	*random ^= *random << 25;
+	*random ^= *random >> 27;
+	return (uint32_t)((*random * 0x2545f4914f6cdd1dull) >> 32) % below;
+}
+
+/* Slices arrive in a random order, many of them twice or more; those that are there
+ * already are not folded again. And two halves folded apart join. */
+static void fold_at_random(uint64_t seed)
+{
+	enum { COUNT_MAX = 256 };
+	static const uint32_t sizes[] = {64, 1408, 4032, 8192};
+	uint64_t random = seed * 0x9e3779b97f4a7c15ull + 1;
+	uint32_t size = sizes[draw(&random, ARRAY_LEN(sizes))];
+	uint32_t count = 1 + draw(&random, COUNT_MAX);
+	uint32_t len = size * (count - 1) + 1 + draw(&random, size);
+	uint32_t cut = draw(&random, count) * size;
+	uint8_t *bytes = scratch_noise(len, seed);
+	uint64_t got[BITMAP_WORDS(COUNT_MAX)] = {0};
+	uint32_t fold = 0, ngot = 0, left = 0;
+
+	while (ngot < count) {
+		uint32_t i = draw(&random, count);
+		uint32_t after = len - u32_min(len, (i + 1) * size);
+		uint32_t part = len - after - i * size;
+		uint32_t crc = crc32c(bytes + (size_t)i * size, part);
+
+		if (bitmap_test(got, i))
+			continue;
+		bitmap_set(got, i);
+		ngot++;
+		fold ^= crc32c_multiply(crc, crc32c_power(after));
+		if (i * size < cut)
+			left ^= crc32c_multiply(crc, crc32c_power(cut - (i + 1) * size));
+	}
+	if (fold != crc32c(bytes, len) || left != crc32c(bytes, cut) ||
+		crc32c_concat(left, crc32c(bytes + cut, len - cut), len - cut) != fold)
+		fail_msg("SEED=%llu: %u bytes in %u slices", (unsigned long long)seed,
+			len, count);
+	free(bytes);
+}
+
+static void any_order_with_duplicates_folds_to_the_same(void **state)
+{
+	const char *only = getenv("SEED");
+
+	(void)state;
+	if (only != NULL)
+		fold_at_random(strtoull(only, NULL, 10));
+	for (uint64_t seed = 1; only == NULL && seed <= 100; seed++)
+		fold_at_random(seed);
+}
+
 static void folding_a_slice_twice_is_noticed(void **state)
 {
 	uint8_t *bytes = scratch_noise(200, 5);
@@ -152,12 +220,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_published_check_values),
 		cmocka_unit_test(the_iscsi_vectors),
-		cmocka_unit_test(the_fast_version_equals_the_portable_one),
+		cmocka_unit_test(the_fast_versions_equal_the_portable_ones),
 		cmocka_unit_test(extending_is_the_same_as_one_pass),
 		cmocka_unit_test(two_crcs_join_without_the_bytes),
 		cmocka_unit_test(powers_add_up),
 		cmocka_unit_test(multiplication_is_a_ring_s),
 		cmocka_unit_test(slices_fold_in_any_order),
+		cmocka_unit_test(any_order_with_duplicates_folds_to_the_same),
 		cmocka_unit_test(folding_a_slice_twice_is_noticed),
 	};
 
