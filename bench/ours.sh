@@ -47,11 +47,14 @@ measure_pull() { # RUN CASE SUBJECT BYTES OPTION...
 	rm -rf "$dir/pulled"
 }
 
-# What each stage took, as far as the command says.
+# What each stage took, as the command says; and both ends' CPU without idle polling.
 record_stages() { # CASE SUBJECT BYTES
-	local stage seconds
-	jq -r '.stages // {} | to_entries[] | "\(.key) \(.value)"' "$dir/pull.json" |
-		while read -r stage seconds; do
-			record "$1" "$2: $stage" s/GiB "$(calc "$seconds * 2^30 / $3")"
-		done
+	local stage ms busy
+	jq -r '.stages_ms // {} | to_entries[] | select(.key | endswith("_cpu") | not)
+		| "\(.key) \(.value)"' "$dir/pull.json" | while read -r stage ms; do
+		record "$1" "$2: ${stage/_/ }" s/GiB "$(calc "$ms / 1000 * 2^30 / $3")"
+	done
+	busy=$(jq '.stages_ms | select(.leader_cpu) | .leader_cpu + .follower_cpu' \
+		"$dir/pull.json")
+	[ -z "$busy" ] || record "$1" "$2 busy" core-s/GiB "$(calc "$busy / 1000 * 2^30 / $3")"
 }

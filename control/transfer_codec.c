@@ -265,3 +265,50 @@ int close_request_decode(struct close_request *request, const uint8_t *bytes, si
 	pb_free(unpacked);
 	return 0;
 }
+
+int close_response_encode(
+	const struct close_response *response, uint8_t **bytes, size_t *len)
+{
+	Snapline__CloseResponse message = SNAPLINE__CLOSE_RESPONSE__INIT;
+	Snapline__Effort effort = SNAPLINE__EFFORT__INIT;
+	const struct effort *from = &response->effort;
+
+	effort.has_read = effort.has_checksum = effort.has_write = true;
+	effort.has_worker = effort.has_rx = effort.has_tx = effort.has_cpu = true;
+	effort.read = from->read;
+	effort.checksum = from->checksum;
+	effort.write = from->write;
+	effort.worker = from->worker;
+	effort.rx = from->rx;
+	effort.tx = from->tx;
+	effort.cpu = from->cpu;
+	if (response->has_effort)
+		message.effort = &effort;
+	return pb_pack(&message.base, bytes, len);
+}
+
+int close_response_decode(
+	struct close_response *response, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	const Snapline__Effort *effort;
+	int err = pb_unpack(&snapline__close_response__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	*response = (struct close_response){0};
+	effort = ((const Snapline__CloseResponse *)unpacked)->effort;
+	if (effort != NULL) {
+		response->has_effort = true;
+		response->effort = (struct effort){.read = effort->read,
+			.checksum = effort->checksum,
+			.write = effort->write,
+			.worker = effort->worker,
+			.rx = effort->rx,
+			.tx = effort->tx,
+			.cpu = effort->cpu};
+	}
+	pb_free(unpacked);
+	return 0;
+}

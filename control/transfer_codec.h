@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/effort.h"
 #include "dataplane/transfer.h"
 
 enum {
@@ -79,6 +80,11 @@ struct close_request {
 	char error_text[TRANSFER_TEXT_MAX]; /* empty: none; cut when longer */
 };
 
+struct close_response {
+	bool has_effort;
+	struct effort effort; /* the leader's */
+};
+
 struct transfer_info {
 	int64_t id;
 	bool sending;
@@ -96,6 +102,8 @@ struct transfer_info {
 	uint64_t elapsed_ns;
 	int32_t error_code;
 	char error_text[TRANSFER_TEXT_MAX]; /* empty: none; cut when longer */
+	bool has_report;                    /* never over the operator's socket */
+	struct effort_report report;        /* once it has ended */
 };
 
 struct start_request {
@@ -131,7 +139,6 @@ int open_response_encode(
 int open_response_decode(
 	struct open_response *response, const uint8_t *bytes, size_t len);
 
-/* The answer to close has no fields: an empty message. */
 int progress_request_encode(
 	const struct progress_request *request, uint8_t **bytes, size_t *len);
 int progress_request_decode(
@@ -143,6 +150,10 @@ int progress_response_decode(
 int close_request_encode(
 	const struct close_request *request, uint8_t **bytes, size_t *len);
 int close_request_decode(struct close_request *request, const uint8_t *bytes, size_t len);
+int close_response_encode(
+	const struct close_response *response, uint8_t **bytes, size_t *len);
+int close_response_decode(
+	struct close_response *response, const uint8_t *bytes, size_t len);
 
 int start_request_encode(
 	const struct start_request *request, uint8_t **bytes, size_t *len);

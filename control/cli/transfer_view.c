@@ -96,6 +96,8 @@ int transfer_view_end(
 		json_init(&object, stdout);
 		json_open_object(&object, NULL);
 		progress_summary_json(&summary, &object);
+		if (info->has_report)
+			effort_json(&info->report, &object);
 		json_close(&object);
 	} else {
 		(void)puts(progress_summary_text(&summary, line));

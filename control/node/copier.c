@@ -30,9 +30,31 @@ static const bool moves[COPIER_ENDED + 1][COPIER_ENDED + 1] = {
 	[COPIER_CLOSING] = {[COPIER_ENDED] = true},
 };
 
+/* The step that a state belongs to. */
+static uint64_t *step_of(struct effort_steps *steps, enum copier_state state)
+{
+	switch (state) {
+	case COPIER_OPENING:
+		return &steps->open;
+	case COPIER_PREPARING:
+		return &steps->prepare;
+	case COPIER_MOVING:
+	case COPIER_STOPPING:
+	case COPIER_VERIFYING:
+		return &steps->wire;
+	default:
+		return &steps->fsync;
+	}
+}
+
 void copier_move(struct copier *copier, enum copier_state to)
 {
+	uint64_t now = uv_hrtime();
+
 	assert(moves[copier->state][to]);
+	if (copier->state < COPIER_CLOSING)
+		*step_of(&copier->report.steps, copier->state) += now - copier->entered;
+	copier->entered = now;
 	copier->state = to;
 }
 
@@ -92,6 +114,8 @@ int copier_start(
 	made->group_id = strdup(options->group_id);
 	made->is_progress_due = true;
 	made->began = uv_hrtime();
+	made->entered = made->began;
+	effort_mark_set(&made->mark, options->plane, NULL);
 	made->timer.data = made;
 	(void)uv_timer_init(options->loop, &made->timer);
 	if (made->address == NULL || made->group_id == NULL) {
@@ -178,6 +202,8 @@ void copier_describe(struct copier *copier, struct transfer_info *info)
 		info->bytes_done -= resume_check_left(copier->check);
 	info->bytes_resent = copier->stats.bytes_resent;
 	info->bytes_reused = copier->stats.bytes_reused;
+	info->has_report = copier->state == COPIER_ENDED && !copier->is_stock;
+	info->report = copier->report;
 	info->error_code = -copier->fault.code;
 	(void)snprintf(
 		info->error_text, sizeof(info->error_text), "%s", copier->fault.text);

@@ -21,10 +21,18 @@ static void end(struct copier *copier)
 		copier->options.ctx, copier->fault.code != 0 ? &copier->fault : NULL);
 }
 
+/* Whether it was answered does not matter; with what is nice to know. */
 static void on_close_answered(void *ctx, const struct rpc_result *result)
 {
-	(void)result; /* it was a courtesy */
-	end(ctx);
+	struct copier *copier = ctx;
+	struct close_response response;
+
+	if (result->code == 0 && close_response_decode(&response, result->message.data,
+					 result->message.len) == 0) {
+		copier->report.has_leader = response.has_effort;
+		copier->report.leader = response.effort;
+	}
+	end(copier);
 }
 
 void copier_close_at_leader(struct copier *copier)
@@ -34,6 +42,8 @@ void copier_close_at_leader(struct copier *copier)
 	size_t len;
 
 	copier->ended = uv_hrtime();
+	effort_mark_measure(
+		&copier->mark, copier->options.plane, NULL, &copier->report.follower);
 	copier_move(copier, COPIER_CLOSING);
 	if (!copier->has_offer || copier->is_stock) {
 		end(copier);

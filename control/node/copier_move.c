@@ -42,6 +42,8 @@ void copier_read_stats(struct copier *copier)
 
 void copier_settle(struct copier *copier)
 {
+	effort_mark_measure(&copier->mark, copier->options.plane, copier->object,
+		&copier->report.follower);
 	if (copier->fault.code == 0 && copier->options.may_commit != NULL &&
 		!copier->options.may_commit(copier->options.ctx))
 		(void)fault_set(&copier->fault, -ECANCELED, "the copy was cancelled");

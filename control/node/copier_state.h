@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "control/node/copier.h"
+#include "control/node/effort_mark.h"
 #include "control/node/tcp_copy.h"
 #include "control/node/tcp_read.h"
 #include "control/offer.h"
@@ -62,6 +63,9 @@ struct copier {
 	struct transfer_stats stats;
 	uint64_t began;
 	uint64_t ended;
+	uint64_t entered; /* when the state was */
+	struct effort_mark mark;
+	struct effort_report report;
 };
 
 /* Asserts that the move is allowed. */

@@ -8,6 +8,7 @@
 #ifndef OUTGOING_H
 #define OUTGOING_H
 
+#include "control/node/effort_mark.h"
 #include "control/node/plane.h"
 #include "control/node/served.h"
 #include "control/node/tcp_serve.h"
@@ -63,6 +64,7 @@ struct outgoing {
 	struct transfer_stats stats;
 	uint64_t began;
 	uint64_t ended;
+	struct effort_mark mark;                              /* of its session */
 	void (*on_end)(void *ctx, const struct fault *fault); /* NULL: nobody waits */
 	void *on_end_ctx;
 	struct rpc_client *client; /* InstallSnapshot is under way; NULL for a pull */

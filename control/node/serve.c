@@ -84,6 +84,7 @@ static int start(struct node *node, struct outgoing *outgoing,
 		plane_release(node->plane, response->session_id);
 		return err;
 	}
+	effort_mark_set(&outgoing->mark, node->plane, served->object);
 	outgoing->session = SESSION_RUNNING;
 	outgoing->session_id = response->session_id;
 	return 0;
@@ -290,6 +291,27 @@ void serve_progress(void *ctx, struct rpc_call *call)
 		answer_progress(outgoing, call);
 }
 
+/* With what this end did for it, if it went over a device. */
+static void answer_close(const struct outgoing *outgoing, struct rpc_call *call)
+{
+	struct close_response response = {0};
+	uint8_t *bytes;
+	size_t len;
+
+	if (outgoing != NULL && outgoing->session != SESSION_NONE &&
+		outgoing->served != NULL) {
+		response.has_effort = true;
+		effort_mark_measure(&outgoing->mark, outgoing->list->plane,
+			outgoing->served->object, &response.effort);
+	}
+	if (close_response_encode(&response, &bytes, &len) != 0) {
+		rpc_call_fail(call, ENOMEM, "no memory for an answer");
+		return;
+	}
+	rpc_call_reply(call, (struct rpc_bytes){bytes, len}, (struct rpc_bytes){0});
+	free(bytes);
+}
+
 void serve_close(void *ctx, struct rpc_call *call)
 {
 	struct node *node = ctx;
@@ -303,6 +325,7 @@ void serve_close(void *ctx, struct rpc_call *call)
 		return;
 	}
 	outgoing = outgoing_find_reader(&node->outgoing, request.transfer_id);
+	answer_close(outgoing, call); /* first: it may be gone below */
 	if (outgoing != NULL) {
 		if (request.error_code != 0)
 			(void)fault_set(
@@ -311,7 +334,6 @@ void serve_close(void *ctx, struct rpc_call *call)
 			outgoing_end(outgoing, &fault);
 		/* else: the answer to InstallSnapshot is what counts, and it follows */
 	}
-	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
 }
 
 void serve_get_file(void *ctx, struct rpc_call *call)

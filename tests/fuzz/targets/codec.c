@@ -40,6 +40,7 @@ CODEC(start_request)
 CODEC(start_response)
 CODEC(list_request)
 CODEC(transfer_list)
+CODEC(close_response)
 
 static void fini_install(void *message)
 {
@@ -84,6 +85,7 @@ static const struct codec codecs[] = {
 	{decode_start_response, encode_start_response, NULL, NULL},
 	{decode_list_request, encode_list_request, NULL, NULL},
 	{decode_transfer_list, encode_transfer_list, fini_list, NULL},
+	{decode_close_response, encode_close_response, NULL, NULL},
 };
 
 union message {
@@ -99,6 +101,7 @@ union message {
 	struct start_response start_response;
 	struct list_request list_request;
 	struct transfer_list transfer_list;
+	struct close_response close_response;
 };
 
 /* Decodes into memory full of rubbish, so that a field left out shows. Returns whether

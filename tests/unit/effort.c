@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where a transfer's time went, and what it waited for. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/effort.h"
+#include "dataplane/base/json.h"
+#include "dataplane/base/units.h"
+
+/* A second on the wire, and little else. */
+static const struct effort_report even = {
+	.steps = {.open = 2 * MSEC, .prepare = 3 * MSEC, .wire = SEC, .fsync = MSEC},
+	.has_leader = true,
+	.leader = {.read = 100 * MSEC,
+		.checksum = 50 * MSEC,
+		.worker = 300 * MSEC,
+		.rx = 40 * MSEC,
+		.tx = 160 * MSEC,
+		.cpu = 450 * MSEC},
+	.follower = {.worker = 400 * MSEC, .rx = 150 * MSEC, .write = 200 * MSEC},
+};
+
+static void when_all_threads_wait_it_is_the_wire(void **state)
+{
+	(void)state;
+	assert_string_equal(effort_bottleneck(&even), "the wire");
+}
+
+static void the_thread_that_was_busiest_names_itself(void **state)
+{
+	struct effort_report report = even;
+
+	(void)state;
+	report.follower.write = 700 * MSEC;
+	assert_string_equal(effort_bottleneck(&report), "follower's disk");
+	report.follower.worker = 800 * MSEC;
+	assert_string_equal(effort_bottleneck(&report), "follower's worker");
+	report.leader.worker = 900 * MSEC;
+	assert_string_equal(effort_bottleneck(&report), "leader's worker");
+	/* reading and summing are one thread's */
+	report.leader.read = 600 * MSEC;
+	report.leader.checksum = 350 * MSEC;
+	assert_string_equal(effort_bottleneck(&report), "leader's disk");
+}
+
+static void a_step_that_took_longer_than_the_wire_is_it(void **state)
+{
+	struct effort_report report = even;
+
+	(void)state;
+	report.steps.fsync = 2 * SEC;
+	assert_string_equal(effort_bottleneck(&report), "fsync");
+	report.steps.prepare = 3 * SEC;
+	assert_string_equal(effort_bottleneck(&report), "prepare");
+	report.steps.open = 4 * SEC;
+	assert_string_equal(effort_bottleneck(&report), "open");
+}
+
+static char *print(const struct effort_report *report)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct json json;
+
+	json_init(&json, out);
+	json_open_object(&json, NULL);
+	effort_json(report, &json);
+	json_close(&json);
+	(void)fclose(out);
+	return text;
+}
+
+static void json_has_milliseconds_of_every_stage(void **state)
+{
+	struct effort_report report = even;
+	char *text = print(&report);
+
+	(void)state;
+	assert_non_null(strstr(text, "\"wire\":1000.000"));
+	/* what the driver did not take is protocol, checks and copy */
+	assert_non_null(strstr(text, "\"leader_send\":100.000"));
+	assert_non_null(strstr(text, "\"follower_copy\":250.000"));
+	assert_non_null(strstr(text, "\"bottleneck\":\"the wire\""));
+	free(text);
+
+	/* an old leader, or a copy over TCP: nobody knows */
+	report.has_leader = false;
+	text = print(&report);
+	assert_null(strstr(text, "leader_"));
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(when_all_threads_wait_it_is_the_wire),
+		cmocka_unit_test(the_thread_that_was_busiest_names_itself),
+		cmocka_unit_test(a_step_that_took_longer_than_the_wire_is_it),
+		cmocka_unit_test(json_has_milliseconds_of_every_stage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
