@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "control/effort.h"
+#include "control/transfer_codec.h"
 #include "dataplane/base/json.h"
 #include "dataplane/base/units.h"
 
@@ -98,6 +99,28 @@ static void json_has_milliseconds_of_every_stage(void **state)
 	free(text);
 }
 
+static void the_answer_to_close_may_say_what_it_took(void **state)
+{
+	const struct close_response answers[] = {
+		{0}, {.has_effort = true, .effort = {1, 2, 3, 4, 5, 6, UINT64_MAX}}};
+	struct close_response again;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		memset(&again, 0xff, sizeof(again));
+		assert_int_equal(close_response_encode(&answers[i], &bytes, &len), 0);
+		/* from a leader that does not say, it is the empty message of old */
+		assert_int_equal(len == 0, i == 0);
+		assert_int_equal(close_response_decode(&again, bytes, len), 0);
+		free(bytes);
+		assert_int_equal(again.has_effort, i == 1);
+		assert_memory_equal(
+			&again.effort, &answers[i].effort, sizeof(again.effort));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +128,7 @@ int main(void)
 		cmocka_unit_test(the_thread_that_was_busiest_names_itself),
 		cmocka_unit_test(a_step_that_took_longer_than_the_wire_is_it),
 		cmocka_unit_test(json_has_milliseconds_of_every_stage),
+		cmocka_unit_test(the_answer_to_close_may_say_what_it_took),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,28 +162,6 @@ static void a_pause_is_told_and_an_old_peer_never_pauses(void **state)
 		progress_response_decode(&again, (const uint8_t *)"\x08", 1), -EBADMSG);
 }
 
-static void the_answer_to_close_may_say_what_it_took(void **state)
-{
-	const struct close_response answers[] = {
-		{0}, {.has_effort = true, .effort = {1, 2, 3, 4, 5, 6, UINT64_MAX}}};
-	struct close_response again;
-	uint8_t *bytes;
-	size_t len;
-
-	(void)state;
-	for (int i = 0; i < 2; i++) {
-		memset(&again, 0xff, sizeof(again));
-		assert_int_equal(close_response_encode(&answers[i], &bytes, &len), 0);
-		/* from a leader that does not say, it is the empty message of old */
-		assert_int_equal(len == 0, i == 0);
-		assert_int_equal(close_response_decode(&again, bytes, len), 0);
-		free(bytes);
-		assert_int_equal(again.has_effort, i == 1);
-		assert_memory_equal(
-			&again.effort, &answers[i].effort, sizeof(again.effort));
-	}
-}
-
 static void orders_name_a_transfer(void **state)
 {
 	const struct order_request order = {INT64_MAX};
@@ -492,7 +470,6 @@ int main(void)
 		cmocka_unit_test(open_response_survives),
 		cmocka_unit_test(progress_and_close_survive),
 		cmocka_unit_test(a_pause_is_told_and_an_old_peer_never_pauses),
-		cmocka_unit_test(the_answer_to_close_may_say_what_it_took),
 		cmocka_unit_test(orders_name_a_transfer),
 		cmocka_unit_test(start_and_list_survive),
 		cmocka_unit_test(a_list_of_transfers_survives),
