@@ -67,7 +67,7 @@ static int link_rx(void *self, struct nic_rx frames[], int max)
 		struct frame *frame =
 			&link->frames[(link->tail + (uint32_t)count) % LINK_FRAMES];
 
-		frames[count] = (struct nic_rx){frame->bytes, frame->len, frame};
+		frames[count] = (struct nic_rx){frame->bytes, frame->len, frame, false};
 	}
 	return count;
 }
@@ -94,7 +94,7 @@ static void run(const struct end_plan *plan, uint32_t slice_size, bool is_warm_u
 		ports[i].out = &links[i];
 		ports[i].in = &links[1 - i];
 		ports[i].end->nic = (struct nic){
-			&link_ops, &ports[i], {2, 0, 0, 0, 0, (uint8_t)i}, 9000};
+			&link_ops, &ports[i], {2, 0, 0, 0, 0, (uint8_t)i}, 9000, false};
 		end_start(ports[i].end);
 	}
 	while (!ports[1].end->has_ended) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { SLICE_MIN = 1024, SLICE_UNIT = 64 };
 
@@ -43,11 +44,44 @@ int route_parse_gateway(const char *text, struct transfer_device *of, struct fau
 	if (ip_is_equal(&parsed, &of->ip))
 		return fault_set(fault, -EINVAL,
 			"%s is the device itself: give the router's address", text);
-	if (!ip_is_in(&parsed, &of->ip, of->prefix_len) && !ip_is_link_local(&parsed))
+	if (!ip_is_on_link(&parsed, &of->ip, of->prefix_len))
 		return fault_set(fault, -EINVAL,
 			"%s is not in the subnet of %s/%u: give a router on that link",
 			text, ip_format(ip, &of->ip), of->prefix_len);
 	of->gateway = parsed;
+	return 0;
+}
+
+/* Six bytes in hexadecimal; the last of them ends the text. */
+static bool parse_mac(const char *text, uint8_t mac[static 6])
+{
+	unsigned int byte[6];
+	char end;
+
+	/* sscanf alone takes blanks and signs before each number */
+	if (text[strspn(text, "0123456789abcdefABCDEF:")] != '\0' ||
+		sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &byte[0], &byte[1], &byte[2],
+			&byte[3], &byte[4], &byte[5], &end) != 6)
+		return false;
+	for (size_t i = 0; i < 6; i++)
+		mac[i] = (uint8_t)byte[i];
+	return (mac[0] & 1) == 0; /* of one host, not of a group */
+}
+
+int route_parse_neighbor(
+	const char *text, struct transfer_neighbor *neighbor, struct fault *fault)
+{
+	const char *equals = strchr(text, '=');
+	char ip[IP_TEXT_MAX] = "";
+
+	if (equals != NULL && equals - text < IP_TEXT_MAX)
+		memcpy(ip, text, (size_t)(equals - text));
+	if (ip_parse(&neighbor->ip, ip) != 0 || !ip_is_unicast(&neighbor->ip) ||
+		!parse_mac(equals + 1, neighbor->mac))
+		return fault_set(fault, -EINVAL,
+			"'%.80s' is not the address and MAC of a host, such as "
+			"10.0.0.2=02:00:00:00:00:02",
+			text);
 	return 0;
 }
 

@@ -26,6 +26,11 @@ int route_find(struct route *route, const struct transfer_endpoint *local,
 int route_parse_ip(
 	const char *text, struct ip *ip, uint8_t *prefix_len, struct fault *fault);
 
+/* "10.0.0.2=02:00:00:00:00:02": the MAC of a host. Returns 0 or -EINVAL with what is
+ * wrong. */
+int route_parse_neighbor(
+	const char *text, struct transfer_neighbor *neighbor, struct fault *fault);
+
 /* "10.0.0.254" or "fe80::1", a router that the device `of` reaches: of its family, in its
  * subnet or link-local. Returns 0 or -EINVAL with what is wrong. */
 int route_parse_gateway(

@@ -95,8 +95,9 @@ struct snapline_log {
 /* One DPDK device. */
 struct snapline_device {
 	const char *dev;     /* PCI address or vdev arguments */
-	const char *ip;      /* "10.0.0.1/24" */
+	const char *ip;      /* "10.0.0.1/24" or "fd00::1/64" */
 	const char *gateway; /* NULL: none */
+	uint16_t vlan;       /* 802.1Q tag, 1 to 4094; 0: none */
 };
 
 struct snapline_options {

@@ -7,18 +7,27 @@
 
 #include "hugepages/pool.h"
 
-int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks)
+int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks, bool has_sums)
 {
+	size_t nslices = (size_t)nblocks * CACHE_SLICES_MAX;
+
 	*cache = (struct cache){.pool = pool, .nblocks = nblocks};
 	cache->blocks = calloc(nblocks, sizeof(*cache->blocks));
-	cache->slice_crcs = calloc((size_t)nblocks * CACHE_SLICES_MAX, sizeof(uint32_t));
-	if (cache->blocks == NULL || cache->slice_crcs == NULL) {
+	cache->slice_crcs = calloc(nslices, sizeof(uint32_t));
+	if (has_sums)
+		cache->slice_sums = calloc(nslices, sizeof(uint16_t));
+	if (cache->blocks == NULL || cache->slice_crcs == NULL ||
+		(has_sums && cache->slice_sums == NULL)) {
 		cache_fini(cache);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < nblocks; i++)
-		cache->blocks[i].slice_crc =
-			&cache->slice_crcs[(size_t)i * CACHE_SLICES_MAX];
+	for (uint32_t i = 0; i < nblocks; i++) {
+		size_t first = (size_t)i * CACHE_SLICES_MAX;
+
+		cache->blocks[i].slice_crc = &cache->slice_crcs[first];
+		if (has_sums)
+			cache->blocks[i].slice_sum = &cache->slice_sums[first];
+	}
 	return 0;
 }
 
@@ -32,8 +41,10 @@ void cache_fini(struct cache *cache)
 {
 	free(cache->blocks);
 	free(cache->slice_crcs);
+	free(cache->slice_sums);
 	cache->blocks = NULL;
 	cache->slice_crcs = NULL;
+	cache->slice_sums = NULL;
 }
 
 static void release(struct cache *cache, struct block *block)
@@ -158,6 +169,7 @@ bool cache_next_load(struct cache *cache, struct store_request *request)
 			.buf = block->buf,
 			.slice_size = block->slice_size,
 			.slice_crc = block->slice_crc,
+			.slice_sum = block->slice_sum,
 		};
 		return true;
 	}

@@ -35,20 +35,23 @@ struct block {
 	uint64_t used;       /* tick of the last reference */
 	uint8_t *buf;
 	uint32_t *slice_crc; /* CACHE_SLICES_MAX entries */
+	uint16_t *slice_sum; /* as many; NULL: nobody wants sums */
 };
 
 struct cache {
 	struct pool *pool;
 	struct block *blocks;
 	uint32_t *slice_crcs;
+	uint16_t *slice_sums; /* NULL: not wanted */
 	uint32_t nblocks;
 	uint32_t nqueued;
 	uint64_t tick;
 	uint64_t reads; /* chunks read from disk */
 };
 
-/* Allocates the bookkeeping for up to nblocks blocks. Returns 0 or -ENOMEM. */
-int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks);
+/* Allocates the bookkeeping for up to nblocks blocks. has_sums: slices are sent with a
+ * UDP checksum made here. Returns 0 or -ENOMEM. */
+int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks, bool has_sums);
 /* Bytes of bookkeeping that takes. */
 size_t cache_memory(uint32_t nblocks);
 void cache_fini(struct cache *cache);

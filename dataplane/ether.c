@@ -4,45 +4,13 @@
 #include <string.h>
 
 #include "dataplane/base/bytes.h"
-
-enum {
-	TYPE_IPV4 = 0x0800,
-	TYPE_ARP = 0x0806,
-	PROTO_ICMP = 1,
-	PROTO_UDP = 17,
-	ARP_REQUEST = 1,
-	ARP_REPLY = 2,
-	ICMP_ECHO_REPLY = 0,
-	ICMP_ECHO_REQUEST = 8,
-	ICMP_LEN = 8,
-	IP_DF = 0x4000,
-	IP_FRAGMENT = 0x3fff, /* more fragments, or an offset */
-	IP_TTL = 64,
-	ECN_ECT0 = 2,
-	ECN_CE = 3,
-};
-
-/* RFC 1071. */
-static uint16_t checksum(const uint8_t *bytes, uint32_t len)
-{
-	uint32_t sum = 0;
-
-	for (; len >= 2; len -= 2, bytes += 2)
-		sum += get_be16(bytes);
-	if (len == 1)
-		sum += (uint32_t)bytes[0] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
+#include "dataplane/ether_internal.h"
 
 static void parse_arp(const uint8_t *arp, uint32_t len, struct ether_frame *out)
 {
-	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, 6, 4};
 	uint16_t operation;
 
-	if (len < ETHER_ARP_FRAME - ETHER_HEADER_LEN ||
-		memcmp(arp, ethernet_ipv4, sizeof(ethernet_ipv4)) != 0)
+	if (len < ARP_LEN || memcmp(arp, ether_arp_ipv4, sizeof(ether_arp_ipv4)) != 0)
 		return;
 	operation = get_be16(arp + 6);
 	if (operation != ARP_REQUEST && operation != ARP_REPLY)
@@ -50,7 +18,7 @@ static void parse_arp(const uint8_t *arp, uint32_t len, struct ether_frame *out)
 	memcpy(out->src_mac, arp + 8, ETHER_MAC_LEN);
 	ip_set_v4(&out->src_ip, arp + 14);
 	ip_set_v4(&out->dst_ip, arp + 24);
-	out->kind = operation == ARP_REQUEST ? ETHER_ARP_REQUEST : ETHER_ARP_REPLY;
+	out->kind = operation == ARP_REQUEST ? ETHER_QUESTION : ETHER_ANSWER;
 }
 
 static void parse_udp(const uint8_t *udp, uint32_t len, struct ether_frame *out)
@@ -69,6 +37,13 @@ static void parse_udp(const uint8_t *udp, uint32_t len, struct ether_frame *out)
 	out->kind = ETHER_UDP;
 }
 
+static void parse_echo(const uint8_t *icmp, uint32_t len, struct ether_frame *out)
+{
+	out->payload = icmp;
+	out->payload_len = len;
+	out->kind = ETHER_ECHO;
+}
+
 static void parse_ipv4(const uint8_t *ip, uint32_t len, struct ether_frame *out)
 {
 	uint32_t header_len;
@@ -79,106 +54,135 @@ static void parse_ipv4(const uint8_t *ip, uint32_t len, struct ether_frame *out)
 	header_len = (ip[0] & 15u) * 4;
 	total = get_be16(ip + 2);
 	if (header_len < ETHER_IPV4_LEN || total < header_len || total > len ||
-		checksum(ip, header_len) != 0 || (get_be16(ip + 6) & IP_FRAGMENT) != 0)
+		sum16(ip, header_len) != 0xffff || (get_be16(ip + 6) & IP_FRAGMENT) != 0)
 		return;
 	ip_set_v4(&out->src_ip, ip + 12);
 	ip_set_v4(&out->dst_ip, ip + 16);
 	out->is_ce = (ip[1] & 3) == ECN_CE;
-	if (ip[9] == PROTO_UDP) {
+	if (ip[9] == PROTO_UDP)
 		parse_udp(ip + header_len, total - header_len, out);
-	} else if (ip[9] == PROTO_ICMP && total - header_len >= ICMP_LEN &&
-		   ip[header_len] == ICMP_ECHO_REQUEST) {
-		out->payload = ip + header_len;
-		out->payload_len = total - header_len;
-		out->kind = ETHER_ECHO;
+	else if (ip[9] == PROTO_ICMP && total - header_len >= ICMP_LEN &&
+		 ip[header_len] == ICMP_ECHO_REQUEST)
+		parse_echo(ip + header_len, total - header_len, out);
+}
+
+/* Finds the option that holds a MAC. Returns false when the options are malformed; *mac
+ * stays when it is not among them. */
+static bool find_option(
+	const uint8_t *options, uint32_t len, uint8_t type, const uint8_t **mac)
+{
+	while (len > 0) {
+		uint32_t option_len = len < 2 ? 0 : options[1] * 8u;
+
+		if (option_len == 0 || option_len > len)
+			return false;
+		if (options[0] == type && option_len == ND_OPTION_LEN)
+			*mac = options + 2;
+		options += option_len;
+		len -= option_len;
 	}
+	return true;
+}
+
+static bool is_group(const struct ip *ip)
+{
+	return ip->bytes[0] == 0xff;
+}
+
+/* RFC 4861, section 7.1. Without an option that says the MAC, it is the frame's. */
+static void parse_nd(const uint8_t *nd, uint32_t len, struct ether_frame *out)
+{
+	bool asks = nd[0] == ND_SOLICITATION;
+	const uint8_t *mac = NULL;
+	struct ip target;
+
+	if (len < ND_LEN || nd[1] != 0 ||
+		!find_option(nd + ND_LEN, len - ND_LEN,
+			asks ? ND_SOURCE_MAC : ND_TARGET_MAC, &mac))
+		return;
+	memcpy(target.bytes, nd + 8, IP_LEN);
+	if (is_group(&target) || ip_is_v4(&target) || is_group(&out->src_ip))
+		return;
+	if (asks) { /* from no address: whoever asks wants to take this one */
+		if (ip_is_none(&out->src_ip) && (mac != NULL || !is_group(&out->dst_ip)))
+			return;
+		out->dst_ip = target;
+	} else {
+		if (is_group(&out->dst_ip) && (nd[4] & ND_SOLICITED) != 0)
+			return;
+		out->src_ip = target;
+	}
+	if (mac != NULL)
+		memcpy(out->src_mac, mac, ETHER_MAC_LEN);
+	out->kind = asks ? ETHER_QUESTION : ETHER_ANSWER;
+}
+
+static void parse_ipv6(const uint8_t *ip, uint32_t len, struct ether_frame *out)
+{
+	const uint8_t *payload = ip + ETHER_IPV6_LEN;
+	uint32_t payload_len;
+
+	if (len < ETHER_IPV6_LEN || ip[0] >> 4 != 6)
+		return;
+	payload_len = get_be16(ip + 4);
+	if (payload_len > len - ETHER_IPV6_LEN)
+		return;
+	memcpy(out->src_ip.bytes, ip + 8, IP_LEN);
+	memcpy(out->dst_ip.bytes, ip + 24, IP_LEN);
+	/* an IPv4 address has no business here: it would pass for one of that family */
+	if (ip_is_v4(&out->src_ip) || ip_is_v4(&out->dst_ip))
+		return;
+	out->is_ce = (ip[1] >> 4 & 3) == ECN_CE;
+	if (ip[6] == PROTO_UDP) {
+		parse_udp(payload, payload_len, out);
+		return;
+	}
+	if (ip[6] != PROTO_ICMPV6 || payload_len < ICMP_LEN ||
+		sum16_add(ether_pseudo_sum(
+				  &out->src_ip, &out->dst_ip, PROTO_ICMPV6, payload_len),
+			sum16(payload, payload_len)) != 0xffff)
+		return;
+	if (payload[0] == ICMPV6_ECHO_REQUEST)
+		parse_echo(payload, payload_len, out);
+	else if ((payload[0] == ND_SOLICITATION || payload[0] == ND_ADVERTISEMENT) &&
+		 ip[7] == ND_HOPS)
+		parse_nd(payload, payload_len, out);
 }
 
 void ether_parse(const uint8_t *frame, uint32_t len, struct ether_frame *out)
 {
+	uint32_t at = ETHER_HEADER_LEN;
+	uint16_t type;
+
 	out->kind = ETHER_OTHER;
 	out->queue = 0;
+	out->vlan = 0;
 	if (len < ETHER_HEADER_LEN)
 		return;
 	memcpy(out->src_mac, frame + ETHER_MAC_LEN, ETHER_MAC_LEN);
-	switch (get_be16(frame + 12)) {
-	case TYPE_ARP:
-		parse_arp(frame + ETHER_HEADER_LEN, len - ETHER_HEADER_LEN, out);
-		break;
-	case TYPE_IPV4:
-		parse_ipv4(frame + ETHER_HEADER_LEN, len - ETHER_HEADER_LEN, out);
-		break;
-	default:
-		break;
+	type = get_be16(frame + 12);
+	if (type == TYPE_VLAN) {
+		if (len < ETHER_HEADER_LEN + ETHER_VLAN_LEN)
+			return;
+		out->vlan = get_be16(frame + at) & VLAN_ID;
+		type = get_be16(frame + at + 2);
+		at += ETHER_VLAN_LEN;
 	}
+	if (type == TYPE_IPV4)
+		parse_ipv4(frame + at, len - at, out);
+	else if (type == TYPE_IPV6)
+		parse_ipv6(frame + at, len - at, out);
+	else if (type == TYPE_ARP)
+		parse_arp(frame + at, len - at, out);
 }
 
-static void put_ipv4(uint8_t *out, const struct ether_path *path, uint8_t protocol,
-	uint32_t payload_len)
+bool ether_is_intact(const struct ether_frame *frame)
 {
-	uint8_t *ip = out + ETHER_HEADER_LEN;
+	const uint8_t *udp = frame->payload - ETHER_UDP_LEN;
+	uint32_t len = ETHER_UDP_LEN + frame->payload_len;
 
-	memcpy(out, path->dst_mac, ETHER_MAC_LEN);
-	memcpy(out + ETHER_MAC_LEN, path->src_mac, ETHER_MAC_LEN);
-	put_be16(out + 12, TYPE_IPV4);
-	ip[0] = 0x45;
-	ip[1] = (uint8_t)(path->dscp << 2 | ECN_ECT0);
-	put_be16(ip + 2, (uint16_t)(ETHER_IPV4_LEN + payload_len));
-	put_be16(ip + 4, 0); /* DF: the identification means nothing (RFC 6864) */
-	put_be16(ip + 6, IP_DF);
-	ip[8] = IP_TTL;
-	ip[9] = protocol;
-	put_be16(ip + 10, 0);
-	memcpy(ip + 12, path->src_ip.bytes + IP_V4_AT, IP_V4_LEN);
-	memcpy(ip + 16, path->dst_ip.bytes + IP_V4_AT, IP_V4_LEN);
-	put_be16(ip + 10, checksum(ip, ETHER_IPV4_LEN));
-}
-
-void ether_put_udp(uint8_t *out, const struct ether_path *path, uint32_t payload_len)
-{
-	uint8_t *udp = out + ETHER_HEADER_LEN + ETHER_IPV4_LEN;
-
-	put_ipv4(out, path, PROTO_UDP, ETHER_UDP_LEN + payload_len);
-	put_be16(udp, path->src_port);
-	put_be16(udp + 2, path->dst_port);
-	put_be16(udp + 4, (uint16_t)(ETHER_UDP_LEN + payload_len));
-	put_be16(udp + 6, 0);
-}
-
-void ether_put_arp(uint8_t *out, const struct ether_path *path, const uint8_t *target_mac)
-{
-	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, 6, 4};
-	uint8_t *arp = out + ETHER_HEADER_LEN;
-
-	if (target_mac != NULL)
-		memcpy(out, target_mac, ETHER_MAC_LEN);
-	else
-		memset(out, 0xff, ETHER_MAC_LEN);
-	memcpy(out + ETHER_MAC_LEN, path->src_mac, ETHER_MAC_LEN);
-	put_be16(out + 12, TYPE_ARP);
-	memcpy(arp, ethernet_ipv4, sizeof(ethernet_ipv4));
-	put_be16(arp + 6, target_mac != NULL ? ARP_REPLY : ARP_REQUEST);
-	memcpy(arp + 8, path->src_mac, ETHER_MAC_LEN);
-	memcpy(arp + 14, path->src_ip.bytes + IP_V4_AT, IP_V4_LEN);
-	if (target_mac != NULL)
-		memcpy(arp + 18, target_mac, ETHER_MAC_LEN);
-	else
-		memset(arp + 18, 0, ETHER_MAC_LEN);
-	memcpy(arp + 24, path->dst_ip.bytes + IP_V4_AT, IP_V4_LEN);
-}
-
-uint32_t ether_put_echo(uint8_t *out, uint32_t max, const struct ether_path *path,
-	const struct ether_frame *request)
-{
-	uint8_t *icmp = out + ETHER_HEADER_LEN + ETHER_IPV4_LEN;
-	uint32_t len = ETHER_HEADER_LEN + ETHER_IPV4_LEN + request->payload_len;
-
-	if (len > max)
-		return 0;
-	put_ipv4(out, path, PROTO_ICMP, request->payload_len);
-	memcpy(icmp, request->payload, request->payload_len);
-	icmp[0] = ICMP_ECHO_REPLY;
-	put_be16(icmp + 2, 0);
-	put_be16(icmp + 2, checksum(icmp, request->payload_len));
-	return len;
+	if (get_be16(udp + 6) == 0)
+		return ip_is_v4(&frame->src_ip);
+	return sum16_add(ether_pseudo_sum(&frame->src_ip, &frame->dst_ip, PROTO_UDP, len),
+		       sum16(udp, len)) == 0xffff;
 }

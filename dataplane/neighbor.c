@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/neighbor.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define RETRY_MIN (20 * MSEC)
 #define RETRY_MAX (1 * SEC)
-#define REFRESH (30 * SEC)
 
 void neighbors_init(struct neighbors *neighbors)
 {
 	memset(neighbors, 0, sizeof(*neighbors));
 }
 
-static struct neighbor *find(struct neighbors *neighbors, const struct ip *ip)
+static const struct neighbor *look_up(
+	const struct neighbors *neighbors, const struct ip *ip)
 {
 	for (size_t i = 0; i < NEIGHBORS_MAX; i++) {
-		struct neighbor *entry = &neighbors->table[i];
+		const struct neighbor *entry = &neighbors->table[i];
 
 		if (entry->used && ip_is_equal(&entry->ip, ip))
 			return entry;
@@ -23,68 +24,99 @@ static struct neighbor *find(struct neighbors *neighbors, const struct ip *ip)
 	return NULL;
 }
 
-/* A free slot, else the entry whose next question was due first: the least recently
- * useful.
- */
+static struct neighbor *find(struct neighbors *neighbors, const struct ip *ip)
+{
+	const struct neighbor *entry = look_up(neighbors, ip);
+
+	return entry == NULL ? NULL : &neighbors->table[entry - neighbors->table];
+}
+
+/* A free slot, else the entry that was asked for the longest ago: the least recently
+ * useful. */
 static struct neighbor *take_slot(struct neighbors *neighbors)
 {
-	struct neighbor *victim = &neighbors->table[0];
+	struct neighbor *victim = NULL;
 
 	for (size_t i = 0; i < NEIGHBORS_MAX; i++) {
 		struct neighbor *entry = &neighbors->table[i];
 
 		if (!entry->used)
 			return entry;
-		if (entry->ask_at < victim->ask_at)
+		if (!entry->is_set && (victim == NULL || entry->ask_at < victim->ask_at))
 			victim = entry;
 	}
-	return victim;
+	return victim; /* half of the table is not set */
 }
 
-bool neighbors_resolve(struct neighbors *neighbors, const struct ip *ip,
+int neighbors_set(struct neighbors *neighbors, const struct ip *ip,
+	const uint8_t mac[static ETHER_MAC_LEN])
+{
+	struct neighbor *entry = find(neighbors, ip);
+	size_t nset = 0;
+
+	for (size_t i = 0; i < NEIGHBORS_MAX; i++)
+		nset += neighbors->table[i].is_set;
+	if (entry == NULL && nset >= NEIGHBORS_MAX / 2)
+		return -ENOSPC;
+	if (entry == NULL)
+		entry = take_slot(neighbors);
+	*entry = (struct neighbor){
+		.used = true, .is_set = true, .is_known = true, .ip = *ip};
+	memcpy(entry->mac, mac, ETHER_MAC_LEN);
+	return 0;
+}
+
+bool neighbors_is_set(const struct neighbors *neighbors, const struct ip *ip)
+{
+	const struct neighbor *entry = look_up(neighbors, ip);
+
+	return entry != NULL && entry->is_set;
+}
+
+bool neighbors_recall(const struct neighbors *neighbors, const struct ip *ip,
+	uint8_t mac[static ETHER_MAC_LEN])
+{
+	const struct neighbor *entry = look_up(neighbors, ip);
+
+	if (entry == NULL || !entry->is_known)
+		return false;
+	memcpy(mac, entry->mac, ETHER_MAC_LEN);
+	return true;
+}
+
+bool neighbors_resolve(struct neighbors *neighbors, const struct ip *ip, nsec since,
 	uint8_t mac[static ETHER_MAC_LEN], nsec now)
 {
 	struct neighbor *entry = find(neighbors, ip);
 
 	if (entry == NULL) {
 		entry = take_slot(neighbors);
-		memset(entry, 0, sizeof(*entry));
-		entry->used = true;
-		entry->ip = *ip;
-		entry->ask_at = now;
-		entry->retry = RETRY_MIN;
+		*entry = (struct neighbor){
+			.used = true, .ip = *ip, .ask_at = now, .retry = RETRY_MIN};
+	}
+	if (entry->is_known && (entry->is_set || entry->known_at >= since)) {
+		memcpy(mac, entry->mac, ETHER_MAC_LEN);
+		return true;
 	}
 	entry->is_asking = true;
-	if (entry->is_known)
-		memcpy(mac, entry->mac, ETHER_MAC_LEN);
-	return entry->is_known;
+	return false;
 }
 
-void neighbors_refresh(struct neighbors *neighbors, const struct ip *ip, nsec now)
-{
-	struct neighbor *entry = find(neighbors, ip);
-
-	if (entry == NULL)
-		return;
-	entry->is_asking = true;
-	entry->ask_at = now;
-	entry->retry = RETRY_MIN;
-}
-
-void neighbors_on_arp(
+void neighbors_on_frame(
 	struct neighbors *neighbors, const struct ether_frame *frame, nsec now)
 {
 	struct neighbor *entry = find(neighbors, &frame->src_ip);
 
-	if (entry == NULL || (frame->src_mac[0] & 1) != 0)
+	if (entry == NULL || entry->is_set || (frame->src_mac[0] & 1) != 0)
 		return;
 	if (entry->is_known && !entry->was_asked)
 		return; /* nobody asked: an old entry is not overwritten */
 	memcpy(entry->mac, frame->src_mac, ETHER_MAC_LEN);
 	entry->is_known = true;
+	entry->known_at = now;
 	entry->was_asked = false;
 	entry->is_asking = false;
-	entry->ask_at = now + REFRESH;
+	entry->ask_at = now;
 	entry->retry = RETRY_MIN;
 }
 

@@ -8,6 +8,7 @@
 #ifndef NIC_H
 #define NIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -19,6 +20,7 @@ struct nic_rx {
 	const uint8_t *data; /* one contiguous Ethernet frame */
 	uint32_t len;        /* bytes, without FCS */
 	void *handle;        /* the adapter's own */
+	bool is_sum_good;    /* the NIC has found the UDP checksum right */
 };
 
 /* A frame is head followed by payload; payload may be NULL with payload_len 0. */
@@ -27,6 +29,11 @@ struct nic_tx {
 	uint32_t head_len;
 	uint32_t payload_len;
 	const uint8_t *payload; /* read during the call only */
+	/* The NIC shall finish the UDP checksum, which holds the pseudo header's sum;
+	 * never set unless the nic sums. */
+	bool wants_sum;
+	bool is_ipv6;     /* with wants_sum */
+	uint8_t link_len; /* with wants_sum: bytes of Ethernet header and tag */
 };
 
 struct nic_ops {
@@ -43,6 +50,7 @@ struct nic {
 	void *self;
 	uint8_t mac[6];
 	uint32_t mtu; /* bytes of IP packet the link carries */
+	bool sums;    /* can finish UDP checksums of frames with wants_sum */
 };
 
 #endif

@@ -9,6 +9,7 @@ struct packet {
 	struct wire_header header; /* without session id and pn, which the session adds */
 	uint64_t pn;
 	uint32_t payload_len;
+	uint16_t payload_sum;   /* sum16 of a slice; 0 when nobody wants sums */
 	const uint8_t *payload; /* a slice in a chunk buffer, or body */
 	uint8_t body[WIRE_BODY_MAX];
 };

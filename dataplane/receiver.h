@@ -42,6 +42,7 @@ struct receiver_config {
 	uint32_t slice_size; /* bytes */
 	uint32_t stripes;    /* 0: one */
 	uint32_t stripe;     /* ours are the chunks with chunk % stripes == stripe */
+	uint32_t headers;    /* bytes of a frame before Snapline's header */
 	uint32_t max_chunks; /* open or being written, at most RECEIVER_CHUNKS */
 	nsec stall_timeout;
 };

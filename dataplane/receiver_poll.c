@@ -18,7 +18,7 @@ enum {
 	ACK_EVERY = 16,    /* packets */
 	CLOSES = 5,        /* sent in all; the control plane tells the peer as well */
 	CREDIT_SLACK = 64, /* slices: room for re-sent ones */
-	FRAME_EXTRA = WIRE_HEADER_LEN + ETHER_UDP_HEADERS + ETHER_WIRE_OVERHEAD,
+	FRAME_EXTRA = WIRE_HEADER_LEN + ETHER_WIRE_OVERHEAD,
 };
 
 /* Raises the credit by whole slices, paid for as frames, until it is enough or the limit
@@ -26,16 +26,17 @@ enum {
 static void grant_by_and_by(struct receiver *receiver, uint64_t enough, nsec now)
 {
 	uint32_t slice = receiver->config.slice_size;
+	uint32_t frame = slice + FRAME_EXTRA + receiver->config.headers;
 	struct bucket *limit = &receiver->limit;
 
-	while (receiver->credit < enough && bucket_has(limit, slice + FRAME_EXTRA, now)) {
-		bucket_charge(limit, slice + FRAME_EXTRA);
+	while (receiver->credit < enough && bucket_has(limit, frame, now)) {
+		bucket_charge(limit, frame);
 		receiver->credit += wire_units(slice);
 	}
 	/* no ACK may be due before the sender needs it */
 	if (receiver->credit < enough && receiver->missing_units > 0)
-		receiver->grant_at = nsec_max(now + GRANT_INTERVAL,
-			bucket_deadline(limit, slice + FRAME_EXTRA));
+		receiver->grant_at =
+			nsec_max(now + GRANT_INTERVAL, bucket_deadline(limit, frame));
 }
 
 /* What the sender can usefully have sent: what it says it sent, all that is missing, and

@@ -23,6 +23,8 @@ static void fill(struct sender *sender, struct packet *packet,
 	packet->header.slice = (uint16_t)slice;
 	packet->header.chunk = request->chunk;
 	packet->header.payload_crc = request->block->slice_crc[slice];
+	if (request->block->slice_sum != NULL)
+		packet->payload_sum = request->block->slice_sum[slice];
 	packet->payload = request->block->buf + offset;
 	packet->payload_len = len;
 }

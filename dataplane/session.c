@@ -194,12 +194,13 @@ enum verdict session_on_packet(
 		return verdict;
 	}
 	/* only the holder of the key could have sent it: this is where the peer is now */
-	if (verdict == ACCEPTED) {
+	if (verdict == ACCEPTED && !session->is_path_set) {
 		memcpy(session->path.dst_mac, frame->src_mac, ETHER_MAC_LEN);
 		session->is_path_known = true;
+		session->path_at = now;
 	}
 	add(&session->counters.wire_bytes,
-		ETHER_UDP_HEADERS + frame->payload_len + ETHER_WIRE_OVERHEAD);
+		session->headers + frame->payload_len + ETHER_WIRE_OVERHEAD);
 	return verdict;
 }
 
@@ -216,14 +217,13 @@ bool session_poll(
 			&session->machine.receiver, &session->received, packet, now);
 	}
 	if (sends)
-		add(&session->counters.wire_bytes, ETHER_UDP_HEADERS + WIRE_HEADER_LEN +
+		add(&session->counters.wire_bytes, session->headers + WIRE_HEADER_LEN +
 							   packet->payload_len +
 							   ETHER_WIRE_OVERHEAD);
 	return sends;
 }
 
-void session_seal(
-	const struct session *session, const struct packet *packet, uint8_t *out)
+static void seal(const struct session *session, const struct packet *packet, uint8_t *out)
 {
 	struct wire_header header = packet->header;
 
@@ -232,6 +232,31 @@ void session_seal(
 	header.path = (uint8_t)session->params.stripe;
 	header.hint = session->hint;
 	wire_put_header(out, &header, session->params.tx_key, &session->peer, packet->pn);
+}
+
+uint32_t session_frame(
+	const struct session *session, const struct packet *packet, struct nic_tx *frame)
+{
+	const struct ether_path *path = &session->path;
+	uint8_t *wire = frame->head + session->headers;
+	bool is_inline = packet->payload == packet->body;
+
+	ether_put_udp(frame->head, path, WIRE_HEADER_LEN + packet->payload_len);
+	seal(session, packet, wire);
+	frame->head_len = session->headers + WIRE_HEADER_LEN;
+	if (is_inline) {
+		memcpy(wire + WIRE_HEADER_LEN, packet->body, packet->payload_len);
+		frame->head_len += packet->payload_len;
+	} else {
+		frame->payload = packet->payload;
+		frame->payload_len = packet->payload_len;
+	}
+	ether_seal_udp(
+		frame->head, path, frame->head_len, is_inline ? 0 : packet->payload_sum);
+	frame->wants_sum = path->sum == ETHER_SUM_NIC;
+	frame->is_ipv6 = !ip_is_v4(&path->src_ip);
+	frame->link_len = (uint8_t)ether_link_len(path);
+	return frame->head_len + frame->payload_len;
 }
 
 void session_touch(struct session *session, nsec now)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "dataplane/ether.h"
+#include "dataplane/nic.h"
 #include "dataplane/pn_window.h"
 #include "dataplane/receiver.h"
 #include "dataplane/sender.h"
@@ -51,6 +52,9 @@ struct session {
 	uint32_t nports; /* source ports had beyond the first */
 	uint8_t hint;    /* what we tell the peer of its source port */
 	bool is_path_known;
+	bool is_path_set; /* by an operator: packets from elsewhere do not change it */
+	nsec path_at;     /* when something last came from path.dst_mac */
+	uint32_t headers; /* bytes of a frame before Snapline's header */
 	bool is_reported; /* DONE or FAILED went up */
 	bool is_stopping; /* waits for the store to let go */
 	uint32_t writes;  /* under way in the store */
@@ -83,9 +87,10 @@ enum verdict session_on_packet(
 bool session_poll(
 	struct session *session, struct packet *packet, bool may_send_data, nsec now);
 
-/* Seals a packet into out, which holds WIRE_HEADER_LEN bytes. */
-void session_seal(
-	const struct session *session, const struct packet *packet, uint8_t *out);
+/* Seals a packet and makes it a frame on the session's path; returns its length, bytes.
+ */
+uint32_t session_frame(
+	const struct session *session, const struct packet *packet, struct nic_tx *frame);
 
 /* Sends from another UDP source port from now on, which may take another way and come to
  * another queue. The peer takes packets from any. */

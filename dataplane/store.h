@@ -23,6 +23,7 @@ struct store_request {
 	uint8_t *buf; /* manifest_chunk_len bytes; the adapter's until completion */
 	uint32_t slice_size; /* reads: length of a slice, bytes; 0 for no slice CRCs */
 	uint32_t *slice_crc; /* reads: receives CRC32C of each slice */
+	uint16_t *slice_sum; /* reads: receives the sum16 of each; NULL: not wanted */
 };
 
 /* error is 0 or: -EBADMSG the file is not the size the manifest says (shrunk, grown),
@@ -38,6 +39,9 @@ struct store_ops {
 	/* Takes up to max completions, returns how many. */
 	int (*poll)(void *self, struct store_completion completions[], int max);
 };
+
+/* For adapters: fills what a read asks for besides its bytes, len of them. */
+void store_sum_slices(const struct store_request *request, uint32_t len);
 
 struct store {
 	const struct store_ops *ops;

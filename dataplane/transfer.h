@@ -26,8 +26,15 @@ struct transfer;
 enum {
 	TRANSFER_DEVICES_MAX = 8,
 	TRANSFER_QUEUES_MAX = STEERING_QUEUES_MAX, /* a device */
+	TRANSFER_NEIGHBORS_MAX = 32,               /* set by an operator */
 	TRANSFER_KEY_LEN = 16,
 	TRANSFER_NONCE_LEN = 32,
+};
+
+/* A neighbour whose MAC an operator has set. */
+struct transfer_neighbor {
+	struct ip ip;
+	uint8_t mac[6];
 };
 
 struct transfer_device {
@@ -35,6 +42,7 @@ struct transfer_device {
 	struct ip ip;
 	uint8_t prefix_len; /* 0 to 32 or 128 */
 	struct ip gateway;  /* all zero: none */
+	uint16_t vlan;      /* 802.1Q, 1 to 4094; 0: no tag */
 	uint32_t mtu;       /* bytes; 0: what the device says */
 	uint32_t queues;    /* each with a worker of its own; 0: one */
 };
@@ -50,6 +58,9 @@ struct transfer_options {
 	const uint16_t *cores; /* CPUs the workers stay on, device by device and queue by
 				  queue; those beyond ncores move freely */
 	uint32_t ncores;
+	/* set on those devices whose subnet holds them; not needed after transfer_open */
+	const struct transfer_neighbor *neighbors;
+	uint32_t nneighbors; /* at most TRANSFER_NEIGHBORS_MAX */
 	void (*wake)(void *ctx);
 	void *wake_ctx;
 };

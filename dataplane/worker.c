@@ -12,17 +12,26 @@ enum {
 	CHUNKS_MIN = 32, /* open in a session, however few buffers there are */
 };
 
-static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN + WIRE_BODY_MAX,
+static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS_MAX + WIRE_HEADER_LEN + WIRE_BODY_MAX,
 	"a control packet fits");
 
 int worker_init(struct worker *worker, const struct worker_config *config)
 {
 	memset(worker, 0, sizeof(*worker));
 	worker->config = *config;
+	if (!ip_is_v4(&config->ip))
+		worker->config.sum = config->nic->sums ? ETHER_SUM_NIC : ETHER_SUM_SOFT;
 	neighbors_init(&worker->neighbors);
 	shaper_init(&worker->shaper, config->port_rate, 0);
 	lease_init(&worker->disk, config->disk_rate);
-	return cache_init(&worker->cache, config->pool, config->nbuffers);
+	return cache_init(&worker->cache, config->pool, config->nbuffers,
+		worker->config.sum == ETHER_SUM_SOFT);
+}
+
+int worker_set_neighbor(struct worker *worker, const struct ip *ip,
+	const uint8_t mac[static ETHER_MAC_LEN])
+{
+	return neighbors_set(&worker->neighbors, ip, mac);
 }
 
 void worker_fini(struct worker *worker)
@@ -56,63 +65,8 @@ struct nic_tx *worker_next_frame(struct worker *worker)
 	frame = &worker->tx[worker->ntx];
 	frame->payload = NULL;
 	frame->payload_len = 0;
+	frame->wants_sum = false;
 	return frame;
-}
-
-static struct ether_path own_path(const struct worker *worker)
-{
-	struct ether_path path = {0};
-
-	memcpy(path.src_mac, worker->config.nic->mac, ETHER_MAC_LEN);
-	path.src_ip = worker->config.ip;
-	return path;
-}
-
-void worker_send_arp(
-	struct worker *worker, const struct ip *ip, const uint8_t *target_mac)
-{
-	struct nic_tx *frame = worker_next_frame(worker);
-	struct ether_path path = own_path(worker);
-
-	if (frame == NULL)
-		return;
-	path.dst_ip = *ip;
-	ether_put_arp(frame->head, &path, target_mac);
-	frame->head_len = ETHER_ARP_FRAME;
-	worker->ntx++;
-}
-
-void worker_send_echo(struct worker *worker, const struct ether_frame *request)
-{
-	struct nic_tx *frame = worker_next_frame(worker);
-	struct ether_path path = own_path(worker);
-
-	if (frame == NULL)
-		return;
-	memcpy(path.dst_mac, request->src_mac, ETHER_MAC_LEN);
-	path.dst_ip = request->src_ip;
-	frame->head_len = ether_put_echo(frame->head, NIC_HEAD_MAX, &path, request);
-	worker->ntx += frame->head_len != 0;
-}
-
-static const struct ip *next_hop(
-	const struct worker *worker, const struct session *session)
-{
-	const struct worker_config *config = &worker->config;
-	const struct ip *peer = &session->params.peer_ip;
-
-	if (ip_is_in(peer, &config->ip, config->prefix_len) ||
-		ip_is_none(&config->gateway))
-		return peer;
-	return &config->gateway;
-}
-
-bool worker_has_path(struct worker *worker, struct session *session, nsec now)
-{
-	if (!session->is_path_known)
-		session->is_path_known = neighbors_resolve(&worker->neighbors,
-			next_hop(worker, session), session->path.dst_mac, now);
-	return session->is_path_known;
 }
 
 static void on_written(
@@ -229,15 +183,10 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 	uint32_t at = session_slot(params->session_id);
 
 	assert(at < WORKER_SESSIONS && worker->sessions[at] == NULL);
-	session->path = own_path(worker);
-	session->path.dst_ip = params->peer_ip;
-	session->path.src_port = worker_port(worker);
-	session->path.dst_port = params->peer_port;
-	session->path.dscp = worker->config.dscp;
 	session->self.ip = worker->config.ip;
 	session->self.port = worker_port(worker);
+	worker_find_path(worker, session, now);
 	steering_init(&session->steering, params->stripe, session->path.src_port);
-	neighbors_refresh(&worker->neighbors, next_hop(worker, session), now);
 	if (params->role == TRANSFER_SEND) {
 		const struct sender_config config = {
 			.manifest = params->manifest,
@@ -254,8 +203,8 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 		const struct shaper_terms terms = {
 			.class = params->class,
 			.weight = params->weight,
-			.frame = params->slice_size + WIRE_HEADER_LEN +
-				 ETHER_UDP_HEADERS + ETHER_WIRE_OVERHEAD,
+			.frame = params->slice_size + WIRE_HEADER_LEN + session->headers +
+				 ETHER_WIRE_OVERHEAD,
 		};
 
 		sender_init(&session->machine.sender, &config, now);
@@ -270,6 +219,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.slice_size = params->slice_size,
 			.stripes = params->stripes,
 			.stripe = params->stripe,
+			.headers = session->headers,
 			.max_chunks = u32_min(RECEIVER_CHUNKS,
 				u32_max(worker->config.nbuffers / 2, CHUNKS_MIN)),
 			.stall_timeout = session->stall_timeout,
@@ -388,18 +338,6 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
 	tell(worker, &report);
 }
 
-static bool poll_neighbors(struct worker *worker, nsec now)
-{
-	struct ip ip;
-	bool busy = false;
-
-	while (neighbors_poll(&worker->neighbors, &ip, now)) {
-		worker_send_arp(worker, &ip, NULL);
-		busy = true;
-	}
-	return busy;
-}
-
 bool worker_run(struct worker *worker, nsec now)
 {
 	bool busy = false;
@@ -407,7 +345,8 @@ bool worker_run(struct worker *worker, nsec now)
 	(void)flush(worker);
 	busy |= worker_receive(worker, now);
 	busy |= poll_store(worker, now);
-	busy |= poll_neighbors(worker, now);
+	if (worker->nsessions > 0) /* else nobody wants them */
+		busy |= worker_poll_neighbors(worker, now);
 	busy |= worker_send(worker, now);
 	lease_begin(&worker->disk, now);
 	worker->is_disk_throttled = false;

@@ -3,7 +3,7 @@
  * they share. Pure: ports do the I/O and time is an argument; a DPDK thread or a
  * simulated world calls worker_run in a loop.
  *
- *              ┌── frames ──► ARP, echo ─────────────┐
+ *              ┌── frames ──► ARP, ND, echo ─────────┐
  *   nic.rx ────┤                                     ├──► nic.tx
  *              └── UDP ──► session by slot ──────────┤
  *                   └────► another queue's port: to its worker (strays.h)
@@ -30,8 +30,10 @@ struct worker_config {
 	uint32_t nbuffers;   /* in the pool */
 	struct ip ip;
 	uint8_t prefix_len;
-	struct ip gateway; /* all zero: none */
-	uint16_t port;     /* UDP, of queue 0; the other queues' follow */
+	struct ip gateway;  /* all zero: none */
+	uint16_t vlan;      /* of every frame; 0: no tag */
+	uint16_t port;      /* UDP, of queue 0; the other queues' follow */
+	enum ether_sum sum; /* IPv4: ETHER_SUM_ZERO or other; over IPv6 the nic says */
 	uint8_t dscp;
 	enum cc_kind cc;
 	struct lease_source *port_rate; /* what all workers of a device may send; NULL: no
@@ -60,9 +62,11 @@ struct worker {
 	bool is_disk_throttled;
 	uint64_t unreachable; /* packets dropped: no MAC of the next hop */
 	uint64_t frames_lost; /* for another worker, whose ring was full */
-	uint64_t frames_bad;  /* for nobody: no session, not for us, malformed */
-	uint32_t ntx;         /* frames not yet taken by the nic */
-	uint32_t tx_taken;    /* of these, how many were */
+	uint64_t frames_bad;  /* for nobody: no session, not for us, wrong checksum */
+	uint64_t duplicates;  /* times somebody else said our address is his */
+	uint8_t duplicate_mac[ETHER_MAC_LEN];
+	uint32_t ntx;      /* frames not yet taken by the nic */
+	uint32_t tx_taken; /* of these, how many were */
 	struct nic_tx tx[NIC_BURST];
 };
 
@@ -70,6 +74,11 @@ struct worker {
 int worker_init(struct worker *worker, const struct worker_config *config);
 /* Sessions still there are dropped; no store request may be under way. */
 void worker_fini(struct worker *worker);
+
+/* The MAC of a neighbour, never asked for nor changed by what comes in. Returns 0, or
+ * -ENOSPC when there are too many. */
+int worker_set_neighbor(struct worker *worker, const struct ip *ip,
+	const uint8_t mac[static ETHER_MAC_LEN]);
 
 /* Starts a session in the slot of its id. Ownership stays with the caller, who may
  * destroy it after REPORT_STOPPED. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What worker.c, worker_send.c and worker_receive.c share. */
+/* What worker.c, worker_link.c, worker_receive.c and worker_send.c share. */
 #ifndef WORKER_INTERNAL_H
 #define WORKER_INTERNAL_H
 
@@ -7,8 +7,6 @@
 
 /* The next free frame of the burst, or NULL when the nic does not take more now. */
 struct nic_tx *worker_next_frame(struct worker *worker);
-/* Whether the MAC of the next hop is known; asks for it if not. */
-bool worker_has_path(struct worker *worker, struct session *session, nsec now);
 
 /* Sends what the sessions have to send, as far as nic and shaper let them. Returns
  * whether there was anything. */
@@ -19,15 +17,23 @@ void worker_limit(struct worker *worker, struct session *session, nsec now);
 /* Frames from the nic and from other workers. Returns whether there were any. */
 bool worker_receive(struct worker *worker, nsec now);
 
-/* target_mac NULL asks, else it answers. Dropped when the nic takes no more now. */
-void worker_send_arp(
-	struct worker *worker, const struct ip *ip, const uint8_t *target_mac);
-void worker_send_echo(struct worker *worker, const struct ether_frame *request);
-
 /* The UDP port of this worker's queue. */
 static inline uint16_t worker_port(const struct worker *worker)
 {
 	return (uint16_t)(worker->config.port + worker->config.queue);
 }
+
+/* A path from us to nobody yet. */
+struct ether_path worker_own_path(const struct worker *worker);
+/* Where a session that begins sends its frames. */
+void worker_find_path(struct worker *worker, struct session *session, nsec now);
+/* Whether the MAC of the next hop is known; asks for it if not, or when the peer has been
+ * silent for so long that it may be elsewhere. */
+bool worker_has_path(struct worker *worker, struct session *session, nsec now);
+
+/* Sends the questions that are due. Returns whether there were any. */
+bool worker_poll_neighbors(struct worker *worker, nsec now);
+/* A question, an answer or an echo. */
+void worker_on_neighbor(struct worker *worker, const struct ether_frame *frame, nsec now);
 
 #endif

@@ -27,7 +27,8 @@ static COLD void share(struct worker *worker, const struct nic_rx *rx)
 	}
 }
 
-static void to_session(struct worker *worker, const struct ether_frame *frame, nsec now)
+static void to_session(struct worker *worker, const struct nic_rx *rx,
+	const struct ether_frame *frame, nsec now)
 {
 	struct session *session = NULL;
 	struct wire_header header;
@@ -35,7 +36,8 @@ static void to_session(struct worker *worker, const struct ether_frame *frame, n
 	if (wire_get_header(frame->payload, frame->payload_len, &header) == ACCEPTED &&
 		session_slot(header.session_id) < WORKER_SESSIONS)
 		session = worker->sessions[session_slot(header.session_id)];
-	if (session == NULL || session->is_stopping) {
+	if (session == NULL || session->is_stopping ||
+		!(rx->is_sum_good || ether_is_intact(frame))) {
 		worker->frames_bad++;
 		return;
 	}
@@ -52,8 +54,10 @@ static void on_datagram(struct worker *worker, const struct nic_rx *rx,
 	const struct strays *strays = worker->config.strays;
 	uint32_t to = (uint16_t)(frame->dst_port - worker->config.port);
 
-	if (likely(to == worker->config.queue))
-		to_session(worker, frame, now);
+	if (!ip_is_equal(&frame->dst_ip, &worker->config.ip))
+		worker->frames_bad++;
+	else if (likely(to == worker->config.queue))
+		to_session(worker, rx, frame, now);
 	else if (strays != NULL && to < strays->nqueues &&
 		 frame->queue == worker->config.queue)
 		hand_over(worker, rx, to);
@@ -68,29 +72,16 @@ static void on_frame(
 	struct ether_frame frame;
 
 	ether_parse(rx->data, rx->len, &frame);
-	if (frame.kind == ETHER_OTHER ||
-		!ip_is_equal(&frame.dst_ip, &worker->config.ip)) {
-		worker->frames_bad += frame.kind != ETHER_OTHER;
+	if (frame.kind == ETHER_OTHER || frame.vlan != worker->config.vlan)
+		return;
+	frame.queue = queue;
+	if (likely(frame.kind == ETHER_UDP)) {
+		on_datagram(worker, rx, &frame, now);
 		return;
 	}
-	frame.queue = queue;
-	switch (frame.kind) {
-	case ETHER_ARP_REQUEST:
-		neighbors_on_arp(&worker->neighbors, &frame, now);
-		worker_send_arp(worker, &frame.src_ip, frame.src_mac);
-		break;
-	case ETHER_ARP_REPLY:
-		neighbors_on_arp(&worker->neighbors, &frame, now);
-		if (queue == worker->config.queue)
-			share(worker, rx);
-		break;
-	case ETHER_ECHO:
-		worker_send_echo(worker, &frame);
-		break;
-	default:
-		on_datagram(worker, rx, &frame, now);
-		break;
-	}
+	worker_on_neighbor(worker, &frame, now);
+	if (frame.kind == ETHER_ANSWER && queue == worker->config.queue)
+		share(worker, rx);
 }
 
 static bool poll_nic(struct worker *worker, nsec now)

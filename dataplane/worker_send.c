@@ -11,21 +11,9 @@ enum {
 };
 
 static uint32_t frame_packet(
-	struct session *session, const struct packet *packet, struct nic_tx *frame)
+	const struct session *session, const struct packet *packet, struct nic_tx *frame)
 {
-	uint8_t *wire = frame->head + ETHER_UDP_HEADERS;
-
-	ether_put_udp(frame->head, &session->path, WIRE_HEADER_LEN + packet->payload_len);
-	session_seal(session, packet, wire);
-	frame->head_len = ETHER_UDP_HEADERS + WIRE_HEADER_LEN;
-	if (packet->payload == packet->body) {
-		memcpy(wire + WIRE_HEADER_LEN, packet->body, packet->payload_len);
-		frame->head_len += packet->payload_len;
-	} else {
-		frame->payload = packet->payload;
-		frame->payload_len = packet->payload_len;
-	}
-	return frame->head_len + frame->payload_len + ETHER_WIRE_OVERHEAD;
+	return session_frame(session, packet, frame) + ETHER_WIRE_OVERHEAD;
 }
 
 /* Without a MAC for the peer packets are dropped: a session's timers must run all the

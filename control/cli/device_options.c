@@ -2,12 +2,25 @@
 #include "control/cli/device_options.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "control/route.h"
+#include "dataplane/base/parse.h"
 
-enum { WINDOW = 2048 }; /* packets in flight a session */
+enum {
+	WINDOW = 2048, /* packets in flight a session */
+	VLAN_MAX = 4094,
+};
+
+static int resolve_vlan(const char *text, uint16_t *vlan, struct fault *fault)
+{
+	uint64_t value;
+
+	if (parse_u64(text, &value) != 0 || value > VLAN_MAX)
+		return fault_set(fault, -EINVAL,
+			"--vlan %.40s: a VLAN's ID is 1 to %d, or 0 for no tag", text,
+			VLAN_MAX);
+	*vlan = (uint16_t)value;
+	return 0;
+}
 
 static int resolve_device(struct device_options *options, size_t at, struct fault *fault)
 {
@@ -22,18 +35,44 @@ static int resolve_device(struct device_options *options, size_t at, struct faul
 		fault_prefix(fault, "--ip");
 		return err;
 	}
-	if (options->gateways.count == 0)
-		return 0;
+	if (options->vlans.count != 0)
+		err = resolve_vlan(options->vlans.items[at], &device->vlan, fault);
+	if (err != 0 || options->gateways.count == 0)
+		return err;
 	err = route_parse_gateway(options->gateways.items[at], device, fault);
 	fault_prefix(fault, "--gateway");
 	return err;
 }
 
-int device_options_resolve(struct device_options *options,
-	struct transfer_options *transfer, struct fault *fault)
+static bool is_on_a_link(const struct device_options *options, const struct ip *ip)
+{
+	for (size_t i = 0; i < options->devs.count; i++) {
+		const struct transfer_device *device = &options->devices[i];
+
+		if (ip_is_on_link(ip, &device->ip, device->prefix_len))
+			return true;
+	}
+	return false;
+}
+
+static int resolve_neighbor(
+	struct device_options *options, size_t at, struct fault *fault)
+{
+	const char *text = options->neighbors.items[at];
+	int err = route_parse_neighbor(text, &options->neighbor[at], fault);
+
+	if (err == 0 && !is_on_a_link(options, &options->neighbor[at].ip))
+		err = fault_set(fault, -EINVAL,
+			"%.80s: no --ip has it in its subnet; set the MAC of the "
+			"--gateway instead",
+			text);
+	fault_prefix(fault, "--neighbor");
+	return err;
+}
+
+static int check_counts(const struct device_options *options, struct fault *fault)
 {
 	size_t count = options->devs.count;
-	enum cc_kind cc;
 
 	if (count > TRANSFER_DEVICES_MAX)
 		return fault_set(fault, -EINVAL, "--dev: at most %d devices",
@@ -44,19 +83,42 @@ int device_options_resolve(struct device_options *options,
 			"%zu --dev, %zu --ip and %zu --gateway: give one --ip for every "
 			"--dev, and as many --gateway or none",
 			count, options->ips.count, options->gateways.count);
+	if (options->vlans.count != 0 && options->vlans.count != count)
+		return fault_set(fault, -EINVAL,
+			"%zu --dev and %zu --vlan: give one --vlan for every --dev, 0 "
+			"where there is none",
+			count, options->vlans.count);
+	if (options->neighbors.count > TRANSFER_NEIGHBORS_MAX)
+		return fault_set(
+			fault, -EINVAL, "--neighbor: at most %d", TRANSFER_NEIGHBORS_MAX);
+	return 0;
+}
+
+int device_options_resolve(struct device_options *options,
+	struct transfer_options *transfer, struct fault *fault)
+{
+	size_t count = options->devs.count;
+	enum cc_kind cc;
+	int err;
+
+	err = check_counts(options, fault);
+	if (err != 0)
+		return err;
 	if (!cc_parse(options->cc, &cc))
 		return fault_set(fault, -EINVAL,
 			"--cc %s: congestion control is auto, swift, fixed or aimd",
 			options->cc);
-	for (size_t i = 0; i < count; i++) {
-		int err = resolve_device(options, i, fault);
-
-		if (err != 0)
-			return err;
-	}
+	for (size_t i = 0; i < count && err == 0; i++)
+		err = resolve_device(options, i, fault);
+	for (size_t i = 0; i < options->neighbors.count && err == 0; i++)
+		err = resolve_neighbor(options, i, fault);
+	if (err != 0)
+		return err;
 	*transfer = (struct transfer_options){
 		.devices = options->devices,
 		.ndevices = (uint32_t)count,
+		.neighbors = options->neighbor,
+		.nneighbors = (uint32_t)options->neighbors.count,
 		.buffers = (uint32_t)options->buffers,
 		.buffer_size = (uint32_t)options->buffer_size,
 		.window = WINDOW,

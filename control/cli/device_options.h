@@ -10,12 +10,16 @@ struct device_options {
 	struct option_list devs;
 	struct option_list ips;
 	struct option_list gateways;
+	struct option_list vlans;
+	struct option_list neighbors;
 	uint64_t mtu;         /* bytes; 0: what the device says */
 	uint64_t buffers;     /* chunk buffers a device */
 	uint64_t buffer_size; /* bytes */
 	const char *cc;       /* congestion control */
 	nsec stall_timeout;
-	struct transfer_device devices[TRANSFER_DEVICES_MAX]; /* filled by resolve */
+	/* filled by resolve */
+	struct transfer_device devices[TRANSFER_DEVICES_MAX];
+	struct transfer_neighbor neighbor[TRANSFER_NEIGHBORS_MAX];
 };
 
 /* The rows of an option table whose target holds a struct device_options as `device`. */
@@ -29,13 +33,25 @@ struct device_options {
 			.arg = "ADDR/LEN",                                               \
 			.kind = OPTION_LIST,                                             \
 			.offset = offsetof(target, device.ips),                          \
-			.help = "its IPv4 address and subnet; one a --dev, in order"},   \
+			.help = "its address and subnet, IPv4 or IPv6; one a --dev, in " \
+				"order"},                                                \
 		{.name = "gateway",                                                      \
 			.arg = "ADDR",                                                   \
 			.kind = OPTION_LIST,                                             \
 			.offset = offsetof(target, device.gateways),                     \
 			.help = "router for other subnets; one a --dev, in order, or "   \
 				"none"},                                                 \
+		{.name = "vlan",                                                         \
+			.arg = "ID",                                                     \
+			.kind = OPTION_LIST,                                             \
+			.offset = offsetof(target, device.vlans),                        \
+			.help = "802.1Q tag, 1 to 4094, 0 for none; one a --dev, in "    \
+				"order, or none"},                                       \
+		{.name = "neighbor",                                                     \
+			.arg = "IP=MAC",                                                 \
+			.kind = OPTION_LIST,                                             \
+			.offset = offsetof(target, device.neighbors),                    \
+			.help = "a host's MAC, which is then never asked for"},          \
 		{.name = "mtu",                                                          \
 			.arg = "BYTES",                                                  \
 			.kind = OPTION_U64,                                              \
@@ -74,8 +90,8 @@ struct device_options {
 	}
 
 /* No --dev at all is allowed: everything goes over TCP then. Fills *transfer, which
- * refers to options. Returns 0, or -EINVAL: not one --ip a --dev, an address or a kind
- * that does not parse. */
+ * refers to options. Returns 0, or -EINVAL: not one --ip a --dev, a value
+ * that does not parse, a neighbour that no device reaches. */
 int device_options_resolve(struct device_options *options,
 	struct transfer_options *transfer, struct fault *fault);
 

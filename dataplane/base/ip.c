@@ -53,6 +53,12 @@ bool ip_is_in(const struct ip *ip, const struct ip *subnet, uint32_t prefix_len)
 	return whole == IP_LEN || ((ip->bytes[whole] ^ subnet->bytes[whole]) & mask) == 0;
 }
 
+bool ip_is_on_link(const struct ip *ip, const struct ip *device, uint32_t prefix_len)
+{
+	return ip_is_in(ip, device, prefix_len) ||
+	       (ip_is_link_local(ip) && !ip_is_v4(device));
+}
+
 int ip_parse(struct ip *ip, const char *text)
 {
 	uint8_t v4[IP_V4_LEN];

@@ -54,6 +54,10 @@ uint32_t ip_bits(const struct ip *ip);
 /* Whether the first prefix_len bits are those of subnet; never across families. */
 bool ip_is_in(const struct ip *ip, const struct ip *subnet, uint32_t prefix_len);
 
+/* Whether a device with this address reaches `ip` without a router: in its subnet, or
+ * link-local, for every IPv6 device has that link. */
+bool ip_is_on_link(const struct ip *ip, const struct ip *device, uint32_t prefix_len);
+
 /* "10.0.0.1" or "fd00::1". Returns 0 or -EINVAL; an IPv4 address written as IPv6 is
  * refused, for nobody can tell which of the two is meant. */
 int ip_parse(struct ip *ip, const char *text);

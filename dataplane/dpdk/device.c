@@ -77,6 +77,19 @@ static void on_strays(void *context, uint32_t queue)
 	worker_thread_wake(&device->workers[queue]);
 }
 
+/* Those an operator has set on this device's link. */
+static void set_neighbors(struct worker *worker, const struct transfer_options *options)
+{
+	const struct worker_config *config = &worker->config;
+
+	for (uint32_t i = 0; i < options->nneighbors; i++) {
+		const struct transfer_neighbor *neighbor = &options->neighbors[i];
+
+		if (ip_is_on_link(&neighbor->ip, &config->ip, config->prefix_len))
+			(void)worker_set_neighbor(worker, &neighbor->ip, neighbor->mac);
+	}
+}
+
 static int open_worker(struct device *device, const struct transfer_options *options,
 	uint32_t index, struct fault *fault)
 {
@@ -85,6 +98,7 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 		.ip = config->ip,
 		.prefix_len = config->prefix_len,
 		.gateway = config->gateway,
+		.vlan = config->vlan,
 		.port = TRANSFER_PORT,
 		.dscp = TRANSFER_DSCP,
 		.cc = choose_cc(options, config->dev),
@@ -92,6 +106,7 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 		.wake_ctx = device,
 	};
 	struct worker_thread *self = &device->workers[device->nopen];
+	int rc;
 
 	self->options = options;
 	self->port = device->port;
@@ -100,7 +115,10 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 	self->queue = device->nopen;
 	self->is_crowded = is_crowded(options);
 	self->strays = device->nqueues > 1 ? &device->strays : NULL;
-	return worker_thread_open(self, &worker, fault);
+	rc = worker_thread_open(self, &worker, fault);
+	if (rc == 0)
+		set_neighbors(&self->worker, options);
+	return rc;
 }
 
 /* Says which queue it was, where there are several. */

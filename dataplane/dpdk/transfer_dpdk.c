@@ -51,10 +51,10 @@ static int check_options(const struct transfer_options *options, struct fault *f
 	for (uint32_t i = 0; i < options->ndevices; i++) {
 		const struct transfer_device *device = &options->devices[i];
 
-		if (!ip_is_v4(&device->ip))
+		if (device->vlan > ETHER_VLAN_MAX)
 			return fault_set(fault, -EINVAL,
-				"device '%s': its address has to be an IPv4 address",
-				device->dev);
+				"device '%s': VLAN %u is above %d", device->dev,
+				device->vlan, ETHER_VLAN_MAX);
 		if (device->prefix_len > ip_bits(&device->ip))
 			return fault_set(fault, -EINVAL,
 				"device '%s': prefix length %u is above %u", device->dev,
@@ -95,6 +95,13 @@ static int start_eal(struct transfer *self, struct fault *fault)
 	return rc;
 }
 
+/* The largest that the device takes. */
+static uint32_t slice_size(const struct transfer *transfer, uint32_t device)
+{
+	return wire_slice_size(transfer->devices[device].nics[0].mtu,
+		ether_ip_len(&transfer->configs[device].ip));
+}
+
 static int open_device(struct transfer *self, uint32_t index, struct fault *fault)
 {
 	struct device *device = &self->devices[index];
@@ -103,7 +110,7 @@ static int open_device(struct transfer *self, uint32_t index, struct fault *faul
 	rc = device_open(device, self->eal, &self->options, index, fault);
 	if (rc != 0)
 		return rc;
-	if (wire_slice_size(device->nics[0].mtu, ETHER_IPV4_LEN) >= CACHE_SLICE_MIN)
+	if (slice_size(self, index) >= CACHE_SLICE_MIN)
 		return 0;
 	rc = fault_set(fault, -EINVAL,
 		"device '%s': MTU %u is too small for a slice of %d bytes; raise it to "
@@ -186,8 +193,7 @@ void transfer_get_endpoint(const struct transfer *transfer, uint32_t device,
 	endpoint->has_gateway = !ip_is_none(&config->gateway);
 	endpoint->port = TRANSFER_PORT;
 	endpoint->queues = transfer->devices[device].nqueues;
-	endpoint->slice_size =
-		wire_slice_size(transfer->devices[device].nics[0].mtu, ETHER_IPV4_LEN);
+	endpoint->slice_size = slice_size(transfer, device);
 }
 
 /* The slot of a session, or NULL when the id is not its current one. */
@@ -231,9 +237,7 @@ static bool is_valid(
 	       session->stripes <= transfer->devices[session->device].nqueues &&
 	       session->slice_size != 0 && session->slice_size % WIRE_UNIT == 0 &&
 	       session->slice_size >= CACHE_SLICE_MIN &&
-	       session->slice_size <=
-		       wire_slice_size(transfer->devices[session->device].nics[0].mtu,
-			       ETHER_IPV4_LEN) &&
+	       session->slice_size <= slice_size(transfer, session->device) &&
 	       session->manifest->chunk_size <= transfer->options.buffer_size;
 }
 

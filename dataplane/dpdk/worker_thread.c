@@ -15,7 +15,10 @@
 #include <rte_memzone.h>
 #include <rte_pause.h>
 
+#include "dataplane/base/log.h"
 #include "dataplane/file/store_file.h"
+
+#define DUPLICATE_INTERVAL (60 * SEC)
 
 enum {
 	ORDERS = 2 * WORKER_SESSIONS,
@@ -135,6 +138,25 @@ static void count_busy(struct worker_thread *self, uint64_t start)
 		&self->busy_ticks, sum + rte_rdtsc() - start, memory_order_relaxed);
 }
 
+/* The worker goes on with its address: two hosts that give way would both be gone. */
+static void warn_of_duplicate(struct worker_thread *self, nsec now)
+{
+	const struct worker *worker = &self->worker;
+	const uint8_t *mac = worker->duplicate_mac;
+	char ip[IP_TEXT_MAX];
+
+	if (worker->duplicates == self->duplicates || now < self->next_warning)
+		return;
+	log_line(LOG_WARN, "device",
+		"event=duplicate_address ip=%s mac=%02x:%02x:%02x:%02x:%02x:%02x "
+		"times=%llu text=\"another host has this address: give one of them "
+		"another\"",
+		ip_format(ip, &worker->config.ip), mac[0], mac[1], mac[2], mac[3], mac[4],
+		mac[5], (unsigned long long)(worker->duplicates - self->duplicates));
+	self->duplicates = worker->duplicates;
+	self->next_warning = now + DUPLICATE_INTERVAL;
+}
+
 static void turn(struct worker_thread *self)
 {
 	nsec now = clock_now();
@@ -146,6 +168,7 @@ static void turn(struct worker_thread *self)
 		nic_dpdk_use(self->port, self->queue, false);
 	if (now >= self->next_maintain) {
 		nic_dpdk_maintain(self->port, self->queue, now);
+		warn_of_duplicate(self, now);
 		self->next_maintain = now + SEC;
 	}
 	if (busy) {

@@ -55,6 +55,8 @@ struct worker_thread {
 	/* the worker thread's */
 	alignas(64) struct worker worker;
 	nsec next_maintain;
+	nsec next_warning;           /* of a duplicate address */
+	uint64_t duplicates;         /* that were warned of */
 	nsec idle_since;             /* NEVER: not idle */
 	_Atomic uint64_t busy_ticks; /* TSC, of turns that found something to do; read by
 					the control thread */

@@ -27,19 +27,6 @@ struct store_file {
 	pthread_t thread;
 };
 
-static void sum_slices(const struct store_request *request)
-{
-	const struct manifest *manifest = object_manifest(request->object);
-	uint32_t len = manifest_chunk_len(manifest, request->chunk);
-	uint32_t slice = 0;
-
-	if (request->slice_size == 0 || request->slice_crc == NULL)
-		return;
-	for (uint32_t at = 0; at < len; at += request->slice_size)
-		request->slice_crc[slice++] =
-			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
-}
-
 static nsec clock_now(void)
 {
 	struct timespec now;
@@ -88,7 +75,7 @@ int store_object_run(const struct store_request *request)
 		return note(request);
 	}
 	start = count(request, OBJECT_READ, start);
-	sum_slices(request);
+	store_sum_slices(request, manifest_chunk_len(manifest, request->chunk));
 	(void)count(request, OBJECT_CHECKSUM, start);
 	return 0;
 }

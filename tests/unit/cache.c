@@ -32,7 +32,7 @@ static int start(void **state)
 	f->memory = malloc(memory);
 	arena_init(&f->arena, f->memory, memory);
 	assert_int_equal(pool_init(&f->pool, &f->arena, BLOCKS, SIZE), 0);
-	assert_int_equal(cache_init(&f->cache, &f->pool, BLOCKS), 0);
+	assert_int_equal(cache_init(&f->cache, &f->pool, BLOCKS, false), 0);
 	*state = f;
 	return 0;
 }

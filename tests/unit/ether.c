@@ -148,7 +148,7 @@ static void padding_is_not_payload(void **state)
 	memset(padded, 0, sizeof(padded));
 	memcpy(padded, is_at_frame, sizeof(is_at_frame));
 	ether_parse(padded, sizeof(padded), &frame);
-	assert_int_equal(frame.kind, ETHER_ARP_REPLY);
+	assert_int_equal(frame.kind, ETHER_ANSWER);
 }
 
 static void a_congestion_mark_is_seen(void **state)
@@ -226,24 +226,24 @@ static void frames_cut_anywhere_are_other(void **state)
 	check_cuts(udp_frame, sizeof(udp_frame), ETHER_UDP);
 	check_cuts(options_frame, sizeof(options_frame), ETHER_UDP);
 	check_cuts(ping_frame, sizeof(ping_frame), ETHER_ECHO);
-	check_cuts(who_has_frame, sizeof(who_has_frame), ETHER_ARP_REQUEST);
-	check_cuts(is_at_frame, sizeof(is_at_frame), ETHER_ARP_REPLY);
+	check_cuts(who_has_frame, sizeof(who_has_frame), ETHER_QUESTION);
+	check_cuts(is_at_frame, sizeof(is_at_frame), ETHER_ANSWER);
 }
 
 static void asks_and_answers_arp_as_everybody(void **state)
 {
 	struct ether_path ask = from_1_to_2();
 	struct ether_path answer = from_2_to_1();
-	uint8_t out[ETHER_ARP_FRAME];
+	uint8_t out[ETHER_QUESTION_MAX];
 	struct ether_frame frame;
 
 	(void)state;
-	ether_put_arp(out, &ask, NULL);
-	assert_memory_equal(out, who_has_frame, sizeof(out));
-	ether_put_arp(out, &answer, mac1);
-	assert_memory_equal(out, is_at_frame, sizeof(out));
+	assert_int_equal(ether_put_question(out, &ask), sizeof(who_has_frame));
+	assert_memory_equal(out, who_has_frame, sizeof(who_has_frame));
+	assert_int_equal(ether_put_answer(out, &answer), sizeof(is_at_frame));
+	assert_memory_equal(out, is_at_frame, sizeof(is_at_frame));
 	ether_parse(is_at_frame, sizeof(is_at_frame), &frame);
-	assert_int_equal(frame.kind, ETHER_ARP_REPLY);
+	assert_int_equal(frame.kind, ETHER_ANSWER);
 	assert_memory_equal(frame.src_mac, mac2, 6);
 	assert_true(ip_is_equal(&frame.src_ip, &ip2));
 	assert_true(ip_is_equal(&frame.dst_ip, &ip1));

@@ -39,7 +39,7 @@ static int start(void **state)
 	f->memory = malloc(memory);
 	arena_init(&f->arena, f->memory, memory);
 	assert_int_equal(pool_init(&f->pool, &f->arena, BUFFERS, CHUNK), 0);
-	assert_int_equal(cache_init(&f->cache, &f->pool, BUFFERS), 0);
+	assert_int_equal(cache_init(&f->cache, &f->pool, BUFFERS, false), 0);
 	assert_int_equal(manifest_init(&f->manifest, CHUNK, NULL), 0);
 	assert_int_equal(
 		manifest_add(&f->manifest, "a", (CHUNKS - 1) * CHUNK + TAIL, 0644, NULL),

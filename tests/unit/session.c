@@ -41,6 +41,8 @@ static int start(void **state)
 	assert_int_equal(session_create(&f->session, &params, 5000, 5 * SEC), 0);
 	f->session->self.port = 4791;
 	f->session->self.ip = (struct ip)IP_V4(10, 0, 0, 1);
+	f->session->path.src_ip = f->session->self.ip;
+	f->session->headers = ETHER_UDP_HEADERS;
 	sender_init(&f->session->machine.sender,
 		&(struct sender_config){.manifest = &f->manifest,
 			.slice_size = SLICE,
@@ -235,11 +237,13 @@ static void what_is_sent_bears_the_peers_id_and_our_seal(void **state)
 	struct fixture *f = *state;
 	const struct transfer_session *params = &f->session->params;
 	struct packet packet = {
-		.header = {.type = WIRE_PROBE_ACK}, .pn = 5, .payload_len = 0};
+		.header = {.type = WIRE_PROBE_ACK}, .pn = 5, .payload = packet.body};
 	uint8_t out[WIRE_HEADER_LEN];
 	struct wire_header header;
+	struct nic_tx frame = {.payload_len = 0};
 
-	session_seal(f->session, &packet, out);
+	(void)session_frame(f->session, &packet, &frame);
+	memcpy(out, frame.head + f->session->headers, sizeof(out));
 	assert_int_equal(wire_get_header(out, sizeof(out), &header), ACCEPTED);
 	assert_int_equal(header.session_id, params->peer_session_id);
 	assert_true(wire_is_authentic(out, params->tx_key, &f->session->peer, 5));

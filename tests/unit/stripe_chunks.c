@@ -65,7 +65,7 @@ static int start(void **state)
 	memset(f->bytes, 5, sizeof(f->bytes));
 	arena_init(&f->arena, f->memory, memory);
 	assert_int_equal(pool_init(&f->pool, &f->arena, BUFFERS, CHUNK), 0);
-	assert_int_equal(cache_init(&f->cache, &f->pool, BUFFERS), 0);
+	assert_int_equal(cache_init(&f->cache, &f->pool, BUFFERS, false), 0);
 	assert_int_equal(manifest_init(&f->manifest, CHUNK, NULL), 0);
 	assert_int_equal(manifest_add(&f->manifest, "a", CHUNKS * CHUNK, 0644, NULL), 0);
 	assert_int_equal(manifest_layout(&f->manifest, NULL), 0);

@@ -11,7 +11,7 @@ static void arp_for_us_is_answered(void **state)
 	hear_arp(f, &us, &them, false, 1);
 	assert_int_equal(f->nout, 1);
 	frame = sent(f, 0);
-	assert_int_equal(frame.kind, ETHER_ARP_REPLY);
+	assert_int_equal(frame.kind, ETHER_ANSWER);
 	assert_memory_equal(frame.src_mac, mac1, 6);
 	assert_memory_equal(f->out[0].bytes, mac2, 6);
 	/* for somebody else: silence */
@@ -112,7 +112,7 @@ static void the_peers_mac_is_asked_for_first(void **state)
 	turn(f, now);
 	turn(f, ++now);
 	assert_int_equal(f->nout, 1);
-	assert_int_equal(sent(f, 0).kind, ETHER_ARP_REQUEST);
+	assert_int_equal(sent(f, 0).kind, ETHER_QUESTION);
 	assert_true(has_target(f, &them));
 	hear_arp(f, &us, &them, true, ++now);
 	now += 300 * MSEC; /* the first PULL was for nobody; this is the next */
@@ -183,6 +183,136 @@ static void an_endless_stall_of_the_nic_drops_pongs_not_the_worker(void **state)
 	assert_int_equal(f->nout, NIC_BURST);
 }
 
+static void hear_answer_of(struct fixture *f, const uint8_t *mac, nsec now)
+{
+	struct ether_path path = {.src_ip = them, .dst_ip = us};
+
+	memcpy(path.src_mac, mac, 6);
+	f->in.len = ether_put_answer(f->in.bytes, &path);
+	turn(f, now);
+}
+
+/* A peer that comes back on another port or card is silent: its MAC is asked for. */
+static void a_silent_peer_is_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+	nsec now = 1;
+
+	add_session(f, TRANSFER_SEND, 0);
+	hear_pull(f, now);
+	assert_memory_equal(f->session->path.dst_mac, mac2, 6);
+	for (; now < 450 * MSEC; now += 10 * MSEC) {
+		turn(f, now);
+		for (uint32_t i = 0; i < f->nout; i++)
+			assert_int_not_equal(sent(f, i).kind, ETHER_QUESTION);
+	}
+	do {
+		now += 10 * MSEC;
+		turn(f, now);
+		assert_true(now < 600 * MSEC);
+	} while (f->nout == 0 || sent(f, 0).kind != ETHER_QUESTION);
+	assert_memory_equal(f->session->path.dst_mac, mac2, 6); /* till it is answered */
+	hear_answer_of(f, mac3, now);
+	turn(f, now);
+	assert_memory_equal(f->session->path.dst_mac, mac3, 6);
+	/* and nobody is believed who was not asked */
+	hear_answer_of(f, mac2, now + 1);
+	turn(f, now + 600 * MSEC);
+	assert_memory_equal(f->session->path.dst_mac, mac3, 6);
+}
+
+static void a_set_neighbor_is_never_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(worker_set_neighbor(&f->worker, &them, mac3), 0);
+	add_session(f, TRANSFER_SEND, 0);
+	hear_pull(f, 1); /* from another MAC */
+	hear_answer_of(f, mac2, 2);
+	for (nsec now = 3; now < 2 * SEC; now += 100 * MSEC) {
+		turn(f, now);
+		for (uint32_t i = 0; i < f->nout; i++)
+			assert_int_not_equal(sent(f, i).kind, ETHER_QUESTION);
+		assert_memory_equal(f->session->path.dst_mac, mac3, 6);
+	}
+}
+
+static void a_duplicate_of_our_address_is_noticed_and_not_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	hear_arp(f, &them, &us, false, 1); /* asks about somebody, as if it were us */
+	assert_int_equal(f->nout, 0);
+	hear_arp(f, &us, &us, true, 2); /* announces itself */
+	assert_int_equal(f->nout, 0);
+	assert_true(f->worker.duplicates == 2);
+	assert_memory_equal(f->worker.duplicate_mac, mac2, 6);
+	hear_arp(f, &us, &them, false, 3);
+	assert_int_equal(f->nout, 1);
+	assert_true(f->worker.duplicates == 2);
+}
+
+static void frames_of_another_vlan_are_not_for_us(void **state)
+{
+	static const struct {
+		uint16_t ours, theirs;
+		bool answered;
+	} cases[] = {
+		{0, 0, true}, {0, 5, false}, {5, 0, false}, {5, 5, true}, {5, 6, false}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ether_path path = {.src_mac = {2, 0, 0, 0, 0, 2},
+			.src_ip = them,
+			.dst_ip = us,
+			.vlan = cases[i].theirs};
+
+		f->worker.config.vlan = cases[i].ours;
+		f->in.len = ether_put_question(f->in.bytes, &path);
+		turn(f, (nsec)i);
+		assert_int_equal(f->nout, cases[i].answered);
+		if (cases[i].answered)
+			assert_int_equal(sent(f, 0).vlan, cases[i].ours);
+	}
+	assert_true(f->worker.frames_bad == 0);
+}
+
+static void an_ipv6_host_answers_for_itself(void **state)
+{
+	static const struct ip us6 = {{0xfe, 0x80, [15] = 1}};
+	struct ether_path path = {.src_mac = {2, 0, 0, 0, 0, 2},
+		.src_ip = {{0xfe, 0x80, [15] = 2}},
+		.dst_ip = {{0xfe, 0x80, [15] = 1}}};
+	struct fixture *f = *state;
+
+	f->worker.config.ip = us6;
+	f->worker.config.prefix_len = 64;
+	f->in.len = ether_put_question(f->in.bytes, &path);
+	turn(f, 1);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(sent(f, 0).kind, ETHER_ANSWER);
+	assert_memory_equal(sent(f, 0).src_mac, mac1, 6);
+	path.dst_ip.bytes[15] = 3;
+	f->in.len = ether_put_question(f->in.bytes, &path);
+	turn(f, 2);
+	assert_int_equal(f->nout, 0);
+}
+
+static void a_wrong_checksum_is_counted_and_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	add_session(f, TRANSFER_SEND, 0);
+	f->wrong_sum = true;
+	hear_pull(f, 1);
+	assert_true(f->worker.frames_bad == 1);
+	assert_false(f->session->is_path_known);
+	f->nic_says_good = true; /* who has hardware for it is believed */
+	hear_pull(f, 2);
+	assert_true(f->worker.frames_bad == 1);
+	assert_true(f->session->is_path_known);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +325,12 @@ int main(void)
 		STORY(a_peer_in_the_subnet_is_reached_directly),
 		STORY(a_full_nic_loses_nothing),
 		STORY(an_endless_stall_of_the_nic_drops_pongs_not_the_worker),
+		STORY(a_silent_peer_is_asked_for_again),
+		STORY(a_set_neighbor_is_never_asked_for),
+		STORY(a_duplicate_of_our_address_is_noticed_and_not_answered),
+		STORY(frames_of_another_vlan_are_not_for_us),
+		STORY(an_ipv6_host_answers_for_itself),
+		STORY(a_wrong_checksum_is_counted_and_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,9 @@ struct fixture {
 	uint32_t nout;
 	uint32_t capacity; /* frames the nic takes before it is full */
 	struct store_request request;
-	bool is_busy; /* the store holds request */
+	bool wrong_sum;     /* of the datagrams the test makes */
+	bool nic_says_good; /* whatever their checksum is */
+	bool is_busy;       /* the store holds request */
 	struct transfer_report report;
 	uint32_t nreports;
 	uint64_t pn; /* of the peer */
@@ -47,6 +49,7 @@ static const struct ip us = IP_V4(10, 0, 0, 1);
 static const struct ip them = IP_V4(10, 0, 0, 2);
 static const uint8_t mac1[6] = {2, 0, 0, 0, 0, 1};
 static const uint8_t mac2[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t mac3[6] = {2, 0, 0, 0, 0, 3};
 
 /* ---- nic and store ------------------------------------------------------------------
  */
@@ -58,7 +61,7 @@ static inline int paper_rx(void *self, struct nic_rx frames[], int max)
 	(void)max;
 	if (f->in.len == 0)
 		return 0;
-	frames[0] = (struct nic_rx){f->in.bytes, f->in.len, f};
+	frames[0] = (struct nic_rx){f->in.bytes, f->in.len, f, f->nic_says_good};
 	return 1;
 }
 
@@ -118,7 +121,7 @@ static inline void finish_request(struct fixture *f)
 	assert_true(f->is_busy);
 	if (f->request.op == STORE_READ) {
 		memset(f->request.buf, 5, SIZE);
-		f->request.slice_crc[0] = crc32c(f->request.buf, SIZE);
+		store_sum_slices(&f->request, SIZE);
 	}
 	f->request.object = NULL;
 }
@@ -154,7 +157,7 @@ static inline int start(void **state)
 		.report_ctx = f};
 	uint8_t bytes[SIZE];
 
-	f->nic = (struct nic){&nic_ops, f, {2, 0, 0, 0, 0, 1}, 1500};
+	f->nic = (struct nic){&nic_ops, f, {2, 0, 0, 0, 0, 1}, 1500, false};
 	f->store = (struct store){&store_ops, f};
 	f->capacity = FRAMES;
 	f->memory = malloc(memory);
@@ -209,12 +212,13 @@ static inline void turn(struct fixture *f, nsec now)
 static inline void hear_arp(struct fixture *f, const struct ip *target,
 	const struct ip *sender, bool is_reply, nsec now)
 {
-	struct ether_path path = {.src_mac = {2, 0, 0, 0, 0, 2}};
+	struct ether_path path = {
+		.src_mac = {2, 0, 0, 0, 0, 2}, .dst_mac = {2, 0, 0, 0, 0, 1}};
 
 	path.src_ip = *sender;
 	path.dst_ip = *target;
-	ether_put_arp(f->in.bytes, &path, is_reply ? mac1 : NULL);
-	f->in.len = ETHER_ARP_FRAME;
+	f->in.len = is_reply ? ether_put_answer(f->in.bytes, &path)
+			     : ether_put_question(f->in.bytes, &path);
 	turn(f, now);
 }
 
@@ -236,6 +240,7 @@ static inline void hear_packet(
 	uint8_t *wire = f->in.bytes + ETHER_UDP_HEADERS;
 
 	ether_put_udp(f->in.bytes, &to_us, WIRE_HEADER_LEN + len);
+	f->in.bytes[ETHER_UDP_HEADERS - 1] = f->wrong_sum;
 	wire_put_header(
 		wire, &header, f->session->params.rx_key, &f->session->self, f->pn++);
 	memcpy(wire + WIRE_HEADER_LEN, body, len);

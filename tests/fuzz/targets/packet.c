@@ -2,12 +2,13 @@
 /* One frame from the wire: what is parsed lies inside it, and what is read is written
  * again the same.
  *
- *   how u8 | bytes     how 0: a frame; 1: one whose IPv4 checksum is put right; 2: a
- * datagram; 3, 4, 5: the body of a PULL, an ACK, a CLOSE */
+ *   how u8 | bytes     how 0: a frame; 1: one whose checksum of IPv4 or ICMPv6 is put
+ * right; 2: a datagram; 3, 4, 5: the body of a PULL, an ACK, a CLOSE */
 #include "tests/fuzz/targets/fuzz.h"
 
 #include "dataplane/base/bytes.h"
 #include "dataplane/ether.h"
+#include "dataplane/sum16.h"
 #include "dataplane/wire.h"
 
 enum { HEADER_SEALED = 32 /* bytes before the MAC */ };
@@ -84,13 +85,22 @@ static void check_datagram(const uint8_t *bytes, uint32_t len)
 	}
 }
 
-/* Our answer to an echo is a frame of the same length that nobody answers. */
+/* Where an answer to this frame goes. */
+static struct ether_path back(const struct ether_frame *frame)
+{
+	struct ether_path path = {.src_ip = frame->dst_ip, .dst_ip = frame->src_ip};
+
+	path.vlan = frame->vlan;
+	return path;
+}
+
+/* Our answer to an echo is a frame as long that nobody answers. */
 static void check_echo(const struct ether_frame *request)
 {
-	const struct ether_path path = {
-		.src_ip = IP_V4(10, 0, 0, 1), .dst_ip = IP_V4(10, 0, 0, 2)};
+	const struct ether_path path = back(request);
 	struct ether_frame answer;
-	uint32_t max = ETHER_HEADER_LEN + ETHER_IPV4_LEN + request->payload_len;
+	uint32_t max =
+		ether_link_len(&path) + ether_ip_len(&path.src_ip) + request->payload_len;
 	uint8_t *out = malloc(max);
 
 	MUST(out != NULL);
@@ -101,37 +111,76 @@ static void check_echo(const struct ether_frame *request)
 	free(out);
 }
 
+/* Our answer to a question is read as one, and about what was asked for. */
+static void check_question(const struct ether_frame *question)
+{
+	const struct ether_path path = back(question);
+	uint8_t out[ETHER_QUESTION_MAX];
+	struct ether_frame answer;
+	uint32_t len = ether_put_answer(out, &path);
+
+	MUST(len <= sizeof(out));
+	ether_parse(out, len, &answer);
+	MUST(answer.kind == ETHER_ANSWER);
+	MUST(ip_is_equal(&answer.src_ip, &question->dst_ip));
+	MUST(answer.vlan == question->vlan);
+}
+
 static void check_frame(const uint8_t *bytes, uint32_t len)
 {
 	struct ether_frame frame;
 
 	memset(&frame, 0, sizeof(frame));
 	ether_parse(bytes, len, &frame);
+	if (frame.kind == ETHER_QUESTION)
+		check_question(&frame);
 	if (frame.kind != ETHER_UDP && frame.kind != ETHER_ECHO)
 		return;
-	MUST(frame.payload >= bytes + ETHER_HEADER_LEN + ETHER_IPV4_LEN);
+	MUST(ip_is_v4(&frame.src_ip) == ip_is_v4(&frame.dst_ip));
+	MUST(frame.payload >= bytes + ETHER_HEADER_LEN + ether_ip_len(&frame.src_ip));
 	MUST(frame.payload + frame.payload_len <= bytes + len);
-	if (frame.kind == ETHER_ECHO)
+	if (frame.kind == ETHER_ECHO) {
 		check_echo(&frame);
-	else
-		check_datagram(frame.payload, frame.payload_len);
+		return;
+	}
+	(void)ether_is_intact(&frame);
+	check_datagram(frame.payload, frame.payload_len);
+}
+
+static void fix_ipv4(uint8_t *ip, uint32_t len)
+{
+	uint32_t header_len = len < ETHER_IPV4_LEN ? 0 : (ip[0] & 15u) * 4;
+
+	if (header_len < ETHER_IPV4_LEN || header_len > len)
+		return;
+	put_be16(ip + 10, 0);
+	put_be16(ip + 10, (uint16_t)~sum16(ip, header_len));
+}
+
+static void fix_icmpv6(uint8_t *ip, uint32_t len)
+{
+	uint32_t payload_len = len < ETHER_IPV6_LEN + 4 ? 0 : get_be16(ip + 4);
+	uint8_t *icmp = ip + ETHER_IPV6_LEN;
+
+	if (payload_len < 4 || payload_len > len - ETHER_IPV6_LEN)
+		return;
+	put_be16(icmp + 2, 0);
+	put_be16(icmp + 2, (uint16_t)~sum16_fold(payload_len + 58 + sum16(ip + 8, 32) +
+						 sum16(icmp, payload_len)));
 }
 
 static void fix_checksum(uint8_t *frame, uint32_t len)
 {
-	uint8_t *ip = frame + ETHER_HEADER_LEN;
-	uint32_t header_len, sum = 0;
+	uint32_t at = ETHER_HEADER_LEN;
 
-	if (len < ETHER_HEADER_LEN + ETHER_IPV4_LEN)
+	if (len < at + ETHER_VLAN_LEN)
 		return;
-	header_len = (ip[0] & 15u) * 4;
-	if (header_len < ETHER_IPV4_LEN || header_len > len - ETHER_HEADER_LEN)
-		return;
-	put_be16(ip + 10, 0);
-	for (uint32_t i = 0; i < header_len; i += 2)
-		sum += get_be16(ip + i);
-	sum = (sum & 0xffff) + (sum >> 16);
-	put_be16(ip + 10, (uint16_t) ~(sum + (sum >> 16)));
+	if (get_be16(frame + 12) == 0x8100)
+		at += ETHER_VLAN_LEN;
+	if (get_be16(frame + at - 2) == 0x86dd)
+		fix_icmpv6(frame + at, len - at);
+	else
+		fix_ipv4(frame + at, len - at);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

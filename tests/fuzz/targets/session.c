@@ -192,8 +192,8 @@ static void hear_arp(struct desk *desk, struct input *input)
 	struct ether_path path = to_us;
 	bool is_reply = (input_take(input, 1) & 1) != 0;
 
-	ether_put_arp(desk->in, &path, is_reply ? path.dst_mac : NULL);
-	desk->in_len = ETHER_ARP_FRAME;
+	desk->in_len = is_reply ? ether_put_answer(desk->in, &path)
+				: ether_put_question(desk->in, &path);
 }
 
 static void wait_for_deadline(struct desk *desk, struct input *input)

@@ -68,7 +68,7 @@ static inline int desk_rx(void *self, struct nic_rx frames[], int max)
 	MUST(max > 0);
 	if (desk->in_len == 0)
 		return 0;
-	frames[0] = (struct nic_rx){desk->in, desk->in_len, desk};
+	frames[0] = (struct nic_rx){desk->in, desk->in_len, desk, false};
 	return 1;
 }
 
@@ -201,9 +201,7 @@ static inline void desk_read(
 	if (rotten)
 		request->buf[len / 2] ^= 1;
 	desk->is_rotten |= rotten;
-	for (uint32_t at = 0, i = 0; at < len; at += request->slice_size, i++)
-		request->slice_crc[i] =
-			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
+	store_sum_slices(request, len);
 }
 
 /* The store is done with a request; the worker hears of it when it polls next. */
@@ -303,7 +301,7 @@ static inline void desk_init(struct desk *desk, enum transfer_role role, uint64_
 	desk->have = have;
 	desk->now = 1 * SEC;
 	desk->capacity = UINT32_MAX;
-	desk->nic = (struct nic){&nic_ops, desk, {2, 0, 0, 0, 0, 1}, 1500};
+	desk->nic = (struct nic){&nic_ops, desk, {2, 0, 0, 0, 0, 1}, 1500, false};
 	desk->store = (struct store){&store_ops, desk};
 	desk->memory = malloc(memory);
 	MUST(desk->memory != NULL);

@@ -64,9 +64,7 @@ static void read_chunk(struct world_end *end, const struct store_request *reques
 		if (end->rot_heals)
 			end->rotten_chunk = UINT32_MAX;
 	}
-	for (uint32_t at = 0, i = 0; at < len; at += request->slice_size, i++)
-		request->slice_crc[i] =
-			crc32c(request->buf + at, u32_min(request->slice_size, len - at));
+	store_sum_slices(request, len);
 }
 
 static int write_chunk(struct world_end *end, const struct store_request *request)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/bytes.h"
+#include "dataplane/sum16.h"
 #include "tests/sim/world/world.h"
 
 #define BURST_MAX (1 * MSEC)
@@ -35,10 +37,12 @@ static bool is_lost(struct world *world, struct link_pipe *pipe)
 	return pipe->is_losing;
 }
 
-static bool falls_in(const struct world_link *link, const struct nic_tx *tx)
+static bool falls_in(const struct world_end *end, const struct nic_tx *tx)
 {
-	bool is_udp = tx->head_len >= ETHER_UDP_HEADERS + WIRE_HEADER_LEN;
-	uint8_t type = is_udp ? tx->head[ETHER_UDP_HEADERS] & 0xf : UINT8_MAX;
+	const struct world_link *link = &end->world->options.link;
+	uint32_t headers = end->session->headers;
+	bool is_udp = tx->head_len >= headers + WIRE_HEADER_LEN;
+	uint8_t type = is_udp ? tx->head[headers] & 0xf : UINT8_MAX;
 
 	switch (link->hole) {
 	case HOLE_ALL:
@@ -63,24 +67,42 @@ static void corrupt(struct world *world, struct link_frame *frame)
 			(uint8_t)(1u << world_random(world, 8));
 }
 
-/* Sets CE in the IPv4 header, as a switch does, and mends its checksum (RFC 1624). */
-static void mark(struct link_pipe *pipe, struct link_frame *frame)
+/* Sets CE in the IP header, as a switch does, and mends IPv4's checksum (RFC 1624). */
+static void mark(
+	const struct world *world, struct link_pipe *pipe, struct link_frame *frame)
 {
-	enum { TOS = ETHER_HEADER_LEN + 1, SUM = ETHER_HEADER_LEN + 10, CE = 3 };
-	uint8_t *bytes = frame->bytes;
-	uint32_t before = bytes[TOS];
+	enum { CE = 3 };
+	const struct session *session = world->ends[0].session;
+	uint8_t *ip = frame->bytes + ether_link_len(&session->path);
+	uint32_t before = ip[1];
 	uint32_t sum;
 
-	if (frame->len < ETHER_UDP_HEADERS || (before & CE) == 0)
+	if (frame->len < session->headers)
 		return;
-	bytes[TOS] |= CE;
-	sum = (~((uint32_t)bytes[SUM] << 8 | bytes[SUM + 1]) & 0xffff) +
-	      (~before & 0xffff) + bytes[TOS];
+	if (world->options.is_ipv6) {
+		ip[1] |= CE << 4;
+		pipe->marked++;
+		return;
+	}
+	if ((before & CE) == 0)
+		return;
+	ip[1] |= CE;
+	sum = (~((uint32_t)ip[10] << 8 | ip[11]) & 0xffff) + (~before & 0xffff) + ip[1];
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
-	bytes[SUM] = (uint8_t)(sum >> 8);
-	bytes[SUM + 1] = (uint8_t)sum;
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
 	pipe->marked++;
+}
+
+/* Finishes the UDP checksum as a NIC does, from the sum of the pseudo header. */
+static void finish_sum(struct link_frame *frame, const struct nic_tx *tx)
+{
+	uint32_t before = tx->link_len + (tx->is_ipv6 ? ETHER_IPV6_LEN : ETHER_IPV4_LEN);
+	uint8_t *udp = frame->bytes + before;
+	uint16_t sum = (uint16_t)~sum16(udp, frame->len - before);
+
+	put_be16(udp + 6, sum == 0 ? 0xffff : sum);
 }
 
 /* Waits its turn in the queue of a bottleneck. Returns when its last bit has left, or
@@ -99,7 +121,7 @@ static nsec queue(struct world *world, struct link_pipe *pipe, struct link_frame
 		return NEVER;
 	}
 	if (link->mark != 0 && backlog >= link->mark)
-		mark(pipe, frame);
+		mark(world, pipe, frame);
 	pipe->delays[u64_min((uint64_t)(wait / USEC), LINK_DELAY_SLOTS - 1)]++;
 	pipe->ndelays++;
 	pipe->accepted += len;
@@ -171,6 +193,9 @@ static void launch(struct world *world, int from, int to, const struct nic_tx *t
 	memcpy(frame->bytes, tx->head, tx->head_len);
 	if (tx->payload_len > 0)
 		memcpy(frame->bytes + tx->head_len, tx->payload, tx->payload_len);
+	world->longest = u32_max(world->longest, frame->len);
+	if (tx->wants_sum)
+		finish_sum(frame, tx);
 	left = queue(world, is_uplink ? &world->uplink : pipe, frame);
 	if (left == NEVER) {
 		world->spare[world->nspare++] = frame;
@@ -188,12 +213,12 @@ static void count_slice(struct world *world, const struct nic_tx *tx)
 {
 	uint32_t slices = world_slices(world);
 	struct wire_header header;
+	uint32_t headers = world->ends[0].session->headers;
 	uint32_t which;
 
-	if (tx->head_len < ETHER_UDP_HEADERS + WIRE_HEADER_LEN ||
-		wire_get_header(tx->head + ETHER_UDP_HEADERS,
-			tx->head_len - ETHER_UDP_HEADERS + tx->payload_len,
-			&header) != ACCEPTED ||
+	if (tx->head_len < headers + WIRE_HEADER_LEN ||
+		wire_get_header(tx->head + headers,
+			tx->head_len - headers + tx->payload_len, &header) != ACCEPTED ||
 		header.type != WIRE_DATA)
 		return;
 	which = (session_slot(header.session_id) - 4) / 2;
@@ -202,18 +227,19 @@ static void count_slice(struct world *world, const struct nic_tx *tx)
 		world->copies[which].sends[header.chunk * slices + header.slice]++;
 }
 
-/* A MAC and an address end in the end's number, see make_end; who is asked for by ARP is
- * the last byte of the request. */
+/* A MAC and an address end in the end's number, see make_end; a question goes to whom it
+ * is about. */
 static int find_end(
 	const struct world *world, const struct world_end *from, const struct nic_tx *tx)
 {
 	uint32_t number = tx->head[ETHER_MAC_LEN - 1];
+	struct ether_frame frame;
 
 	if (world->nends == 2)
 		return 1 - from->number;
-	if (number >= world->nends)
-		number = (uint32_t)tx->head[ETHER_ARP_FRAME - 1] - 1;
-	assert(number < world->nends);
+	ether_parse(tx->head, tx->head_len, &frame);
+	if (frame.kind == ETHER_QUESTION)
+		number = frame.dst_ip.bytes[IP_LEN - 1] - 1u;
 	return (int)number;
 }
 
@@ -230,7 +256,7 @@ static int link_tx(void *self, const struct nic_tx frames[], int count)
 		end->bytes_sent +=
 			frames[i].head_len + frames[i].payload_len + ETHER_WIRE_OVERHEAD;
 		count_slice(world, &frames[i]);
-		if (end->is_cut || falls_in(link, &frames[i]) ||
+		if (end->is_cut || falls_in(end, &frames[i]) ||
 			is_lost(world, &world->pipes[to]))
 			continue;
 		launch(world, end->number, to, &frames[i]);
@@ -259,7 +285,7 @@ static int link_rx(void *self, struct nic_rx frames[], int max)
 		if (pipe->frames[0]->at > end->world->now)
 			break;
 		frame = pop(pipe);
-		frames[count] = (struct nic_rx){frame->bytes, frame->len, frame};
+		frames[count] = (struct nic_rx){frame->bytes, frame->len, frame, false};
 	}
 	return count;
 }

@@ -30,6 +30,14 @@ static void on_report(void *ctx, const struct transfer_report *report)
 	end->nreports[report->event]++;
 }
 
+static struct ip address(const struct world *world, int number)
+{
+	struct ip v4 = IP_V4(10, 0, 0, (uint8_t)(1 + number));
+	struct ip v6 = {{0xfd, [15] = (uint8_t)(1 + number)}};
+
+	return world->options.is_ipv6 ? v6 : v4;
+}
+
 static void make_end(struct world *world, int number)
 {
 	const struct world_options *options = &world->options;
@@ -40,7 +48,9 @@ static void make_end(struct world *world, int number)
 		.store = &end->store,
 		.pool = &end->pool,
 		.nbuffers = options->buffers,
-		.ip = IP_V4(10, 0, 0, (uint8_t)(1 + number)),
+		.ip = address(world, number),
+		.vlan = options->vlan,
+		.sum = options->sum,
 		.prefix_len = 24,
 		.port = 4791,
 		.cc = options->cc,
@@ -54,7 +64,8 @@ static void make_end(struct world *world, int number)
 	end->world = world;
 	end->number = number;
 	end->rotten_chunk = UINT32_MAX;
-	end->nic = (struct nic){&link_ops, end, {2, 0, 0, 0, 0, (uint8_t)number}, 9000};
+	end->nic = (struct nic){&link_ops, end, {2, 0, 0, 0, 0, (uint8_t)number},
+		options->mtu == 0 ? 9000 : options->mtu, options->sum == ETHER_SUM_NIC};
 	end->store = (struct store){&world_disk_ops, end};
 	end->memory = malloc(memory);
 	arena_init(&end->arena, end->memory, memory);
@@ -114,7 +125,7 @@ static void make_session(struct world *world, enum transfer_role role, uint32_t 
 		.session_id = session_make_id(2 * which + (sends ? 3 : 4), world->life),
 		.peer_session_id =
 			session_make_id(2 * which + (sends ? 4 : 3), world->life),
-		.peer_ip = IP_V4(10, 0, 0, (uint8_t)(1 + peer->number)),
+		.peer_ip = address(world, peer->number),
 		.peer_port = 4791,
 		.slice_size = world->options.slice_size,
 		.weight = world->options.weights[which],

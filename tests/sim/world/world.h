@@ -42,7 +42,11 @@ struct world_options {
 	enum cc_kind cc;
 	uint32_t window;                  /* packets; 0: 1024 */
 	uint32_t weights[WORLD_SESSIONS]; /* 0: the default */
-	nsec start;                       /* the clock's first value; 0: one second */
+	uint32_t mtu;                     /* bytes; 0: 9000 */
+	bool is_ipv6;
+	uint16_t vlan;      /* 0: no tag */
+	enum ether_sum sum; /* of UDP over IPv4; over IPv6 the NIC's or ours */
+	nsec start;         /* the clock's first value; 0: one second */
 };
 
 struct world_disk_request {
@@ -99,6 +103,7 @@ struct world {
 	struct link_pipe pipes[WORLD_ENDS]; /* by the end they lead to */
 	struct link_pipe uplink;
 	uint64_t launched; /* frames */
+	uint32_t longest;  /* of them, bytes */
 	uint32_t nspare;
 	struct link_frame *spare[WORLD_ENDS * (LINK_FRAMES + NIC_BURST)];
 };
