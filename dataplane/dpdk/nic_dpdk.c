@@ -18,8 +18,9 @@
 enum {
 	DESCRIPTORS = 1024,
 	POOL_CACHE = 64,
-	BUFFER_OVERHEAD = 320,    /* mbuf, mempool header, headroom: bytes a buffer */
-	QUEUE_OVERHEAD = 2 << 20, /* descriptor rings, tables: bytes */
+	BUFFER_OVERHEAD = 320, /* mbuf, mempool header, headroom: bytes a buffer */
+	QUEUE_OVERHEAD =
+		3 << 20, /* bytes: two pools with a cache a possible thread, rings */
 };
 
 static int device_fault(struct eal *eal, const struct nic_plan *plan, int rc,
@@ -356,6 +357,18 @@ void nic_dpdk_get_ticks(const struct nic_dpdk *self, uint64_t *rx, uint64_t *tx)
 	}
 }
 
+/* Bytes a buffer takes in plain memory: DPDK lets none lie across small pages that could
+ * lie within one. With hugepages it is less. */
+static size_t buffer_memory(uint32_t room)
+{
+	enum { PAGE = 4096 };
+	size_t size = room + BUFFER_OVERHEAD;
+
+	if (size > PAGE)
+		return (size + PAGE - 1) / PAGE * PAGE;
+	return PAGE / (PAGE / size);
+}
+
 size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 {
 	struct nic_plan plan;
@@ -364,9 +377,8 @@ size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 		return 0; /* nic_dpdk_open will say what is wrong */
 	nic_plan_settle(&plan, plan.mtu);
 	return plan.queues *
-	       ((size_t)plan.rx_buffers * (plan.rx_room + BUFFER_OVERHEAD) +
-		       (size_t)plan.tx_buffers * (plan.tx_room + BUFFER_OVERHEAD) +
-		       QUEUE_OVERHEAD);
+	       (plan.rx_buffers * buffer_memory(plan.rx_room) +
+		       plan.tx_buffers * buffer_memory(plan.tx_room) + QUEUE_OVERHEAD);
 }
 
 uint32_t nic_dpdk_frame_max(const struct nic_dpdk_options *options)

@@ -74,14 +74,18 @@ void nic_dpdk_maintain(struct nic_dpdk *self, uint32_t queue, nsec now)
 
 bool nic_link_may_use(struct nic_queue *queue)
 {
-	if (queue->is_used && !is_link_up(queue->port))
-		queue->is_used = false; /* who comes back may have fewer */
-	return queue->is_used;
+	if (queue->use == QUEUE_RESTS)
+		return false;
+	if (is_link_up(queue->port))
+		queue->use = QUEUE_RUNS;
+	else if (queue->use == QUEUE_RUNS)
+		queue->use = QUEUE_RESTS; /* who comes back may have fewer */
+	return queue->use == QUEUE_RUNS;
 }
 
 void nic_dpdk_use(struct nic_dpdk *self, uint32_t queue, bool is_used)
 {
-	self->queues[queue].is_used = is_used;
+	self->queues[queue].use = is_used ? QUEUE_WAITS : QUEUE_RESTS;
 }
 
 static void halt(void *context)

@@ -20,6 +20,13 @@ enum port_state {
 	PORT_RESTARTING, /* the interrupt thread stops and starts it: no bursts */
 };
 
+/* Of a queue that may not be there at the other side. */
+enum queue_use {
+	QUEUE_RESTS,
+	QUEUE_WAITS, /* agreed on; the link is not up yet */
+	QUEUE_RUNS,
+};
+
 /* One RX and one TX queue, a worker's own. */
 struct nic_queue {
 	/* the guard comes first: it is alone on its cache line */
@@ -34,8 +41,8 @@ struct nic_queue {
 	bool is_optional; /* memif beyond the first: there only if the peer has it, too */
 
 	/* written by the worker */
-	alignas(64) bool is_used; /* of an optional one: the peer has it */
-	bool has_taken;           /* the device took a frame since the last look */
+	alignas(64) enum queue_use use; /* of an optional one */
+	bool has_taken;                 /* the device took a frame since the last look */
 	uint32_t stuck; /* looks in a row at which it had not, and frames waited */
 	uint64_t dropped;
 	uint64_t lost;

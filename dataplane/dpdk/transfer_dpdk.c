@@ -369,8 +369,7 @@ static void add_counters(const struct session *session, struct transfer_stats *s
 	stats->packets_lost += load(&counters->packets_lost);
 	stats->packets_bad += load(&counters->packets_bad);
 	stats->strays += load(&counters->strays);
-	if (stats->steered_by == STEERED_BY_SOURCE_PORT &&
-		atomic_load_explicit(&counters->is_astray, memory_order_relaxed))
+	if (atomic_load_explicit(&counters->is_astray, memory_order_relaxed))
 		stats->steered_by = STEERED_BY_HAND_OFF;
 }
 

@@ -106,12 +106,13 @@ static int open_transfer(void)
 
 static int open_lab(void **state)
 {
+	const struct ring_pair_plan plan = {.entries = RING};
 	const char *seed = getenv("SEED");
 
 	(void)state;
 	lab.seed = seed != NULL ? strtoull(seed, NULL, 10) : 1;
 	(void)snprintf(lab.folder, sizeof(lab.folder), "/tmp/dpdk-faults-XXXXXX");
-	if (mkdtemp(lab.folder) == NULL || ring_pair_open(&lab.rings, RING) != 0 ||
+	if (mkdtemp(lab.folder) == NULL || ring_pair_open(&lab.rings, &plan) != 0 ||
 		open_transfer() != 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

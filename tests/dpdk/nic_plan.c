@@ -116,6 +116,36 @@ static void what_cannot_work_is_refused_with_a_remedy(void **state)
 	}
 }
 
+/* Each driver has its own word for it; memif and rings take what is configured. */
+static void queues_are_asked_of_the_driver(void **state)
+{
+	static const struct {
+		const char *dev, *wants;
+		bool keeps;
+	} cases[] = {
+		{"net_af_packet0,iface=lo", ",qpairs=4", false},
+		{"net_af_xdp0,iface=lo", ",queue_count=4", false},
+		{"net_memif0,role=server", ",rsize=10", true},
+		{"net_ring0", "net_ring0", true},
+	};
+	struct nic_plan plan, one;
+	struct fault fault = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(nic_plan_make(&plan, cases[i].dev, 1500, 4, NULL), 0);
+		assert_non_null(strstr(plan.args, cases[i].wants));
+		assert_int_equal(plan.keeps_queue, cases[i].keeps);
+		assert_int_equal(plan.queues, 4);
+		assert_int_equal(nic_plan_make(&one, cases[i].dev, 1500, 0, NULL), 0);
+		assert_null(strstr(one.args, "q"));
+		assert_int_equal(one.queues, 1);
+		assert_int_equal(plan.shared, 4 * one.shared);
+	}
+	assert_int_equal(nic_plan_make(&plan, "net_ring0", 0, 9, &fault), -EINVAL);
+	assert_non_null(strstr(fault.text, "1 to 8"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +154,7 @@ int main(void)
 		cmocka_unit_test(af_packet_gets_slots_that_hold_the_mtu),
 		cmocka_unit_test(af_xdp_gets_a_ring_full_of_buffers_below_a_page),
 		cmocka_unit_test(what_cannot_work_is_refused_with_a_remedy),
+		cmocka_unit_test(queues_are_asked_of_the_driver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

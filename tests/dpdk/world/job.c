@@ -151,6 +151,7 @@ static struct transfer_session describe(const struct job *job, enum transfer_rol
 		.role = role,
 		.device = us == 0 ? job->plan.from : job->plan.to,
 		.session_id = us == 0 ? job->sender : job->receiver,
+		.stripes = job->plan.stripes,
 		.peer_session_id = us == 0 ? job->receiver : job->sender,
 		.manifest = &job->manifest,
 		.object = us == 0 ? job->source : job->target,

@@ -20,6 +20,7 @@ enum {
 struct job_plan {
 	struct transfer *transfer;
 	uint32_t from, to;  /* devices */
+	uint32_t stripes;   /* 0: one */
 	const char *folder; /* where its files are; there, in NAME-from and NAME-to */
 	const char *name;
 	uint64_t big;
