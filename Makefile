@@ -254,7 +254,7 @@ check-tests: $(C_TESTS) $(BENCH)
 
 # The simulated network over many seeds: SEEDS=5000, or SEED=n for one of them again.
 SEEDS ?= 5000
-SOAK := $(addprefix $(BUILD)/tests/sim/,matrix congestion incast flow sessions strangers)
+SOAK := $(addprefix $(BUILD)/tests/sim/,matrix corruption congestion incast flow sessions strangers)
 soak:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
 	$(Q)$(MAKE) --no-print-directory $(jobs) $(SOAK)

@@ -58,13 +58,40 @@ static bool falls_in(const struct world_end *end, const struct nic_tx *tx)
 	}
 }
 
-static void corrupt(struct world *world, struct link_frame *frame)
+/* Whether a worker will hand the frame to its session, whose own bytes are wrong. */
+static bool is_seen_corrupt(const struct link_frame *frame, const uint8_t *before)
 {
-	uint32_t flips = 1 + world_random(world, 8);
+	struct ether_frame was, is;
+	struct wire_header header, old;
 
-	for (uint32_t i = 0; i < flips; i++)
-		frame->bytes[world_random(world, frame->len)] ^=
-			(uint8_t)(1u << world_random(world, 8));
+	ether_parse(before, frame->len, &was);
+	ether_parse(frame->bytes, frame->len, &is);
+	return was.kind == ETHER_UDP && is.kind == ETHER_UDP &&
+	       ip_is_equal(&is.dst_ip, &was.dst_ip) && is.dst_port == was.dst_port &&
+	       is.vlan == was.vlan && ether_is_intact(&is) &&
+	       wire_get_header(is.payload, is.payload_len, &header) == ACCEPTED &&
+	       wire_get_header(was.payload, was.payload_len, &old) == ACCEPTED &&
+	       session_slot(header.session_id) == session_slot(old.session_id) &&
+	       (is.payload_len != was.payload_len ||
+		       memcmp(is.payload, was.payload, is.payload_len) != 0);
+}
+
+/* Different bits: two flips of one would undo each other. */
+static void corrupt(struct world *world, struct link_pipe *pipe, struct link_frame *frame)
+{
+	uint32_t most = world->options.link.corrupt_bits;
+	uint32_t flips = 1 + world_random(world, most == 0 ? 8 : most);
+	uint32_t stride = frame->len * 8 / flips;
+	uint8_t before[LINK_FRAME_MAX];
+
+	memcpy(before, frame->bytes, frame->len);
+	for (uint32_t i = 0; i < flips; i++) {
+		uint32_t bit = i * stride + world_random(world, stride);
+
+		frame->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	frame->is_corrupt = is_seen_corrupt(frame, before);
+	pipe->corrupted++;
 }
 
 /* Sets CE in the IP header, as a switch does, and mends IPv4's checksum (RFC 1624). */
@@ -203,8 +230,9 @@ static void launch(struct world *world, int from, int to, const struct nic_tx *t
 	}
 	frame->at = left + travel_time(world);
 	frame->order = world->launched++;
+	frame->is_corrupt = false;
 	if (happens(world, world->options.link.corrupt_ppm))
-		corrupt(world, frame);
+		corrupt(world, pipe, frame);
 	push(pipe, frame);
 }
 
@@ -285,6 +313,7 @@ static int link_rx(void *self, struct nic_rx frames[], int max)
 		if (pipe->frames[0]->at > end->world->now)
 			break;
 		frame = pop(pipe);
+		pipe->corrupt_arrived += frame->is_corrupt;
 		frames[count] = (struct nic_rx){frame->bytes, frame->len, frame, false};
 	}
 	return count;

@@ -24,21 +24,23 @@ struct world_link {
 	uint32_t loss_ppm;
 	uint32_t loss_burst; /* packets lost in a row, on average; 0, 1: independent */
 	uint32_t duplicate_ppm;
-	uint32_t corrupt_ppm; /* one to eight bits of the frame flip */
-	uint32_t reorder_ppm; /* the frame is held back */
-	nsec reorder_span;    /* by up to this; 0: up to 20 delays */
-	nsec delay;           /* one way */
-	nsec jitter;          /* uniform, on top */
-	uint64_t rate_bps;    /* bits a second; 0: no limit, and no queue */
-	uint32_t queue;       /* bytes; what does not fit is dropped; 0: no bound */
-	uint32_t mark;        /* bytes in the queue from which CE is set; 0: never */
-	enum link_hole hole;  /* both ways */
-	uint32_t hole_above;  /* HOLE_LARGE: frames longer than this, bytes */
+	uint32_t corrupt_ppm;  /* bits of the frame flip */
+	uint32_t corrupt_bits; /* so many different ones at most; 0: eight */
+	uint32_t reorder_ppm;  /* the frame is held back */
+	nsec reorder_span;     /* by up to this; 0: up to 20 delays */
+	nsec delay;            /* one way */
+	nsec jitter;           /* uniform, on top */
+	uint64_t rate_bps;     /* bits a second; 0: no limit, and no queue */
+	uint32_t queue;        /* bytes; what does not fit is dropped; 0: no bound */
+	uint32_t mark;         /* bytes in the queue from which CE is set; 0: never */
+	enum link_hole hole;   /* both ways */
+	uint32_t hole_above;   /* HOLE_LARGE: frames longer than this, bytes */
 };
 
 struct link_frame {
 	nsec at; /* arrival */
 	uint64_t order;
+	bool is_corrupt; /* and yet a session will look at it */
 	uint32_t len;
 	uint8_t bytes[LINK_FRAME_MAX];
 };
@@ -54,6 +56,8 @@ struct link_pipe {
 	uint64_t accepted;            /* bytes that went through the bottleneck */
 	uint64_t dropped;             /* frames: queue full */
 	uint64_t marked;
+	uint64_t corrupted;                /* frames */
+	uint64_t corrupt_arrived;          /* of these, that their session got to see */
 	uint32_t delays[LINK_DELAY_SLOTS]; /* frames by microseconds in the queue */
 	uint32_t ndelays;
 };
