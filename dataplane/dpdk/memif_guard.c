@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,9 +36,10 @@ static void learn_tid(void *unused)
 /* A build that does not export our munmap runs, but without the guard. */
 static void check_symbol(void)
 {
-	if (dlsym(RTLD_DEFAULT, "munmap") != (void *)munmap)
+	if (dlsym(RTLD_DEFAULT, "munmap") != (void *)munmap ||
+		dlsym(RTLD_DEFAULT, "sendmsg") != (void *)sendmsg)
 		log_line(LOG_WARN, "memif",
-			"event=guard-off reason=\"munmap is not exported\" "
+			"event=guard-off reason=\"munmap or sendmsg is not exported\" "
 			"remedy=\"link with -rdynamic\"");
 }
 
@@ -105,12 +107,34 @@ static void wait_for_bursts(void)
 	}
 }
 
-/* Takes the place of libc's for every library of the process. */
-__attribute__((visibility("default"))) int munmap(void *addr, size_t len)
+static bool is_interrupt_thread(void)
 {
 	pid_t tid = atomic_load_explicit(&state.interrupt_tid, memory_order_acquire);
 
-	if (tid != 0 && (pid_t)syscall(SYS_gettid) == tid)
+	return tid != 0 && (pid_t)syscall(SYS_gettid) == tid;
+}
+
+/* Take the place of libc's for every library of the process. */
+__attribute__((visibility("default"))) int munmap(void *addr, size_t len)
+{
+	if (is_interrupt_thread())
 		wait_for_bursts();
 	return (int)syscall(SYS_munmap, addr, len);
+}
+
+/* A caller that has hung up before it was served counts as served: its end of file comes
+ * next and is handled well. Else the driver closes the connection and leaves it with the
+ * interrupt thread, which panics over the closed descriptor. */
+__attribute__((visibility("default"))) ssize_t sendmsg(
+	int fd, const struct msghdr *message, int flags)
+{
+	ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
+
+	if (sent >= 0 || (errno != EPIPE && errno != ECONNRESET) ||
+		!is_interrupt_thread())
+		return sent;
+	sent = 0;
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		sent += (ssize_t)message->msg_iov[i].iov_len;
+	return sent;
 }

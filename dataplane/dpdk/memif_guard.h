@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Keeps a worker alive when its memif peer dies in the middle of a burst.
+/* Keeps a process alive when its memif peer dies in the middle of a burst, or hangs up
+ * before it was served (memif_guard.c, sendmsg).
  *
  * DPDK 22.11's memif driver notices the death in its interrupt thread: it clears the
  * port's "connected" flag, then unmaps the shared rings, without asking whether a worker

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -254,6 +256,34 @@ static void peers_with_different_buffer_sizes_do_each_other_no_harm(void **state
 	}
 }
 
+/* As a client does that gives up on a server that is frozen. */
+static void call_and_hang_up(const struct scene *scene)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s/sock", scene->folder);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&name, sizeof(name)), 0);
+	(void)close(fd);
+}
+
+static void server_survives_callers_that_hang_up(void **state)
+{
+	struct scene *scene = *state;
+
+	start_child(scene, &scene->survivor, "server", ",socket-abstract=no");
+	start_child(scene, &scene->victim, "client", ",socket-abstract=no");
+	for (int i = 0; i < 3; i++) {
+		await_traffic(&scene->survivor, 2000);
+		(void)kill(scene->survivor.pid, SIGSTOP);
+		call_and_hang_up(scene);
+		call_and_hang_up(scene);
+		(void)kill(scene->survivor.pid, SIGCONT);
+	}
+	await_traffic(&scene->survivor, 2000);
+	await_traffic(&scene->victim, 100);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +291,8 @@ int main(int argc, char **argv)
 			server_survives_killed_client, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			client_survives_killed_server_and_dials_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			server_survives_callers_that_hang_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			peers_with_different_buffer_sizes_do_each_other_no_harm, set_up,
 			tear_down),
