@@ -76,8 +76,10 @@ static void on_list(void *ctx, struct rpc_call *call)
 		rpc_call_fail(call, ENOMEM, "no memory for the list");
 		return;
 	}
-	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next)
-		outgoing_describe(it, &list.transfers[list.count++]);
+	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next) {
+		if (!outgoing_is_unused(it))
+			outgoing_describe(it, &list.transfers[list.count++]);
+	}
 	list.count = add_incoming(&node->incoming, list.transfers, list.count);
 	if (request.has_id) {
 		size_t at = 0;

@@ -150,6 +150,7 @@ int outgoing_offer(struct outgoing_list *list, struct served *served, int64_t *r
 		return err;
 	served_ref(served);
 	made->is_held = true;
+	made->is_offer = true;
 	*reader_id = made->reader_id;
 	return 0;
 }
@@ -163,6 +164,7 @@ static void offer_again(const struct outgoing *ended, struct served *served)
 		return;
 	served_ref(served);
 	again->is_held = true;
+	again->is_offer = true;
 }
 
 void outgoing_withdraw(struct outgoing_list *list, int64_t reader_id)
@@ -204,6 +206,24 @@ static void read_stats(struct outgoing *outgoing)
 			outgoing->session_id, &outgoing->stats);
 }
 
+bool outgoing_is_unused(const struct outgoing *outgoing)
+{
+	return outgoing->is_offer && !outgoing->is_opened && !outgoing->is_tcp;
+}
+
+static void log_end(const struct outgoing *outgoing)
+{
+	if (outgoing_is_unused(outgoing))
+		return;
+	if (outgoing->fault.code != 0)
+		log_line(LOG_WARN, "outgoing", "event=failed id=%lld peer=%s text=\"%s\"",
+			(long long)outgoing->id, outgoing->peer, outgoing->fault.text);
+	else
+		log_line(LOG_INFO, "outgoing", "event=done id=%lld peer=%s index=%lld",
+			(long long)outgoing->id, outgoing->peer,
+			(long long)outgoing->index);
+}
+
 void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 {
 	struct served *served;
@@ -216,14 +236,9 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 	if (fault != NULL && fault->code != 0) {
 		outgoing->fault = *fault;
 		outgoing->stage = STAGE_FAILED;
-		log_line(LOG_WARN, "outgoing", "event=failed id=%lld peer=%s text=\"%s\"",
-			(long long)outgoing->id, outgoing->peer, fault->text);
-	} else {
-		log_line(LOG_INFO, "outgoing", "event=done id=%lld peer=%s index=%lld",
-			(long long)outgoing->id, outgoing->peer,
-			(long long)outgoing->index);
 	}
 	read_stats(outgoing);
+	log_end(outgoing);
 	if (outgoing->client != NULL)
 		rpc_client_close(outgoing->client);
 	outgoing->client = NULL;

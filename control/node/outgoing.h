@@ -50,6 +50,7 @@ struct outgoing {
 	uint64_t heard_at; /* over TCP: its last progress */
 	struct transfer_endpoint follower;
 	bool is_held; /* offered by a reader of the engine's: goes on under the same id */
+	bool is_offer;   /* began as an offer: no transfer until somebody comes */
 	bool is_install; /* InstallSnapshot was sent for it */
 	bool is_ended;
 	bool is_opened;         /* by one of ours, who tells of its progress */
@@ -114,6 +115,9 @@ void outgoing_watch_cancelled(struct outgoing *outgoing);
 
 /* Once a second: ends a pull over TCP whose follower has gone. */
 void outgoing_watch(struct outgoing_list *list);
+
+/* An offer that nobody has come for: nothing an operator needs to see. */
+bool outgoing_is_unused(const struct outgoing *outgoing);
 
 void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info);
 

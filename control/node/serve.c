@@ -151,6 +151,9 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 	tcp_serve_set_any_order(node->tcp, outgoing->reader_id, SERVE_MAX_READS);
 	outgoing->stage = STAGE_WIRE;
 	outgoing->is_opened = true;
+	if (outgoing->peer[0] == '\0') /* an offer does not say for whom */
+		(void)snprintf(
+			outgoing->peer, sizeof(outgoing->peer), "%s", request->peer_id);
 	outgoing_apply_pause(outgoing);
 	log_line(LOG_INFO, "serve",
 		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu path=%s "
