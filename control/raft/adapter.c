@@ -111,6 +111,7 @@ static void on_tick(struct raft_io *inner)
 
 	if (snapline->offers != NULL)
 		offer_on_tick(snapline);
+	save_forget_early(snapline);
 	snapline->tick(&snapline->io);
 }
 
@@ -222,6 +223,7 @@ static int fsm_apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void *
 	*result = NULL;
 	if (index <= snapline->state_index)
 		return 0; /* the state was loaded from a newer snapshot */
+	save_before_apply(snapline, index);
 	atomic_store(&snapline->applied, index);
 	return snapline->user.apply(snapline->user.ctx, buf, result);
 }
@@ -338,6 +340,7 @@ free_made:
 static void free_all(struct snapline_raft *snapline)
 {
 	receive_fini(snapline);
+	save_forget_early(snapline);
 	restore_fini(snapline);
 	uv_mutex_destroy(&snapline->lock);
 	free(snapline);

@@ -81,6 +81,9 @@ struct snapline_raft {
 	/* one save at a time; written before it is asked for, so that Snapline's thread
 	 * sees them */
 	void *frozen; /* NULL: none */
+	void *early;  /* frozen at early_index, in case the engine asks; NULL: none */
+	int64_t early_index;
+	int64_t last_command; /* index of the entry applied last */
 	struct reference saving;
 	struct raft_io_async_work *work;
 	raft_io_async_work_cb worked;
@@ -90,6 +93,10 @@ struct snapline_raft {
 void save_init(struct snapline_raft *snapline);
 int save_async_work(
 	struct raft_io *io, struct raft_io_async_work *req, raft_io_async_work_cb cb);
+/* An entry is about to be applied. */
+void save_before_apply(struct snapline_raft *snapline, int64_t index);
+/* What was frozen early was not asked for. */
+void save_forget_early(struct snapline_raft *snapline);
 void save_on_news(struct snapline_raft *snapline, const struct news *news);
 /* struct snapline_fsm */
 void save_on_snapshot_save(

@@ -98,8 +98,10 @@ int restore_fsm(struct raft_fsm *fsm, struct raft_buffer *buf)
 			(long long)reference.index);
 		return RAFT_NOTFOUND;
 	}
+	save_forget_early(snapline);
 	snapline->user.adopt(snapline->user.ctx, loaded.state);
 	snapline->state_index = loaded.index;
+	snapline->last_command = loaded.index;
 	if (atomic_load(&snapline->applied) < loaded.index)
 		atomic_store(&snapline->applied, loaded.index);
 	raft_free(buf->base);

@@ -4,6 +4,9 @@
  *   fsm.snapshot ─► async_work ─► Snapline: save, commit ─► news ─► fsm.snapshot_async
  *     freeze                                                          ─► snapshot_put
  *
+ * All replicas save at the same indexes, multiples of the threshold: equal indexes give
+ * equal files, and a follower goes on where it was when the leader changes.
+ *
  * libraft means async_work for a thread that waits; Snapline has one already. */
 #include <errno.h>
 #include <stdio.h>
@@ -13,10 +16,77 @@
 #include "control/raft/adapter.h"
 #include "dataplane/base/log.h"
 
+/* The last index before this one at which every replica saves, 0: none. libraft asks when
+ * a batch of entries has been applied, and batches end elsewhere on each replica. */
+static int64_t round_down(const struct snapline_raft *snapline, int64_t index)
+{
+	return index - index % (int64_t)snapline->raft->snapshot.threshold;
+}
+
+void save_forget_early(struct snapline_raft *snapline)
+{
+	if (snapline->early != NULL)
+		snapline->user.thaw(snapline->user.ctx, snapline->early);
+	snapline->early = NULL;
+}
+
+void save_before_apply(struct snapline_raft *snapline, int64_t index)
+{
+	int64_t round = round_down(snapline, index - 1);
+
+	/* the state has been that of the round index since the last command */
+	if (round > 0 && snapline->last_command <= round && snapline->frozen == NULL &&
+		(raft_index)round > snapline->raft->log.snapshot.last_index) {
+		save_forget_early(snapline);
+		if (snapline->user.freeze(snapline->user.ctx, &snapline->early) == 0)
+			snapline->early_index = round;
+		else
+			snapline->early = NULL;
+	}
+	snapline->last_command = index;
+}
+
+/* Term of an entry that is in the log, else 0. */
+static raft_term term_at(const struct raft_log *log, raft_index index)
+{
+	size_t count =
+		log->size == 0 ? 0 : (log->back + log->size - log->front) % log->size;
+
+	if (index <= log->offset || index > log->offset + count)
+		return 0;
+	return log->entries[(log->front + (size_t)(index - log->offset - 1)) % log->size]
+		.term;
+}
+
+/* Whether the engine's snapshot may be one of the round index instead: the members are
+ * those of that index, too. */
+static bool may_round(const struct snapline_raft *snapline, int64_t round)
+{
+	const struct raft *raft = snapline->raft;
+
+	return (raft_index)round > raft->log.snapshot.last_index &&
+	       raft->snapshot.pending.configuration_index <= (raft_index)round &&
+	       raft->configuration_uncommitted_index == 0 &&
+	       term_at(&raft->log, (raft_index)round) != 0 &&
+	       (snapline->last_command <= round ||
+		       (snapline->early != NULL && snapline->early_index == round));
+}
+
+static int freeze(struct snapline_raft *snapline, int64_t round)
+{
+	if (snapline->early != NULL && snapline->early_index == round) {
+		snapline->frozen = snapline->early;
+		snapline->early = NULL;
+		return 0;
+	}
+	return snapline->user.freeze(snapline->user.ctx, &snapline->frozen);
+}
+
 static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned *n_bufs)
 {
 	struct snapline_raft *snapline = fsm->data;
-	const struct raft_snapshot *pending = &snapline->raft->snapshot.pending;
+	struct raft_snapshot *pending = &snapline->raft->snapshot.pending;
+	int64_t round = round_down(snapline, (int64_t)pending->index);
 	int err;
 
 	*bufs = NULL;
@@ -24,7 +94,15 @@ static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigne
 	/* after a crash between two commits the state may be ahead of the engine */
 	if ((int64_t)pending->index < snapline->state_index || snapline->frozen != NULL)
 		return RAFT_BUSY;
-	err = snapline->user.freeze(snapline->user.ctx, &snapline->frozen);
+	if (atomic_load(&snapline->applied) < (int64_t)pending->index)
+		atomic_store(&snapline->applied, (int64_t)pending->index);
+	if (may_round(snapline, round)) {
+		pending->index = (raft_index)round;
+		pending->term = term_at(&snapline->raft->log, pending->index);
+	} else {
+		round = 0;
+	}
+	err = freeze(snapline, round);
 	if (err != 0) {
 		log_line(LOG_WARN, "raft", "event=freeze_failed text=\"%s\"",
 			strerror(-err));
@@ -33,7 +111,6 @@ static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigne
 	}
 	snapline->saving = (struct reference){
 		.index = (int64_t)pending->index, .term = (int64_t)pending->term};
-	atomic_store(&snapline->applied, snapline->saving.index);
 	return 0;
 }
 
