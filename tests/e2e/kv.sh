@@ -57,21 +57,24 @@ set_devices() { # ID
 	done
 }
 
-# Starts a server and waits until it answers. Its process is ${server[ID]}, its log
+# Starts a server, and start_server waits until it answers. Its process is ${server[ID]}, its log
 # $dir/ID.log, everything else of it $dir/ID.
-start_server() { # ID OPTION...
-	local id=$1 log="$dir/$1.log" pid
+launch_server() { # ID OPTION...
+	local id=$1 log="$dir/$1.log"
 	shift
 	set_devices "$id"
-	touch "$log"
+	: >"$log"
 	"$kv" --id "$id" --dir "$dir/$id" --address "127.0.0.1:${port[$id]}" \
 		--admin "$dir/$id.sock" --buffers 8 --stall-timeout 2s "${devices[@]}" \
 		"${kv_options[@]}" "$@" </dev/null >>"$log" 2>&1 &
-	pid=$!
-	pids+=("$pid")
-	server[$id]=$pid
+	server[$id]=$!
+	pids+=("$!")
+}
+start_server() { # ID OPTION...
+	local id=$1
+	launch_server "$@"
 	wait_for 60 answers_or_ended "$id" || explain "server $id does not answer"
-	is_running "$pid" || explain "server $id ended"
+	is_running "${server[$id]}" || explain "server $id ended"
 }
 answers_or_ended() { # ID
 	cli "$1" ping || is_gone "${server[$1]}"
@@ -188,6 +191,9 @@ cut_log() {
 	last=$(info "$leader" log_last_index)
 	wait_for 60 moves_on "$last" || explain 'the leader does not save'
 }
+has_saved_since() { # INDEX
+	[ "$(info "$leader" snapshot_index)" -gt "$1" ]
+}
 moves_on() { # INDEX
 	local i
 	[ "$(info "$leader" log_first_index)" -gt "$1" ] && return
@@ -195,4 +201,43 @@ moves_on() { # INDEX
 		echo "SET tick $i$RANDOM"
 	done | timeout 10 redis-cli -h 127.0.0.1 -p "${port[$leader]}" >/dev/null
 	return 1
+}
+
+# Whether a server is receiving and has more than so many percent, not all.
+is_receiving() { # ID PERCENT: seen from the leader, since a frozen server says nothing
+	"$snapline" transfer list --admin "$dir/$leader.sock" --json >"$dir/moving.json" &&
+		jq -e --argjson percent "$2" 'map(select(.stage == "wire")) | .[0] |
+			.bytes_done > 0 and .bytes_done * 100 > .bytes * $percent and
+			.bytes_done < .bytes' "$dir/moving.json"
+}
+# Starts a server and lets it run in short slices until it is in mid-transfer; it is left
+# frozen. So the middle is found on a fast machine, too; tried again when it was missed.
+freeze_in_transfer() { # ID PERCENT OPTION...
+	local id=$1 percent=$2 deadline=$((SECONDS + 60))
+	shift 2
+	launch_server "$id" "$@"
+	until is_receiving "$id" "$percent" >/dev/null; do
+		[ "$SECONDS" -lt "$deadline" ] || explain "server $id is never in mid-transfer"
+		is_running "${server[$id]}" || explain "server $id ended"
+		kill -CONT "${server[$id]}"
+		sleep 0.01
+		kill -STOP "${server[$id]}"
+		if grep -q 'raft event=install ' "$dir/$id.log"; then # missed it
+			kill_server "$id"
+			wipe_server "$id"
+			launch_server "$id" "$@"
+		fi
+	done
+}
+thaw() { # ID
+	kill -CONT "${server[$1]}"
+	wait_for 60 answers_or_ended "$1" || explain "server $1 does not answer"
+}
+# The last install of a server did not begin anew. What was on its way to the disk when a
+# process was killed may be lost.
+expect_resumed() { # ID
+	local line
+	line=$(grep 'install event=done' "$dir/$1.log" | tail -n 1)
+	[[ $line = *' reused='[1-9]* ]] ||
+		explain "server $1 did not go on where it was: $line"
 }
