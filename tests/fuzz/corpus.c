@@ -27,6 +27,7 @@ struct target {
 int fuzz_address(const uint8_t *data, size_t size);
 int fuzz_codec(const uint8_t *data, size_t size);
 int fuzz_frame(const uint8_t *data, size_t size);
+int fuzz_journal(const uint8_t *data, size_t size);
 int fuzz_manifest(const uint8_t *data, size_t size);
 int fuzz_name(const uint8_t *data, size_t size);
 int fuzz_offer(const uint8_t *data, size_t size);
@@ -41,6 +42,7 @@ static const struct target targets[] = {
 	{"address", fuzz_address},
 	{"codec", fuzz_codec},
 	{"frame", fuzz_frame},
+	{"journal", fuzz_journal},
 	{"manifest", fuzz_manifest},
 	{"name", fuzz_name},
 	{"offer", fuzz_offer},
