@@ -73,7 +73,7 @@ void copier_destroy(struct copier *copier);
 bool copier_is_own_fault(const struct copier *copier);
 
 /* Bytes that an interrupted copy or another snapshot had left here; of these, unchecked
- * the ones that are compared with the manifest while others come. */
+ * the ones that were to be compared with the manifest while others come. */
 uint64_t copier_found(const struct copier *copier, uint64_t *unchecked);
 
 /* Numbers and stage for operators; id and peer are the caller's to fill. */

@@ -203,6 +203,7 @@ static int filter(struct copier *copier, struct fault *fault)
 	if (copier->is_stock && mark_skipped(copier, &result) != 0)
 		err = fault_set(fault, -ENOMEM, "no memory for the list of files");
 	copier->found = result.bytes_reused;
+	copier->unchecked = result.bytes_believed;
 	filter_result_fini(&result);
 	return err;
 }

@@ -13,7 +13,7 @@
 
 uint64_t copier_found(const struct copier *copier, uint64_t *unchecked)
 {
-	*unchecked = copier->check != NULL ? resume_check_left(copier->check) : 0;
+	*unchecked = copier->unchecked;
 	return copier->found;
 }
 
@@ -26,7 +26,6 @@ int copier_open_files(struct copier *copier, struct fault *fault)
 		.index = offer->response.index,
 		.term = offer->response.term,
 	};
-	uint64_t unchecked;
 	int err;
 
 	err = store_object_open(
@@ -38,12 +37,13 @@ int copier_open_files(struct copier *copier, struct fault *fault)
 	if (err == 0)
 		err = resume_check_start(
 			&copier->check, copier->writer, &offer->manifest, fault);
-	if (err == 0 && copier_found(copier, &unchecked) > 0)
+	if (err == 0 && copier->found > 0)
 		log_line(LOG_INFO, "copier",
 			"event=resume index=%lld bytes=%llu found=%llu unchecked=%llu",
 			(long long)journal.index,
 			(unsigned long long)offer->manifest.bytes,
-			(unsigned long long)copier->found, (unsigned long long)unchecked);
+			(unsigned long long)copier->found,
+			(unsigned long long)copier->unchecked);
 	return err;
 }
 

@@ -57,8 +57,9 @@ struct copier {
 	struct store_object *object;
 	struct journal_file *journal; /* of what comes into the object; NULL: none */
 	struct resume_check *check;   /* of what the last journal says; NULL: none */
-	uint64_t *sound; /* a bit a chunk but those found wrong; NULL: none was */
-	uint64_t found;  /* bytes that were here, checked or believed */
+	uint64_t *sound;    /* a bit a chunk but those found wrong; NULL: none was */
+	uint64_t found;     /* bytes that were here, checked or believed */
+	uint64_t unchecked; /* of these, believed */
 	struct transfer_stats before; /* of the move before what was wrong came again */
 	struct transfer_stats stats;
 	uint64_t began;

@@ -184,15 +184,24 @@ static bool is_to_fetch(const struct filter *filter, uint32_t at)
 	return false;
 }
 
+static uint64_t bytes_of(const uint64_t *chunks, const struct manifest *manifest)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < manifest->nchunks; i++)
+		if (bitmap_test(chunks, i))
+			bytes += manifest_chunk_len(manifest, i);
+	return bytes;
+}
+
 static uint64_t bytes_reused(const struct filter *filter)
 {
 	const struct manifest *manifest = filter->request->manifest;
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; manifest != NULL && i < manifest->nchunks; i++)
-		if (bitmap_test(filter->have, i))
-			bytes += manifest_chunk_len(manifest, i);
-	for (uint32_t i = 0; manifest == NULL && i < filter->nitems; i++)
+	if (manifest != NULL)
+		return bytes_of(filter->have, manifest);
+	for (uint32_t i = 0; i < filter->nitems; i++)
 		if (filter->items[i].is_complete)
 			bytes += filter->items[i].size;
 	return bytes;
@@ -222,6 +231,9 @@ static int fill_result(
 		made.have_chunks =
 			bitmap_count(filter->have, filter->request->manifest->nchunks);
 	made.bytes_reused = bytes_reused(filter);
+	if (filter->have != NULL)
+		made.bytes_believed =
+			bytes_of(filter->believed, filter->request->manifest);
 	*result = made;
 	return 0;
 }

@@ -29,11 +29,12 @@ struct filter_request {
 struct filter_result {
 	const uint64_t *have; /* bitmap of chunks, the writer's; NULL without manifest */
 	uint32_t have_chunks;
-	uint64_t bytes_reused; /* of complete files and, with a manifest, of chunks */
-	uint32_t files_kept;   /* complete, from temp */
-	uint32_t files_linked; /* and from the newest snapshot; references count as such
-				*/
-	const char **fetch;    /* what is not complete; names of the request's */
+	uint64_t bytes_reused;   /* of complete files and, with a manifest, of chunks */
+	uint64_t bytes_believed; /* of these, not compared yet */
+	uint32_t files_kept;     /* complete, from temp */
+	uint32_t files_linked;   /* and from the newest snapshot; references count as such
+				  */
+	const char **fetch;      /* what is not complete; names of the request's */
 	size_t nfetch;
 };
 

@@ -166,6 +166,7 @@ int journal_file_open(struct journal_file **journal,
 int journal_file_close(struct journal_file *journal, bool sync, struct fault *fault)
 {
 	struct store_object *object = journal->options.object;
+	struct fault met = {0};
 	int error;
 
 	object_set_journal(object, NULL);
@@ -178,9 +179,8 @@ int journal_file_close(struct journal_file *journal, bool sync, struct fault *fa
 		journal_sync(journal);
 	error = atomic_load(&journal->error);
 	if (error != 0) {
-		store_object_get_fault(object, fault);
-		(void)fault_set(fault, error, "cannot sync %s: %s", object_path(object),
-			strerror(-error));
+		store_object_get_fault(object, &met);
+		(void)fault_set(fault, error, "%s", met.text);
 	}
 	destroy(journal);
 	return error;

@@ -24,44 +24,91 @@ struct copy {
 	uint32_t sent;
 };
 
+/* Returns 0, or what a sync has met. */
+static inline int copy_close(struct copy *copy, bool sync)
+{
+	int error = 0;
+
+	if (copy->check != NULL)
+		resume_check_close(copy->check);
+	if (copy->journal != NULL)
+		error = journal_file_close(copy->journal, sync, NULL);
+	if (copy->object != NULL)
+		store_object_close(copy->object);
+	if (copy->source != NULL)
+		store_object_close(copy->source);
+	free(copy->have);
+	return error;
+}
+
+/* As Ctrl-C does. */
+static inline void copy_interrupt(struct copy *copy)
+{
+	if (copy_close(copy, true) != 0)
+		copy->writer->keep = false;
+	storage_abort(copy->writer);
+}
+
+/* As kill -9 does, in less than a second: nothing is synced or said. */
+static inline void copy_kill(struct copy *copy)
+{
+	assert_int_equal(copy_close(copy, false), 0);
+	writer_free(copy->writer);
+}
+
+static inline int copy_filter(struct copy *copy, bool filters)
+{
+	const struct filter_request request = {.table = &copy->from->table,
+		.manifest = &copy->from->manifest,
+		.resume_only = !filters};
+	struct filter_result result;
+	int error = storage_filter(copy->writer, &request, &result, NULL);
+	uint32_t nchunks = copy->from->manifest.nchunks;
+
+	if (error != 0)
+		return error;
+	filter_result_fini(&result);
+	copy->reused = result.have_chunks;
+	copy->unchecked = bitmap_count(copy->writer->believed, nchunks);
+	copy->have = calloc(BITMAP_WORDS(nchunks), sizeof(*copy->have));
+	memcpy(copy->have, copy->writer->have,
+		BITMAP_WORDS(nchunks) * sizeof(*copy->have));
+	return storage_prepare(copy->writer, &copy->from->manifest, NULL);
+}
+
+static inline int copy_open(struct copy *copy)
+{
+	const struct manifest *manifest = &copy->from->manifest;
+	struct resume_journal journal = {.manifest = manifest, .group = "g", .index = 2};
+	int error = store_object_open(&copy->source, copy->from->path, manifest, NULL);
+
+	if (error == 0)
+		error = store_object_open(
+			&copy->object, copy->writer->path, manifest, NULL);
+	journal.object = copy->object;
+	if (error == 0)
+		error = resume_open_journal(&copy->journal, copy->writer, &journal, NULL);
+	if (error == 0)
+		error = resume_check_start(&copy->check, copy->writer, manifest, NULL);
+	return error;
+}
+
 /* Returns 0 or an errno; nothing is to be ended then. */
 static inline int copy_begin(struct copy *copy, struct storage *storage,
 	const struct storage_reader *from, bool filters)
 {
-	const struct manifest *manifest = &from->manifest;
-	const struct filter_request request = {
-		.table = &from->table, .manifest = manifest, .resume_only = !filters};
-	struct resume_journal journal = {.manifest = manifest, .group = "g", .index = 2};
-	struct filter_result result;
-	size_t size = (BITMAP_WORDS(manifest->nchunks) + 1) * sizeof(uint64_t);
 	int error;
 
 	*copy = (struct copy){.from = from};
 	error = storage_create_copy(storage, &copy->writer, NULL);
 	if (error != 0)
 		return error;
-	error = storage_filter(copy->writer, &request, &result, NULL);
-	if (error == 0) {
-		filter_result_fini(&result);
-		error = storage_prepare(copy->writer, manifest, NULL);
-	}
-	if (error != 0) {
-		storage_abort(copy->writer);
-		return error;
-	}
-	copy->have = calloc(1, size);
-	memcpy(copy->have, copy->writer->have, size);
-	copy->reused = result.have_chunks;
-	copy->unchecked = bitmap_count(copy->writer->believed, manifest->nchunks);
-	assert_int_equal(store_object_open(&copy->source, from->path, manifest, NULL), 0);
-	assert_int_equal(
-		store_object_open(&copy->object, copy->writer->path, manifest, NULL), 0);
-	journal.object = copy->object;
-	assert_int_equal(
-		resume_open_journal(&copy->journal, copy->writer, &journal, NULL), 0);
-	assert_int_equal(
-		resume_check_start(&copy->check, copy->writer, manifest, NULL), 0);
-	return 0;
+	error = copy_filter(copy, filters);
+	if (error == 0)
+		error = copy_open(copy);
+	if (error != 0)
+		copy_interrupt(copy);
+	return error;
 }
 
 static inline int copy_chunk(struct copy *copy, uint32_t chunk)
@@ -97,30 +144,6 @@ static inline int copy_pull(struct copy *copy, uint32_t max)
 	return error;
 }
 
-static inline void copy_close(struct copy *copy, bool sync)
-{
-	if (copy->check != NULL)
-		resume_check_close(copy->check);
-	assert_int_equal(journal_file_close(copy->journal, sync, NULL), 0);
-	store_object_close(copy->object);
-	store_object_close(copy->source);
-	free(copy->have);
-}
-
-/* As Ctrl-C does. */
-static inline void copy_interrupt(struct copy *copy)
-{
-	copy_close(copy, true);
-	storage_abort(copy->writer);
-}
-
-/* As kill -9 does, in less than a second: nothing is synced or said. */
-static inline void copy_kill(struct copy *copy)
-{
-	copy_close(copy, false);
-	writer_free(copy->writer);
-}
-
 /* Pulls all that is missing or turns out wrong, and commits. Returns the chunks that were
  * sent, in all of the attempt, or an errno. */
 static inline int copy_finish(struct copy *copy)
@@ -137,7 +160,12 @@ static inline int copy_finish(struct copy *copy)
 		copy_interrupt(copy);
 		return error;
 	}
-	copy_close(copy, false);
+	error = copy_close(copy, false);
+	if (error != 0) {
+		copy->writer->keep = false;
+		storage_abort(copy->writer);
+		return error;
+	}
 	error = world_commit(copy->writer, copy->from, NULL);
 	return error != 0 ? error : (int)copy->sent;
 }
