@@ -40,7 +40,7 @@ static bool is_lost(struct world *world, struct link_pipe *pipe)
 static bool falls_in(const struct world_end *end, const struct nic_tx *tx)
 {
 	const struct world_link *link = &end->world->options.link;
-	uint32_t headers = end->session->headers;
+	uint32_t headers = ether_udp_headers(&end->world->path);
 	bool is_udp = tx->head_len >= headers + WIRE_HEADER_LEN;
 	uint8_t type = is_udp ? tx->head[headers] & 0xf : UINT8_MAX;
 
@@ -99,12 +99,11 @@ static void mark(
 	const struct world *world, struct link_pipe *pipe, struct link_frame *frame)
 {
 	enum { CE = 3 };
-	const struct session *session = world->ends[0].session;
-	uint8_t *ip = frame->bytes + ether_link_len(&session->path);
+	uint8_t *ip = frame->bytes + ether_link_len(&world->path);
 	uint32_t before = ip[1];
 	uint32_t sum;
 
-	if (frame->len < session->headers)
+	if (frame->len < ether_udp_headers(&world->path))
 		return;
 	if (world->options.is_ipv6) {
 		ip[1] |= CE << 4;
@@ -241,7 +240,7 @@ static void count_slice(struct world *world, const struct nic_tx *tx)
 {
 	uint32_t slices = world_slices(world);
 	struct wire_header header;
-	uint32_t headers = world->ends[0].session->headers;
+	uint32_t headers = ether_udp_headers(&world->path);
 	uint32_t which;
 
 	if (tx->head_len < headers + WIRE_HEADER_LEN ||

@@ -145,6 +145,7 @@ static void make_session(struct world *world, enum transfer_role role, uint32_t 
 	assert(err == 0);
 	(void)err;
 	worker_add(&end->worker, end->sessions[which], world->now);
+	world->path = end->sessions[which]->path;
 	end->session = end->sessions[0] != NULL ? end->sessions[0] : end->sessions[which];
 }
 
@@ -183,6 +184,7 @@ void world_stop(struct world *world, uint32_t which)
 	for (int i = 0; i < 2; i++) {
 		session_destroy(ends[i]->sessions[which]);
 		ends[i]->sessions[which] = NULL;
+		ends[i]->session = NULL;
 	}
 }
 

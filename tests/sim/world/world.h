@@ -97,7 +97,8 @@ struct world {
 	nsec now;
 	struct world_end ends[WORLD_ENDS];
 	uint32_t nends;
-	uint32_t life; /* of the next session: its generation and its keys */
+	struct ether_path path; /* of any session: how long headers are here */
+	uint32_t life;          /* of the next session: its generation and its keys */
 	struct manifest manifest;
 	struct world_copy copies[WORLD_SESSIONS];
 	struct link_pipe pipes[WORLD_ENDS]; /* by the end they lead to */
