@@ -28,7 +28,8 @@ struct nic_tx {
 	uint8_t head[NIC_HEAD_MAX];
 	uint32_t head_len;
 	uint32_t payload_len;
-	const uint8_t *payload; /* read during the call only */
+	const uint8_t *payload; /* read during the call; later, too, in buffers that the
+				   nic was told of, see pool.h's is_held */
 	/* The NIC shall finish the UDP checksum, which holds the pseudo header's sum;
 	 * never set unless the nic sums. */
 	bool wants_sum;

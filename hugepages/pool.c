@@ -37,16 +37,29 @@ int pool_init(struct pool *pool, struct arena *arena, uint32_t count, uint32_t s
 	pool->free = numbers;
 	pool->count = count;
 	pool->nfree = count;
+	pool->is_held = NULL;
+	pool->held_ctx = NULL;
 	for (uint32_t i = 0; i < count; i++)
 		pool->free[i] = count - 1 - i;
 	return 0;
 }
 
+static uint8_t *buffer_at(const struct pool *pool, uint32_t at)
+{
+	return pool->buffers + (size_t)pool->free[at] * pool->step;
+}
+
 uint8_t *pool_take(struct pool *pool)
 {
-	if (pool->nfree == 0)
-		return NULL;
-	return pool->buffers + (size_t)pool->free[--pool->nfree] * pool->step;
+	for (uint32_t i = pool->nfree; i-- > 0;) {
+		uint8_t *buffer = buffer_at(pool, i);
+
+		if (pool->is_held != NULL && pool->is_held(pool->held_ctx, buffer))
+			continue;
+		pool->free[i] = pool->free[--pool->nfree];
+		return buffer;
+	}
+	return NULL;
 }
 
 void pool_give(struct pool *pool, uint8_t *buffer)

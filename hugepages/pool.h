@@ -8,6 +8,7 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "hugepages/arena.h"
@@ -21,6 +22,10 @@ struct pool {
 	uint32_t nfree;
 	uint32_t size; /* bytes a buffer, as asked for */
 	uint32_t step; /* bytes from one buffer to the next */
+	/* Whether somebody still reads a buffer that was given back: it is not handed out
+	 * then. NULL: nobody does. Set after pool_init. */
+	bool (*is_held)(void *ctx, const uint8_t *buffer);
+	void *held_ctx;
 };
 
 /* Returns 0, -EINVAL for a count or size of 0 or a size above 1 GiB, or -ENOSPC when the

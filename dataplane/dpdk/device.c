@@ -156,11 +156,15 @@ static int open_workers(struct device *device, const struct transfer_options *op
 	return 0;
 }
 
-static void close_workers(struct device *device)
+/* All of them before any is closed: one may hand strays to another. */
+static void stop_workers(struct device *device)
 {
-	/* all of them first: one may hand strays to another */
 	while (device->nstarted > 0)
 		worker_thread_stop(&device->workers[--device->nstarted]);
+}
+
+static void close_workers(struct device *device)
+{
 	while (device->nopen > 0)
 		worker_thread_close(&device->workers[--device->nopen]);
 }
@@ -211,6 +215,7 @@ int device_open(struct device *device, struct eal *eal,
 	log_open(device, config);
 	return 0;
 close_workers:
+	stop_workers(device);
 	close_workers(device);
 	free(device->workers);
 free_strays:
@@ -222,8 +227,9 @@ close_nic:
 
 void device_close(struct device *device)
 {
+	stop_workers(device);
+	nic_dpdk_close(device->port); /* it may be reading chunk buffers */
 	close_workers(device);
-	nic_dpdk_close(device->port);
 	free(device->workers);
 	strays_fini(&device->strays);
 }

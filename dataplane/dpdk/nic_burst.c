@@ -123,13 +123,28 @@ static void burst_release(void *context, struct nic_rx frames[], int count)
 	}
 }
 
-static void fill(struct rte_mbuf *mbuf, const struct nic_tx *frame)
+/* The payload is referred to where the device gathers and knows the memory, and copied
+ * otherwise. */
+static void fill(
+	struct nic_queue *self, struct rte_mbuf *mbuf, const struct nic_tx *frame)
 {
 	uint8_t *to = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	struct rte_mbuf *tail;
 
 	memcpy(to, frame->head, frame->head_len);
-	if (frame->payload_len != 0)
-		memcpy(to + frame->head_len, frame->payload, frame->payload_len);
+	mbuf->data_len = (uint16_t)frame->head_len;
+	mbuf->pkt_len = frame->head_len;
+	if (frame->payload_len == 0)
+		return;
+	if (nic_gather_covers(&self->gather, frame->payload)) {
+		tail = rte_pktmbuf_alloc(self->gather.pool);
+		if (likely(tail != NULL)) {
+			nic_gather_attach(&self->gather, mbuf, tail, frame->payload,
+				(uint16_t)frame->payload_len);
+			return;
+		}
+	}
+	memcpy(to + frame->head_len, frame->payload, frame->payload_len);
 	mbuf->data_len = (uint16_t)(frame->head_len + frame->payload_len);
 	mbuf->pkt_len = mbuf->data_len;
 }
@@ -142,8 +157,9 @@ static bool fits(const struct nic_queue *self, const struct nic_tx *frame)
 	       frame->head_len + frame->payload_len <= max;
 }
 
-/* A frame is copied once. What a full device leaves over stays with us as taken, and goes
- * first next time: copying it again on every attempt would cost more than sending it. */
+/* A frame is copied at most once. What a full device leaves over stays with us as taken,
+ * and goes first next time: copying it again on every attempt would cost more than
+ * sending it. */
 static int send_frames(struct nic_queue *self, const struct nic_tx frames[], int count)
 {
 	int filled = 0;
@@ -159,7 +175,7 @@ static int send_frames(struct nic_queue *self, const struct nic_tx frames[], int
 			self->dropped++;
 			continue;
 		}
-		fill(self->pending[filled++], &frames[i]);
+		fill(self, self->pending[filled++], &frames[i]);
 	}
 	if (unlikely(filled < count))
 		rte_pktmbuf_free_bulk(

@@ -142,6 +142,7 @@ static void free_queues(struct nic_dpdk *self)
 {
 	for (uint32_t i = 0; i < self->nqueues; i++) {
 		memif_guard_remove(&self->queues[i].guard);
+		nic_gather_close(&self->queues[i].gather);
 		rte_mempool_free(self->queues[i].tx_pool);
 		rte_mempool_free(self->queues[i].rx_pool);
 	}
@@ -194,6 +195,10 @@ static int count_queues(struct eal *eal, const struct nic_plan *plan, uint16_t p
 	if (rte_eth_dev_info_get(port, &info) != 0)
 		return device_fault(
 			eal, plan, -ENODEV, "does not tell its queues", fault);
+	/* net_ring hands our buffers to whoever reads the other end */
+	if ((info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 &&
+		strncmp(plan->name, "net_ring", 8) != 0)
+		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	most = u32_min(info.max_rx_queues, info.max_tx_queues);
 	if (most < plan->queues)
 		return fault_set(fault, -EINVAL,
@@ -220,6 +225,7 @@ static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *pl
 		self->port, (uint16_t)plan->queues, (uint16_t)plan->queues, &conf);
 	if (rc != 0)
 		return device_fault(eal, plan, -ENODEV, "cannot be configured", fault);
+	self->can_gather = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 	rc = settle_mtu(eal, plan, self->port, mtu, fault);
 	if (rc != 0)
 		return rc;
@@ -330,6 +336,31 @@ free_self:
 	return rc;
 }
 
+int nic_dpdk_share(struct nic_dpdk *self, uint32_t queue,
+	const struct nic_dpdk_memory *memory, struct fault *fault)
+{
+	struct nic_queue *at = &self->queues[queue];
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (!self->can_gather || memory->iova == RTE_BAD_IOVA)
+		return 0;
+	(void)snprintf(name, sizeof(name), "gather%u.%u", at->port, at->id);
+	if (nic_gather_open(&at->gather, name, at->tx_pool->size, memory) == 0)
+		return 0;
+	return fault_set(fault, -ENOMEM,
+		"queue %u: no memory for %u frame headers; reserve hugepages with "
+		"hugepages/hugepages.sh reserve N",
+		queue, at->tx_pool->size);
+}
+
+bool nic_dpdk_holds(const struct nic_dpdk *self, uint32_t queue, const uint8_t *buffer)
+{
+	const struct nic_gather *gather = &self->queues[queue].gather;
+
+	return gather->pool != NULL &&
+	       rte_mbuf_ext_refcnt_read(nic_gather_count(gather, buffer)) > 1;
+}
+
 enum steered_by nic_dpdk_steered_by(const struct nic_dpdk *self)
 {
 	return self->steered_by;
@@ -376,9 +407,10 @@ size_t nic_dpdk_memory(const struct nic_dpdk_options *options)
 	if (nic_plan_make(&plan, options->dev, options->mtu, options->queues, NULL) != 0)
 		return 0; /* nic_dpdk_open will say what is wrong */
 	nic_plan_settle(&plan, plan.mtu);
-	return plan.queues *
-	       (plan.rx_buffers * buffer_memory(plan.rx_room) +
-		       plan.tx_buffers * buffer_memory(plan.tx_room) + QUEUE_OVERHEAD);
+	return plan.queues * (plan.rx_buffers * buffer_memory(plan.rx_room) +
+				     plan.tx_buffers * (buffer_memory(plan.tx_room) +
+							       buffer_memory(0)) +
+				     QUEUE_OVERHEAD);
 }
 
 uint32_t nic_dpdk_frame_max(const struct nic_dpdk_options *options)

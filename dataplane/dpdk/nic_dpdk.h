@@ -27,6 +27,14 @@ struct nic_dpdk_options {
 				1, ...; 0: no matter */
 };
 
+/* Buffers of equal size that the device may read from: they stay until nic_dpdk_close. */
+struct nic_dpdk_memory {
+	const uint8_t *base;
+	uint64_t iova;  /* of base, where all of it is contiguous for the device */
+	uint32_t count; /* buffers */
+	uint32_t step;  /* bytes from one to the next */
+};
+
 struct nic_dpdk_stats {
 	uint64_t dropped;  /* frames in more segments than one buffer can hold */
 	uint64_t lost;     /* frames sent while the link was down, or the device took none
@@ -42,6 +50,14 @@ int nic_dpdk_open(struct nic_dpdk **self, struct nic nics[], struct eal *eal,
 	const struct nic_dpdk_options *options, struct fault *fault);
 /* No burst may be under way; all received frames have been released. */
 void nic_dpdk_close(struct nic_dpdk *self);
+
+/* From now on frames of this queue refer to payloads in these buffers instead of copying
+ * them, if the device can gather; otherwise nothing changes. Before the queue's worker
+ * starts. Returns 0 or -ENOMEM. */
+int nic_dpdk_share(struct nic_dpdk *self, uint32_t queue,
+	const struct nic_dpdk_memory *memory, struct fault *fault);
+/* Whether a frame under way still refers to a buffer. The queue's worker. */
+bool nic_dpdk_holds(const struct nic_dpdk *self, uint32_t queue, const uint8_t *buffer);
 
 /* How the device brings the frames of a UDP port to its queue. */
 enum steered_by nic_dpdk_steered_by(const struct nic_dpdk *self);

@@ -13,6 +13,7 @@
 
 #include "dataplane/dpdk/memif_guard.h"
 #include "dataplane/dpdk/nic_dpdk.h"
+#include "dataplane/dpdk/nic_gather.h"
 
 enum port_state {
 	PORT_UP,         /* bursts allowed */
@@ -36,6 +37,7 @@ struct nic_queue {
 	alignas(64) struct nic_dpdk *nic;
 	struct rte_mempool *rx_pool;
 	struct rte_mempool *tx_pool;
+	struct nic_gather gather;
 	uint16_t port;
 	uint16_t id;
 	bool is_optional; /* memif beyond the first: there only if the peer has it, too */
@@ -49,7 +51,7 @@ struct nic_queue {
 	_Atomic uint64_t rx_ticks; /* of the TSC: bursts that received something */
 	_Atomic uint64_t tx_ticks; /* and bursts that were sent, filling included */
 	uint32_t npending;
-	struct rte_mbuf *pending[NIC_BURST]; /* copied, not yet taken by the device */
+	struct rte_mbuf *pending[NIC_BURST]; /* filled, not yet taken by the device */
 };
 
 struct nic_dpdk {
@@ -59,6 +61,7 @@ struct nic_dpdk {
 	uint16_t port;
 	bool memif;
 	bool memif_client;
+	bool can_gather; /* sends frames in several segments as they are */
 	enum steered_by steered_by;
 
 	/* RESTARTING is written by queue 0's worker and left by the interrupt thread */

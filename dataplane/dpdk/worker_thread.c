@@ -12,6 +12,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_memory.h>
 #include <rte_memzone.h>
 #include <rte_pause.h>
 
@@ -217,6 +218,7 @@ static int take_memory(struct worker_thread *self, struct fault *fault)
 	(void)snprintf(name, sizeof(name), "chunks%u.%u", self->device, self->queue);
 	self->memory = rte_memzone_reserve_aligned(
 		name, size, SOCKET_ID_ANY, RTE_MEMZONE_IOVA_CONTIG, POOL_ALIGN);
+	self->is_contiguous = self->memory != NULL || rte_eal_iova_mode() == RTE_IOVA_VA;
 	if (self->memory == NULL)
 		self->memory = rte_memzone_reserve_aligned(
 			name, size, SOCKET_ID_ANY, 0, POOL_ALIGN);
@@ -228,6 +230,30 @@ static int take_memory(struct worker_thread *self, struct fault *fault)
 	arena_init(&self->arena, self->memory->addr, size);
 	return pool_init(
 		&self->pool, &self->arena, options->buffers, options->buffer_size);
+}
+
+static bool is_held(void *context, const uint8_t *buffer)
+{
+	const struct worker_thread *self = context;
+
+	return nic_dpdk_holds(self->port, self->queue, buffer);
+}
+
+/* Chunk buffers go to the device without a copy, if it gathers. */
+static int share_memory(struct worker_thread *self, struct fault *fault)
+{
+	const struct pool *pool = &self->pool;
+	const struct nic_dpdk_memory memory = {
+		.base = pool->buffers,
+		.iova = self->is_contiguous ? rte_mem_virt2iova(pool->buffers)
+					    : RTE_BAD_IOVA,
+		.count = pool->count,
+		.step = pool->step,
+	};
+
+	self->pool.is_held = is_held;
+	self->pool.held_ctx = self;
+	return nic_dpdk_share(self->port, self->queue, &memory, fault);
 }
 
 static int make_rings(struct worker_thread *self, struct fault *fault)
@@ -259,6 +285,9 @@ int worker_thread_open(struct worker_thread *self, const struct worker_config *c
 
 	if (rc != 0)
 		return rc;
+	rc = share_memory(self, fault);
+	if (rc != 0)
+		goto free_memory;
 	rc = store_file_open(&self->store, fault);
 	if (rc != 0)
 		goto free_memory;

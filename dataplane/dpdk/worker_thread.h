@@ -39,6 +39,7 @@ struct worker_thread {
 	struct strays *strays;
 	struct store store;
 	const struct rte_memzone *memory;
+	bool is_contiguous; /* the memory, for a device */
 	struct arena arena;
 	struct pool pool; /* contents: the worker's */
 	pthread_t thread;

@@ -141,6 +141,33 @@ static void pool_refuses_what_it_cannot_hold(void **state)
 	assert_int_equal(pool_init(&pool, &arena, UINT32_MAX, 1 << 30), -ENOSPC);
 }
 
+static bool is_read_still(void *ctx, const uint8_t *buffer)
+{
+	return buffer == *(uint8_t **)ctx;
+}
+
+/* A device may read a buffer after its owner has given it back. */
+static void a_buffer_that_is_still_read_is_not_handed_out(void **state)
+{
+	struct arena arena;
+	struct pool pool;
+	uint8_t *held, *other;
+
+	(void)state;
+	arena_init(&arena, memory, MEMORY);
+	assert_int_equal(pool_init(&pool, &arena, 2, 4096), 0);
+	held = pool_take(&pool);
+	other = pool_take(&pool);
+	pool_give(&pool, other);
+	pool_give(&pool, held); /* the next one by rights */
+	pool.is_held = is_read_still;
+	pool.held_ctx = &held;
+	assert_ptr_equal(pool_take(&pool), other);
+	assert_null(pool_take(&pool));
+	pool.held_ctx = &other;
+	assert_ptr_equal(pool_take(&pool), held);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +179,7 @@ int main(void)
 		cmocka_unit_test(pool_lends_each_buffer_once_until_it_comes_back),
 		cmocka_unit_test(pool_memory_is_enough_for_the_pool),
 		cmocka_unit_test(pool_refuses_what_it_cannot_hold),
+		cmocka_unit_test(a_buffer_that_is_still_read_is_not_handed_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
