@@ -137,6 +137,12 @@ static void info_to_message(
 	message->bytes_resent = info->bytes_resent;
 	message->bytes_reused = info->bytes_reused;
 	message->elapsed_ns = info->elapsed_ns;
+	message->has_stripes = info->stripes > 0;
+	message->stripes = info->stripes;
+	if (info->steered_by[0] != '\0')
+		message->steered_by = (char *)info->steered_by;
+	message->has_strays = info->strays > 0;
+	message->strays = info->strays;
 	message->error_code = info->error_code;
 	if (info->error_text[0] != '\0')
 		message->error_text = (char *)info->error_text;
@@ -157,6 +163,8 @@ static int info_from_message(
 		.bytes_resent = message->bytes_resent,
 		.bytes_reused = message->bytes_reused,
 		.elapsed_ns = message->elapsed_ns,
+		.stripes = message->stripes,
+		.strays = message->strays,
 		.error_code = message->error_code,
 	};
 	if ((uint32_t)message->stage > STAGE_PAUSED ||
@@ -165,6 +173,7 @@ static int info_from_message(
 			info->group_id, sizeof(info->group_id), message->group_id) != 0 ||
 		pb_copy_string(info->path, sizeof(info->path), message->path) != 0)
 		return -EBADMSG;
+	pb_copy_text(info->steered_by, sizeof(info->steered_by), message->steered_by);
 	pb_copy_text(info->error_text, sizeof(info->error_text), message->error_text);
 	return 0;
 }

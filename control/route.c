@@ -106,6 +106,8 @@ static int agree(struct route *route, const struct transfer_endpoint *local,
 			"MTU to 1100 or more on both sides",
 			size, SLICE_MIN);
 	route->slice_size = size;
+	route->stripes =
+		u32_max(u32_min(local[route->local].queues, peer[route->peer].queues), 1);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct route {
 	uint32_t local;      /* index into our endpoints */
 	uint32_t peer;       /* index into the peer's */
 	uint32_t slice_size; /* bytes, what both take */
+	uint32_t stripes;    /* the fewer queues of both */
 };
 
 /* The first pair of which one side's subnet holds the other's address; without one, the

@@ -98,6 +98,7 @@ struct snapline_device {
 	const char *ip;      /* "10.0.0.1/24" or "fd00::1/64" */
 	const char *gateway; /* NULL: none */
 	uint16_t vlan;       /* 802.1Q tag, 1 to 4094; 0: none */
+	uint32_t queues;     /* each with a worker thread of its own, 8 at most; 0: one */
 };
 
 struct snapline_options {
@@ -108,7 +109,7 @@ struct snapline_options {
 	const char *admin;   /* operator's unix socket; NULL: none */
 	const struct snapline_device *devices; /* none: everything goes over TCP */
 	size_t ndevices;
-	uint32_t buffers;          /* chunk buffers of 1 MiB a device; 0: 64 */
+	uint32_t buffers;          /* chunk buffers of 1 MiB a queue; 0: 64 */
 	uint32_t stall_timeout_ms; /* a peer silent for so long has gone; 0: 10000 */
 	/* "name=value" of any option `snapline node --help` lists under snapshots, such
 	 * as "snapshot-interval-s=600"; ends with NULL; NULL: all defaults. */

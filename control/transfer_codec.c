@@ -21,6 +21,8 @@ static void endpoint_to_message(
 	message->prefix_len = endpoint->prefix_len;
 	message->port = endpoint->port;
 	message->slice_size = endpoint->slice_size;
+	message->has_queues = endpoint->queues > 1;
+	message->queues = endpoint->queues;
 	message->has_has_gateway = endpoint->has_gateway;
 	message->has_gateway = endpoint->has_gateway;
 }
@@ -41,6 +43,7 @@ static int endpoint_from_message(
 	endpoint->prefix_len = (uint8_t)message->prefix_len;
 	endpoint->port = (uint16_t)message->port;
 	endpoint->slice_size = message->slice_size;
+	endpoint->queues = message->has_queues ? message->queues : 1;
 	endpoint->has_gateway = message->has_gateway != 0;
 	return 0;
 }
@@ -138,6 +141,8 @@ int open_response_encode(
 	message.nonce.data = (uint8_t *)response->nonce;
 	message.nonce.len = sizeof(response->nonce);
 	message.session_id = response->session_id;
+	message.has_stripes = response->stripes > 1;
+	message.stripes = response->stripes;
 	return pb_pack(&message.base, bytes, len);
 }
 
@@ -154,6 +159,7 @@ static int copy_open_response(
 		.slice_size = message->slice_size,
 		.session_id = message->session_id,
 		.is_tcp = message->endpoint == NULL,
+		.stripes = message->has_stripes ? message->stripes : 1,
 	};
 	pb_copy_text(response->reason, sizeof(response->reason), message->reason);
 	if (message->endpoint != NULL &&

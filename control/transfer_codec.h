@@ -58,6 +58,7 @@ struct open_response {
 	/* index into the request's endpoints; the caller checks */
 	uint32_t peer_endpoint;
 	uint32_t slice_size; /* bytes */
+	uint32_t stripes;    /* the caller checks */
 	uint8_t nonce[TRANSFER_NONCE_LEN];
 	uint32_t session_id;
 	char reason[TRANSFER_TEXT_MAX]; /* of is_tcp; empty: none; cut when longer */
@@ -100,6 +101,9 @@ struct transfer_info {
 	uint64_t bytes_resent;
 	uint64_t bytes_reused;
 	uint64_t elapsed_ns;
+	uint32_t stripes;                   /* over dpdk: workers that share it; else 0 */
+	char steered_by[TRANSFER_PATH_MAX]; /* of several: what brings packets to them */
+	uint64_t strays; /* packets that one of them passed to another */
 	int32_t error_code;
 	char error_text[TRANSFER_TEXT_MAX]; /* empty: none; cut when longer */
 	bool has_report;                    /* never over the operator's socket */

@@ -312,7 +312,8 @@ bool session_has_ended(const struct session *session, struct transfer_report *re
 	if (session->is_reported)
 		return false;
 	*report = (struct transfer_report){.session_id = session->params.session_id,
-		.stripe = session->params.stripe};
+		.stripe = session->params.stripe,
+		.stripes = session->params.stripes};
 	if (session->params.role == TRANSFER_SEND) {
 		const struct sender *sender = &session->machine.sender;
 

@@ -107,9 +107,10 @@ struct transfer_report {
 	uint32_t session_id;
 	int code; /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
 		     a store_completion error */
-	uint32_t stripe; /* whose worker it was; 0 unless REPORT_FAILED */
-	bool by_peer;    /* the peer said so in a CLOSE */
-	uint32_t chunk;  /* the chunk it happened on; UINT32_MAX: none */
+	uint32_t stripe;  /* REPORT_FAILED: which one, which is the worker's queue, too */
+	uint32_t stripes; /* REPORT_FAILED: of so many */
+	bool by_peer;     /* the peer said so in a CLOSE */
+	uint32_t chunk;   /* the chunk it happened on; UINT32_MAX: none */
 };
 
 /* A snapshot of single-writer counters; each is exact, together they may be a packet

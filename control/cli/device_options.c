@@ -2,6 +2,8 @@
 #include "control/cli/device_options.h"
 
 #include <errno.h>
+#include <stdio.h>
+
 #include "control/route.h"
 #include "dataplane/base/parse.h"
 
@@ -22,6 +24,71 @@ static int resolve_vlan(const char *text, uint16_t *vlan, struct fault *fault)
 	return 0;
 }
 
+static int resolve_queues(const char *text, uint32_t *queues, struct fault *fault)
+{
+	uint64_t value;
+
+	if (parse_u64(text, &value) != 0 || value < 1 || value > TRANSFER_QUEUES_MAX)
+		return fault_set(fault, -EINVAL,
+			"--queues %.40s: a device has 1 to %d queues", text,
+			TRANSFER_QUEUES_MAX);
+	*queues = (uint32_t)value;
+	return 0;
+}
+
+/* One for all, or one a device. */
+static const char *queues_of(const struct device_options *options, size_t at)
+{
+	if (options->queues.count == 0)
+		return "1";
+	return options->queues.items[options->queues.count == 1 ? 0 : at];
+}
+
+/* Takes the next "N" or "N-M" of a list off. */
+static bool next_range(const char **text, unsigned int *first, unsigned int *last)
+{
+	int end = 0, longer = 0;
+
+	if ((*text)[0] < '0' || (*text)[0] > '9' ||
+		sscanf(*text, "%5u%n-%5u%n", first, &end, last, &longer) < 1)
+		return false;
+	if (longer == 0)
+		*last = *first;
+	*text += longer != 0 ? longer : end;
+	if ((*text)[0] == ',' && (*text)[1] != '\0')
+		(*text)++;
+	else if ((*text)[0] != '\0')
+		return false;
+	return *last >= *first;
+}
+
+static int resolve_cores(struct device_options *options,
+	struct transfer_options *transfer, struct fault *fault)
+{
+	const char *text = options->cores;
+	uint32_t nworkers = 0;
+	unsigned int first, last;
+
+	for (uint32_t i = 0; i < transfer->ndevices; i++)
+		nworkers += transfer->devices[i].queues;
+	while (text[0] != '\0') {
+		if (!next_range(&text, &first, &last) || last > UINT16_MAX)
+			return fault_set(fault, -EINVAL,
+				"--cores %.60s: a list of CPUs looks like 2,4-7",
+				options->cores);
+		for (; first <= last && transfer->ncores < nworkers; first++)
+			options->core[transfer->ncores++] = (uint16_t)first;
+	}
+	transfer->cores = options->core;
+	if (transfer->ncores == nworkers)
+		return 0;
+	return fault_set(fault, -EINVAL,
+		"--cores %.60s: %u CPUs for %u workers; name one for every queue of "
+		"every "
+		"--dev",
+		options->cores, transfer->ncores, nworkers);
+}
+
 static int resolve_device(struct device_options *options, size_t at, struct fault *fault)
 {
 	struct transfer_device *device = &options->devices[at];
@@ -35,7 +102,8 @@ static int resolve_device(struct device_options *options, size_t at, struct faul
 		fault_prefix(fault, "--ip");
 		return err;
 	}
-	if (options->vlans.count != 0)
+	err = resolve_queues(queues_of(options, at), &device->queues, fault);
+	if (err == 0 && options->vlans.count != 0)
 		err = resolve_vlan(options->vlans.items[at], &device->vlan, fault);
 	if (err != 0 || options->gateways.count == 0)
 		return err;
@@ -88,6 +156,11 @@ static int check_counts(const struct device_options *options, struct fault *faul
 			"%zu --dev and %zu --vlan: give one --vlan for every --dev, 0 "
 			"where there is none",
 			count, options->vlans.count);
+	if (options->queues.count > 1 && options->queues.count != count)
+		return fault_set(fault, -EINVAL,
+			"%zu --dev and %zu --queues: give one for all, or one for every "
+			"--dev",
+			count, options->queues.count);
 	if (options->neighbors.count > TRANSFER_NEIGHBORS_MAX)
 		return fault_set(
 			fault, -EINVAL, "--neighbor: at most %d", TRANSFER_NEIGHBORS_MAX);
@@ -125,5 +198,5 @@ int device_options_resolve(struct device_options *options,
 		.cc = cc,
 		.stall_timeout = options->stall_timeout,
 	};
-	return 0;
+	return options->cores == NULL ? 0 : resolve_cores(options, transfer, fault);
 }

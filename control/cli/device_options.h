@@ -12,14 +12,17 @@ struct device_options {
 	struct option_list gateways;
 	struct option_list vlans;
 	struct option_list neighbors;
+	struct option_list queues;
+	const char *cores;    /* CPUs of the workers; NULL: any */
 	uint64_t mtu;         /* bytes; 0: what the device says */
-	uint64_t buffers;     /* chunk buffers a device */
+	uint64_t buffers;     /* chunk buffers a worker */
 	uint64_t buffer_size; /* bytes */
 	const char *cc;       /* congestion control */
 	nsec stall_timeout;
 	/* filled by resolve */
 	struct transfer_device devices[TRANSFER_DEVICES_MAX];
 	struct transfer_neighbor neighbor[TRANSFER_NEIGHBORS_MAX];
+	uint16_t core[TRANSFER_DEVICES_MAX * TRANSFER_QUEUES_MAX];
 };
 
 /* The rows of an option table whose target holds a struct device_options as `device`. */
@@ -52,6 +55,19 @@ struct device_options {
 			.kind = OPTION_LIST,                                             \
 			.offset = offsetof(target, device.neighbors),                    \
 			.help = "a host's MAC, which is then never asked for"},          \
+		{.name = "queues",                                                       \
+			.arg = "N",                                                      \
+			.kind = OPTION_LIST,                                             \
+			.offset = offsetof(target, device.queues),                       \
+			.help = "queues of a --dev, each with a worker that takes a "    \
+				"core while it moves data; one for all or one a --dev, " \
+				"in order; 1 if not given, at most 8"},                  \
+		{.name = "cores",                                                        \
+			.arg = "LIST",                                                   \
+			.kind = OPTION_STRING,                                           \
+			.offset = offsetof(target, device.cores),                        \
+			.help = "CPUs that the workers stay on, such as 2,4-7: one a "   \
+				"queue, in order; any if not given"},                    \
 		{.name = "mtu",                                                          \
 			.arg = "BYTES",                                                  \
 			.kind = OPTION_U64,                                              \
@@ -66,7 +82,7 @@ struct device_options {
 			.min = 4,                                                        \
 			.max = 65536,                                                    \
 			.offset = offsetof(target, device.buffers),                      \
-			.help = "chunk buffers a device"},                               \
+			.help = "chunk buffers a queue"},                                \
 		{.name = "buffer-size",                                                  \
 			.arg = "SIZE",                                                   \
 			.kind = OPTION_SIZE,                                             \

@@ -57,6 +57,9 @@ static void print_json(const struct transfer_list *list)
 		json_u64(&json, "bytes_done", info->bytes_done);
 		json_u64(&json, "bytes_resent", info->bytes_resent);
 		json_u64(&json, "bytes_reused", info->bytes_reused);
+		json_u64(&json, "stripes", info->stripes);
+		json_string(&json, "steered_by", info->steered_by);
+		json_u64(&json, "strays", info->strays);
 		json_thousandths(&json, "seconds", info->elapsed_ns / 1000000);
 		json_i64(&json, "code", info->error_code);
 		json_string(&json, "error", info->error_text);

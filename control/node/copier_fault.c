@@ -26,8 +26,15 @@ static const char *place(char text[static 256], const struct transfer_report *re
 	return text;
 }
 
-static void silent(
-	struct fault *fault, const char *who, const struct transfer_endpoint *peer)
+/* One way of several may be broken where the others are not. */
+static void name_queue(struct fault *fault, const struct transfer_report *report)
+{
+	if (report->stripes > 1)
+		fault_prefix(fault, "queue %u of %u", report->stripe, report->stripes);
+}
+
+static void silent(struct fault *fault, const struct transfer_report *report,
+	const char *who, const struct transfer_endpoint *peer)
 {
 	char ip[IP_TEXT_MAX];
 
@@ -36,6 +43,7 @@ static void silent(
 		"runs "
 		"and that both devices are on one network, then try again",
 		who, ip_format(ip, &peer->ip));
+	name_queue(fault, report);
 }
 
 void copier_fault_of_report(struct fault *fault, const struct transfer_report *report,
@@ -67,7 +75,7 @@ void copier_fault_of_report(struct fault *fault, const struct transfer_report *r
 			where[0] != '\0' ? where : "its snapshot",
 			strerror(-report->code));
 	else if (report->code == -ETIMEDOUT)
-		silent(fault, "leader", peer);
+		silent(fault, report, "leader", peer);
 	else if (report->code == -EBADMSG)
 		(void)fault_set(fault, report->code,
 			"%s does not match the manifest, however often it is read: the "
@@ -95,7 +103,7 @@ void server_fault_of_report(struct fault *fault, const struct transfer_report *r
 		(void)fault_set(fault, report->code, "the follower gave up%s%s: %s",
 			where[0] != '\0' ? " at " : "", where, strerror(-report->code));
 	else if (report->code == -ETIMEDOUT)
-		silent(fault, "follower", peer);
+		silent(fault, report, "follower", peer);
 	else if (local.code != 0)
 		(void)fault_set(fault, local.code, "%s", local.text);
 	else

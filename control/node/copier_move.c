@@ -68,6 +68,8 @@ void copier_stop_move(struct copier *copier)
 {
 	copier_move(copier, COPIER_STOPPING);
 	copier_read_stats(copier);
+	if (copier->tcp == NULL)
+		session_log_stripes("copier", copier->address, &copier->stats);
 	if (copier->tcp != NULL)
 		tcp_copy_cancel(copier->tcp, copier->fault.text);
 	else if (transfer_stop(
@@ -110,6 +112,7 @@ static int start_session(struct copier *copier)
 		.peer_session_id = copier->offer.response.session_id,
 		.peer = &copier->leader,
 		.slice_size = copier->offer.response.slice_size,
+		.stripes = copier->offer.response.stripes,
 		.manifest = &copier->offer.manifest,
 		.object = copier->object,
 		.have = copier->writer->have,

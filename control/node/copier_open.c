@@ -26,11 +26,13 @@ static int check_device(struct copier *copier)
 			"the leader chose a device, which this node does not have");
 	count = plane_endpoints(copier->options.plane, ours);
 	if (response->peer_endpoint >= count ||
-		response->slice_size > ours[response->peer_endpoint].slice_size)
+		response->slice_size > ours[response->peer_endpoint].slice_size ||
+		response->stripes - 1 >= ours[response->peer_endpoint].queues)
 		return fault_set(&copier->fault, -EBADMSG,
-			"the leader chose device %u with slices of %u bytes, which this "
-			"node does not have",
-			response->peer_endpoint, response->slice_size);
+			"the leader chose device %u with slices of %u bytes on %u "
+			"queues, "
+			"which this node does not have",
+			response->peer_endpoint, response->slice_size, response->stripes);
 	if (size > plane_buffer_size(copier->options.plane))
 		return fault_set(&copier->fault, -EINVAL,
 			"the snapshot has chunks of %u bytes, larger than this node's "

@@ -77,7 +77,8 @@ static int resolve_devices(const struct snapline_options *options,
 		struct transfer_device *to = &devices[i];
 		int err;
 
-		*to = (struct transfer_device){.dev = from->dev, .vlan = from->vlan};
+		*to = (struct transfer_device){
+			.dev = from->dev, .vlan = from->vlan, .queues = from->queues};
 		err = route_parse_ip(from->ip, &to->ip, &to->prefix_len, fault);
 		if (err == 0 && from->gateway != NULL)
 			err = route_parse_gateway(from->gateway, to, fault);

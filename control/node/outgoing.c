@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "control/node/copier_fault.h"
+#include "control/node/session_setup.h"
 #include "control/rpc/rpc.h"
 #include "dataplane/base/log.h"
 
@@ -243,6 +244,7 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 		rpc_client_close(outgoing->client);
 	outgoing->client = NULL;
 	if (outgoing->session == SESSION_RUNNING) {
+		session_log_stripes("outgoing", outgoing->peer, &outgoing->stats);
 		outgoing->session = SESSION_STOPPING;
 		(void)transfer_stop(
 			plane_transfer(outgoing->list->plane), outgoing->session_id);
@@ -327,6 +329,8 @@ void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 		info->stage = STAGE_PAUSED;
 	info->files = outgoing->files;
 	info->bytes_total = outgoing->bytes;
+	if (!outgoing->is_tcp)
+		session_describe(&outgoing->stats, info);
 	info->bytes_resent = outgoing->stats.bytes_resent;
 	info->bytes_reused = outgoing->bytes_reused;
 	info->bytes_done = outgoing->stats.bytes_done + outgoing->bytes_reused;

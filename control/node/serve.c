@@ -63,6 +63,7 @@ static int start(struct node *node, struct outgoing *outgoing,
 	response->endpoint = ours[route->local];
 	response->peer_endpoint = route->peer;
 	response->slice_size = route->slice_size;
+	response->stripes = route->stripes;
 	outgoing->follower = request->endpoints[route->peer];
 	setup = (struct session_setup){
 		.role = TRANSFER_SEND,
@@ -76,6 +77,7 @@ static int start(struct node *node, struct outgoing *outgoing,
 		.peer_session_id = request->session_id,
 		.peer = &outgoing->follower,
 		.slice_size = route->slice_size,
+		.stripes = route->stripes,
 		.manifest = &served->reader->manifest,
 		.object = served->object,
 	};
@@ -157,10 +159,11 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 	outgoing_apply_pause(outgoing);
 	log_line(LOG_INFO, "serve",
 		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu path=%s "
-		"slice=%u reason=\"%s\"",
+		"slice=%u stripes=%u reason=\"%s\"",
 		(long long)outgoing->id, outgoing->peer, (long long)outgoing->index,
 		(unsigned long long)outgoing->bytes, (unsigned long long)outgoing->files,
-		outgoing->is_tcp ? "tcp" : "dpdk", response.slice_size, why.text);
+		outgoing->is_tcp ? "tcp" : "dpdk", response.slice_size, response.stripes,
+		why.text);
 	if (answer(outgoing, &response, call) != 0) {
 		(void)fault_set(&fault, -ENOMEM, "no memory for the manifest");
 		refuse(call, &fault);

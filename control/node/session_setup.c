@@ -2,9 +2,11 @@
 #include "control/node/session_setup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "dataplane/base/log.h"
 #include "dataplane/session_key.h"
 
 int session_setup_nonce(uint8_t nonce[static TRANSFER_NONCE_LEN], struct fault *fault)
@@ -31,6 +33,7 @@ int session_setup_start(
 		.peer_ip = setup->peer->ip,
 		.peer_port = setup->peer->port,
 		.slice_size = setup->slice_size,
+		.stripes = setup->stripes,
 		.manifest = setup->manifest,
 		.object = setup->object,
 		.have = setup->have,
@@ -53,4 +56,28 @@ int session_setup_start(
 		return fault_set(fault, err,
 			"the data plane takes no orders now: try again in a moment");
 	return 0;
+}
+
+static const char *steering_of(const struct transfer_stats *stats)
+{
+	return stats->stripes > 1 || stats->strays > 0 ? steering_name(stats->steered_by)
+						       : "";
+}
+
+void session_describe(const struct transfer_stats *stats, struct transfer_info *info)
+{
+	info->stripes = stats->stripes;
+	info->strays = stats->strays;
+	(void)snprintf(
+		info->steered_by, sizeof(info->steered_by), "%s", steering_of(stats));
+}
+
+void session_log_stripes(
+	const char *name, const char *peer, const struct transfer_stats *stats)
+{
+	if (stats->stripes > 1 || stats->strays > 0)
+		log_line(LOG_INFO, name,
+			"event=stripes peer=%s stripes=%u steered_by=\"%s\" strays=%llu",
+			peer, stats->stripes, steering_of(stats),
+			(unsigned long long)stats->strays);
 }

@@ -3,6 +3,7 @@
 #ifndef SESSION_SETUP_H
 #define SESSION_SETUP_H
 
+#include "control/transfer_codec.h"
 #include "dataplane/transfer.h"
 
 struct session_setup {
@@ -17,6 +18,7 @@ struct session_setup {
 	uint32_t peer_session_id;
 	const struct transfer_endpoint *peer;
 	uint32_t slice_size;
+	uint32_t stripes;
 	const struct manifest *manifest;
 	struct store_object *object;
 	const uint64_t *have; /* receiving: chunks already there; NULL: none */
@@ -29,5 +31,11 @@ int session_setup_nonce(uint8_t nonce[static TRANSFER_NONCE_LEN], struct fault *
  */
 int session_setup_start(struct transfer *transfer, const struct session_setup *setup,
 	struct fault *fault);
+
+/* What operators are told of a session's stripes. */
+void session_describe(const struct transfer_stats *stats, struct transfer_info *info);
+/* One line, when there are several or packets went astray. name: who logs it. */
+void session_log_stripes(
+	const char *name, const char *peer, const struct transfer_stats *stats);
 
 #endif

@@ -5,9 +5,28 @@
 
 #include <rte_alarm.h>
 
+#include "dataplane/base/log.h"
 #include "dataplane/dpdk/nic_port.h"
 
-enum { REDIAL = 1 }; /* seconds a memif client stays down before it dials */
+enum {
+	REDIAL = 1,     /* seconds a memif client stays down before it dials */
+	WARN_AFTER = 2, /* times it dialled */
+};
+
+/* A server that is there hangs up on a client with more queues than it has itself, and
+ * nobody says why. */
+static void warn(const struct nic_dpdk *self)
+{
+	char name[RTE_ETH_NAME_MAX_LEN] = "";
+
+	if (self->nqueues == 1 || self->restarts != WARN_AFTER)
+		return;
+	(void)rte_eth_dev_get_name_by_port(self->port, name);
+	log_line(LOG_WARN, "nic",
+		"event=no_link dev=%s queues=%u text=\"the memif server is there and the "
+		"link does not come up: does it have as many --queues?\"",
+		name, self->nqueues);
+}
 
 /* Runs on the interrupt thread, as do the driver's own connection handlers: so they never
  * meet in the middle of a handshake. Workers keep away until the state says UP; those
@@ -20,8 +39,10 @@ static void restart(void *context)
 	for (uint32_t i = 0; i < self->nqueues; i++)
 		memif_guard_wait(&self->queues[i].guard);
 	(void)rte_eth_dev_stop(self->port);
-	if (rte_eth_dev_start(self->port) == 0)
+	if (rte_eth_dev_start(self->port) == 0) {
 		state = PORT_UP;
+		warn(self);
+	}
 	/* release: the port is set up before the worker bursts */
 	atomic_store_explicit(&self->state, state, memory_order_release);
 }

@@ -82,7 +82,7 @@ static int start_eal(struct transfer *self, struct fault *fault)
 	if (rc != 0)
 		return rc;
 	log_line(LOG_INFO, "transfer",
-		"event=memory total_mib=%zu hugepage_mib=%zu chunk_buffers=%u "
+		"event=memory total_mib=%zu dpdk_mib=%zu chunk_buffers=%u "
 		"chunk_buffer_kib=%u devices=%u workers=%u hugepages=%s",
 		(options.memory + others) / (size_t)MIB, options.memory / (size_t)MIB,
 		self->options.buffers, self->options.buffer_size / 1024,

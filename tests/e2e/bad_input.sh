@@ -73,6 +73,12 @@ refuse 69 'ff:00.0' -- "${base[@]}" --dev 0000:ff:00.0 --ip 10.79.0.1/24
 refuse 64 'net_ring0' 'used twice' -- "${base[@]}" "${ring[@]}" "${ring[@]}"
 refuse 71 'not enough memory' 'fewer' -- "${base[@]}" "${ring[@]}" --buffers 65535 \
 	--buffer-size 4MiB
+refuse 64 '--queues 9' '1 to 8' -- "${base[@]}" "${ring[@]}" --queues 9
+refuse 64 '1 --dev and 2 --queues' -- "${base[@]}" "${ring[@]}" --queues 1 --queues 2
+refuse 64 '--cores 0' '1 CPUs for 2 workers' -- "${base[@]}" "${ring[@]}" --queues 2 --cores 0
+refuse 64 '--cores 3-1' '2,4-7' -- "${base[@]}" "${ring[@]}" --cores 3-1
+refuse 64 'queue 1' 'core 1023 is not there' -- "${base[@]}" "${ring[@]}" --queues 2 \
+	--cores 0,1023
 
 # ---- stores
 mkdir "$dir/foreign"

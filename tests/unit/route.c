@@ -34,6 +34,25 @@ static void a_shared_subnet_is_the_way(void **state)
 	assert_int_equal(route.slice_size, 4096);
 }
 
+static void the_fewer_queues_of_both_are_the_stripes(void **state)
+{
+	static const struct {
+		uint32_t ours, theirs, stripes;
+	} cases[] = {{1, 1, 1}, {4, 2, 2}, {2, 8, 2}, {0, 3, 1}, {8, UINT32_MAX, 8}};
+	struct route route;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct transfer_endpoint ours = endpoint(1, 1, 24, 8192);
+		struct transfer_endpoint theirs = endpoint(1, 2, 24, 8192);
+
+		ours.queues = cases[i].ours;
+		theirs.queues = cases[i].theirs;
+		assert_int_equal(route_find(&route, &ours, 1, &theirs, 1, NULL), 0);
+		assert_int_equal(route.stripes, cases[i].stripes);
+	}
+}
+
 static void of_several_ways_the_first_is_taken(void **state)
 {
 	const struct transfer_endpoint ours[] = {
@@ -269,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shared_subnet_is_the_way),
+		cmocka_unit_test(the_fewer_queues_of_both_are_the_stripes),
 		cmocka_unit_test(of_several_ways_the_first_is_taken),
 		cmocka_unit_test(one_wide_subnet_suffices),
 		cmocka_unit_test(between_subnets_both_ways_need_a_gateway),

@@ -34,6 +34,7 @@ static struct open_request make_open_request(void)
 
 	request.endpoints[1].ip.bytes[15] = 9;
 	request.endpoints[1].has_gateway = true;
+	request.endpoints[1].queues = 8;
 	memset(request.nonce, 0xab, sizeof(request.nonce));
 	return request;
 }
@@ -79,6 +80,8 @@ static void open_request_survives(void **state)
 	assert_int_equal(again.endpoints[1].prefix_len, 24);
 	assert_false(again.endpoints[0].has_gateway);
 	assert_true(again.endpoints[1].has_gateway);
+	assert_int_equal(again.endpoints[0].queues, 1); /* what an old peer has */
+	assert_int_equal(again.endpoints[1].queues, 8);
 	assert_memory_equal(again.nonce, request.nonce, sizeof(again.nonce));
 	assert_true(again.session_id == UINT32_MAX);
 	/* without what is optional */
@@ -114,6 +117,12 @@ static void open_response_survives(void **state)
 	assert_int_equal(again.slice_size, 1408);
 	assert_memory_equal(again.nonce, response.nonce, sizeof(again.nonce));
 	assert_int_equal(again.session_id, 0);
+	assert_int_equal(again.stripes, 1); /* what an old leader means */
+	response.stripes = 4;
+	assert_int_equal(open_response_encode(&response, &bytes, &len), 0);
+	assert_int_equal(open_response_decode(&again, bytes, len), 0);
+	free(bytes);
+	assert_int_equal(again.stripes, 4);
 }
 
 static void progress_and_close_survive(void **state)
