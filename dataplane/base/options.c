@@ -20,6 +20,8 @@ static const char *const takes[] = {
 	[OPTION_U64] = "a number",
 	[OPTION_SIZE] = "a size such as 4096, 64KiB or 1GiB",
 	[OPTION_RATE] = "a rate such as 0 (paused), 500Mbit, 10Gbit, 1GiB/s or unlimited",
+	[OPTION_LIMIT] = "unlimited, or a rate from 1Mbit to 400Gbit such as 500Mbit or "
+			 "1GiB/s",
 	[OPTION_DURATION] = "a duration such as 500ms, 10s or 2m",
 	[OPTION_LIST] = "a text",
 };
@@ -58,6 +60,9 @@ static int parse_number(enum option_kind kind, const char *text, uint64_t *value
 		return parse_size(text, value);
 	case OPTION_RATE:
 		return parse_rate(text, value);
+	case OPTION_LIMIT:
+		rv = parse_limit(text, value);
+		return rv == 0 && *value == 0 ? -ERANGE : rv;
 	case OPTION_DURATION:
 		rv = parse_duration(text, &span);
 		if (rv == 0)

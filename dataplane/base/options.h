@@ -35,6 +35,7 @@ enum option_kind {
 	OPTION_U64,      /* uint64_t: a decimal number */
 	OPTION_SIZE,     /* uint64_t, bytes: 4096, 64KiB, 1.5GiB, 10MB */
 	OPTION_RATE,     /* uint64_t, bits a second: 0, 500Mbit, 1GiB/s, unlimited */
+	OPTION_LIMIT,    /* uint64_t, the same: RATE_MIN to RATE_MAX, or unlimited */
 	OPTION_DURATION, /* nsec: 10s, 500ms, 2m, 1h */
 	OPTION_LIST,     /* struct option_list: may be given many times */
 };

@@ -128,6 +128,19 @@ int parse_rate(const char *text, uint64_t *rate_bps)
 	return parse_with_unit(text, rates, ARRAY_LEN(rates), rate_bps);
 }
 
+int parse_limit(const char *text, uint64_t *rate_bps)
+{
+	uint64_t value;
+
+	if (parse_rate(text, &value) != 0)
+		return -EINVAL;
+	if (value != 0 && value != RATE_UNLIMITED &&
+		(value < RATE_MIN || value > RATE_MAX))
+		return -ERANGE;
+	*rate_bps = value;
+	return 0;
+}
+
 int parse_duration(const char *text, nsec *span)
 {
 	uint64_t value;

@@ -130,9 +130,41 @@ static void a_typing_mistake_finds_the_word_meant(void **state)
 	assert_null(nearest_word("a-word-that-is-longer-than-any-table-row", verbs, 4));
 }
 
+/* The range in which a limit is kept to; 0 and none at all are always possible. */
+static void limit_is_0_or_1_mbit_to_400_gbit_or_unlimited(void **state)
+{
+	static const struct {
+		const char *text;
+		int rv;
+		uint64_t rate_bps;
+	} rows[] = {
+		{"0", 0, 0},
+		{"unlimited", 0, RATE_UNLIMITED},
+		{"1Mbit", 0, RATE_MIN},
+		{"400Gbit", 0, RATE_MAX},
+		{"999.999Kbit", -ERANGE, 7},
+		{"1bit", -ERANGE, 7},
+		{"400.001Gbit", -ERANGE, 7},
+		{"46.6GiB/s", -ERANGE, 7},
+		{"0Mbit", 0, 0},
+		{"-1Mbit", -EINVAL, 7},
+		{"10G", -EINVAL, 7},
+		{"", -EINVAL, 7},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t rate_bps = 7;
+
+		assert_int_equal(parse_limit(rows[i].text, &rate_bps), rows[i].rv);
+		assert_true(rate_bps == rows[i].rate_bps);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limit_is_0_or_1_mbit_to_400_gbit_or_unlimited),
 		cmocka_unit_test(numbers_are_digits),
 		cmocka_unit_test(sizes_count_in_1024_when_they_say_so),
 		cmocka_unit_test(rates_are_bits_or_bytes_a_second),
