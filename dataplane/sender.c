@@ -133,3 +133,16 @@ enum verdict sender_on_close(
 	sender_fini(sender);
 	return ACCEPTED;
 }
+
+uint64_t sender_backlog(const struct sender *sender)
+{
+	uint64_t slices = sender->nresend;
+
+	for (size_t i = 0; i < SENDER_REQUESTS; i++) {
+		const struct sender_request *request = &sender->requests[i];
+
+		if (request->state != REQUEST_FREE)
+			slices += request->nslices - request->next_slice;
+	}
+	return slices * sender->config.slice_size;
+}

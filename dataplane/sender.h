@@ -109,4 +109,7 @@ bool sender_poll(struct sender *sender, struct packet *packet, nsec now);
 
 nsec sender_deadline(const struct sender *sender);
 
+/* Bytes asked for and not sent yet, to the slice. */
+uint64_t sender_backlog(const struct sender *sender);
+
 #endif

@@ -282,6 +282,15 @@ nsec session_deadline(const struct session *session)
 	return receiver_deadline(&session->machine.receiver);
 }
 
+uint64_t session_backlog(const struct session *session)
+{
+	const struct sender *sender = &session->machine.sender;
+
+	if (session->params.role != TRANSFER_SEND || sender->state != SENDER_RUNNING)
+		return 0;
+	return sender_backlog(sender);
+}
+
 static void publish(_Atomic uint64_t *counter, uint64_t value)
 {
 	atomic_store_explicit(counter, value, memory_order_relaxed);

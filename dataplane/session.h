@@ -101,6 +101,8 @@ void session_set_paused(struct session *session, bool is_paused);
 /* The peer has been heard of elsewhere. */
 void session_touch(struct session *session, nsec now);
 nsec session_deadline(const struct session *session);
+/* Bytes the peer asked for that were not sent yet. Looks at every request. */
+uint64_t session_backlog(const struct session *session);
 
 /* Copies the machine's numbers to the counters. */
 void session_count(struct session *session);

@@ -179,7 +179,7 @@ static void publish(_Atomic uint64_t *counter, uint64_t value)
 void shaper_end(struct shaper *shaper, nsec now)
 {
 	struct shaper_counters *counters = &shaper->counters;
-	bool waits = shaper->state != SHAPER_FREE || shaper->limited != 0;
+	bool waits = shaper_is_waiting(shaper);
 
 	if (shaper->throttled_at != NEVER)
 		shaper->throttled_for += now - shaper->throttled_at;

@@ -96,6 +96,12 @@ void shaper_quiet(struct shaper *shaper, uint32_t at);
 void shaper_charge(struct shaper *shaper, int at, uint32_t len);
 void shaper_end(struct shaper *shaper, nsec now);
 
+/* Whether data waits for tokens: of the queue, the port, or a share's own limit. */
+static inline bool shaper_is_waiting(const struct shaper *shaper)
+{
+	return shaper->state != SHAPER_FREE || shaper->limited != 0;
+}
+
 /* When tokens that somebody waits for are there: NEVER when nobody does. */
 nsec shaper_deadline(const struct shaper *shaper);
 

@@ -45,15 +45,18 @@ struct transfer_device {
 	uint16_t vlan;      /* 802.1Q, 1 to 4094; 0: no tag */
 	uint32_t mtu;       /* bytes; 0: what the device says */
 	uint32_t queues;    /* each with a worker of its own; 0: one */
+	uint64_t rate_bps;  /* what all its queues may send; 0: no limit */
 };
 
 struct transfer_options {
 	const struct transfer_device *devices;
 	uint32_t ndevices;
-	uint32_t buffers;      /* chunk buffers a worker, shared by all its sessions */
-	uint32_t buffer_size;  /* bytes; a snapshot with larger chunks is refused */
-	uint32_t window;       /* packets in flight a session, at most 2048 */
-	enum cc_kind cc;       /* auto: fixed on rings and memif, swift elsewhere */
+	uint32_t buffers;       /* chunk buffers a worker, shared by all its sessions */
+	uint32_t buffer_size;   /* bytes; a snapshot with larger chunks is refused */
+	uint32_t window;        /* packets in flight a session, at most 2048 */
+	enum cc_kind cc;        /* auto: fixed on rings and memif, swift elsewhere */
+	uint64_t disk_rate_bps; /* chunks read and written; 0, RATE_UNLIMITED: none */
+	struct lease_source *disk_rate; /* transfer_open's own */
 	nsec stall_timeout;    /* no packet from the peer for so long: -ETIMEDOUT */
 	const uint16_t *cores; /* CPUs the workers stay on, device by device and queue by
 				  queue; those beyond ncores move freely */
@@ -72,6 +75,30 @@ struct transfer_endpoint {
 	uint16_t port;    /* UDP, host byte order; of queue 0, the other queues' follow */
 	uint32_t queues;  /* workers, one at each port */
 	uint32_t slice_size;
+};
+
+#define TRANSFER_ALL_QUEUES UINT32_MAX
+
+/* What a queue may send, or all queues of a port together; on the wire. */
+struct transfer_rate {
+	uint32_t port;     /* number of the device */
+	uint32_t queue;    /* TRANSFER_ALL_QUEUES: the port's own limit */
+	uint64_t rate_bps; /* 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED */
+	uint64_t burst;    /* bytes; 0: the default, see bucket.h */
+};
+
+/* A queue's limit, and what became of it. Numbers as in struct transfer_stats. */
+struct transfer_queue {
+	struct transfer_rate limit;
+	uint64_t port_rate_bps; /* what it shares with the port's other queues */
+	bool is_hardware;       /* the device keeps the limit as well, at 105 % */
+	uint64_t rate_now_bps;  /* sent, over the last tenth of a second */
+	uint64_t bytes;         /* sent in all */
+	uint64_t packets;       /* the same */
+	uint64_t backlog;       /* bytes that were asked for and not sent yet */
+	uint64_t throttled_ns;  /* data could have been sent, and no limit let it */
+	uint64_t drops;         /* packets: the next hop did not answer ARP */
+	uint64_t read_at;       /* ns of a clock that never goes back */
 };
 
 enum transfer_role { TRANSFER_SEND, TRANSFER_RECEIVE };
@@ -168,6 +195,17 @@ void transfer_touch(struct transfer *transfer, uint32_t session_id);
 /* Paused, nothing but signs of life moves, and what was moved is kept. Returns 0, -EAGAIN
  * when the worker's order ring is full, or -EINVAL for a session that does not run. */
 int transfer_pause(struct transfer *transfer, uint32_t session_id, bool is_paused);
+
+/* Live: they hold within a turn of the worker, and begin without a jump. Return 0,
+ * -EAGAIN when a worker's order ring is full, or -EINVAL: no such port, queue or running
+ * session, or a rate out of range. */
+int transfer_set_rate(struct transfer *transfer, const struct transfer_rate *rate);
+/* Sending: what may be sent, all stripes together; receiving: what the peer may send. */
+int transfer_set_session_rate(
+	struct transfer *transfer, uint32_t session_id, uint64_t rate_bps);
+/* Returns false when there is no such port or queue. */
+bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,
+	struct transfer_queue *stats);
 
 /* Takes the next report. Returns false when there is none. */
 bool transfer_next_report(struct transfer *transfer, struct transfer_report *report);

@@ -49,6 +49,13 @@ struct worker_config {
 	void *report_ctx;
 };
 
+/* Written by the worker now and then, read by the control thread: plain numbers. What
+ * passed and what waited is in struct shaper_counters. */
+struct worker_counters {
+	_Atomic uint64_t backlog; /* bytes that peers asked for and that are not sent */
+	_Atomic uint64_t drops;   /* packets: no MAC of the next hop */
+};
+
 struct worker {
 	struct worker_config config;
 	struct neighbors neighbors;
@@ -60,6 +67,8 @@ struct worker {
 	struct shaper shaper;                      /* shares by slot */
 	struct lease disk;
 	bool is_disk_throttled;
+	struct worker_counters counters;
+	nsec counted_at;
 	uint64_t unreachable; /* packets dropped: no MAC of the next hop */
 	uint64_t frames_lost; /* for another worker, whose ring was full */
 	uint64_t frames_bad;  /* for nobody: no session, not for us, wrong checksum */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a worker sends, in this order: packets that keep sessions alive, which always
  * pass, then data, which the shaper lets pass. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "dataplane/worker_internal.h"
+
+#define COUNT_INTERVAL (10 * MSEC)
 
 enum {
 	QUANTUM = 8,       /* control packets of a session in a turn */
@@ -93,6 +96,23 @@ static bool send_data(struct worker *worker, nsec now)
 	return made > 0;
 }
 
+static void count(struct worker *worker, nsec now)
+{
+	uint64_t backlog = 0;
+
+	worker->counted_at = now;
+	for (size_t i = 0; i < WORKER_SESSIONS && worker->nsessions > 0; i++) {
+		const struct session *session = worker->sessions[i];
+
+		if (session != NULL && !session->is_stopping)
+			backlog += session_backlog(session);
+	}
+	/* relaxed: plain numbers, they order nothing */
+	atomic_store_explicit(&worker->counters.backlog, backlog, memory_order_relaxed);
+	atomic_store_explicit(
+		&worker->counters.drops, worker->unreachable, memory_order_relaxed);
+}
+
 bool worker_send(struct worker *worker, nsec now)
 {
 	bool full = false;
@@ -103,6 +123,8 @@ bool worker_send(struct worker *worker, nsec now)
 	if (!full)
 		busy |= send_data(worker, now);
 	shaper_end(&worker->shaper, now);
+	if (now - worker->counted_at >= COUNT_INTERVAL)
+		count(worker, now);
 	return busy;
 }
 

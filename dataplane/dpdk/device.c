@@ -102,6 +102,8 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 		.port = TRANSFER_PORT,
 		.dscp = TRANSFER_DSCP,
 		.cc = choose_cc(options, config->dev),
+		.port_rate = &device->rate,
+		.disk_rate = options->disk_rate,
 		.wake = on_strays,
 		.wake_ctx = device,
 	};
@@ -113,6 +115,11 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 	self->nic = device->nics[device->nopen];
 	self->device = index;
 	self->queue = device->nopen;
+	self->limit = (struct transfer_rate){
+		.port = index,
+		.queue = device->nopen,
+		.rate_bps = RATE_UNLIMITED,
+	};
 	self->is_crowded = is_crowded(options);
 	self->strays = device->nqueues > 1 ? &device->strays : NULL;
 	rc = worker_thread_open(self, &worker, fault);
@@ -197,6 +204,9 @@ int device_open(struct device *device, struct eal *eal,
 
 	memset(device, 0, sizeof(*device));
 	device->nqueues = count_queues(config);
+	lease_source_init(&device->rate,
+		config->rate_bps != 0 ? config->rate_bps : RATE_UNLIMITED,
+		BUCKET_BURST_MIN);
 	rc = nic_dpdk_open(&device->port, device->nics, eal, &nic, fault);
 	if (rc != 0)
 		return rc;

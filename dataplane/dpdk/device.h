@@ -8,6 +8,7 @@
 
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/worker_thread.h"
+#include "dataplane/lease.h"
 #include "dataplane/strays.h"
 
 struct device {
@@ -18,7 +19,8 @@ struct device {
 	uint32_t nopen;
 	struct worker_thread *workers; /* by queue */
 	struct strays strays;
-	uint32_t next_worker; /* whose reports are looked at first */
+	struct lease_source rate; /* of the port; shared by the workers */
+	uint32_t next_worker;     /* whose reports are looked at first */
 };
 
 /* What a device takes, bytes. */
@@ -38,6 +40,12 @@ void device_close(struct device *device);
 
 /* Workers of the devices before this one: the place of its first one in --cores. */
 uint32_t device_first_worker(const struct transfer_options *options, uint32_t index);
+
+/* device_rate.c, control thread: what transfer_set_rate and transfer_get_queue say of one
+ * device. */
+int device_set_rate(struct device *device, const struct transfer_rate *rate);
+bool device_get_queue(
+	const struct device *device, uint32_t queue, struct transfer_queue *stats);
 
 /* Control thread: adds what this device's threads have done so far. */
 void device_add_work(const struct device *device, struct transfer_work *work);

@@ -375,6 +375,15 @@ void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stat
 	}
 }
 
+int nic_dpdk_set_rate(struct nic_dpdk *self, uint32_t queue, uint64_t rate_bps)
+{
+	uint64_t mbps = (rate_bps * 105 / 100 + 999999) / 1000000;
+	int rc =
+		rte_eth_set_queue_rate_limit(self->port, (uint16_t)queue, (uint32_t)mbps);
+
+	return rc == 0 ? 0 : -ENOTSUP;
+}
+
 void nic_dpdk_get_ticks(const struct nic_dpdk *self, uint64_t *rx, uint64_t *tx)
 {
 	*rx = 0;

@@ -73,6 +73,11 @@ void nic_dpdk_maintain(struct nic_dpdk *self, uint32_t queue, nsec now);
  * The queue's worker. */
 void nic_dpdk_use(struct nic_dpdk *self, uint32_t queue, bool is_used);
 
+/* Lets the device keep a queue's rate, too, a little above it: a net below the
+ * software's. 0 takes it away. Returns 0, or -ENOTSUP: this device cannot. Control
+ * thread. */
+int nic_dpdk_set_rate(struct nic_dpdk *self, uint32_t queue, uint64_t rate_bps);
+
 /* Sums over all queues. While no worker runs, or for one queue from its worker. */
 void nic_dpdk_get_stats(const struct nic_dpdk *self, struct nic_dpdk_stats *stats);
 

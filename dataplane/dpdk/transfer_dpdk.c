@@ -28,6 +28,7 @@ struct slot {
 struct transfer {
 	struct eal *eal;
 	struct transfer_options options;
+	struct lease_source disk_rate;
 	struct transfer_device configs[TRANSFER_DEVICES_MAX];
 	uint32_t ndevices;
 	uint32_t next_device; /* whose reports are looked at first */
@@ -143,6 +144,10 @@ int transfer_open(struct transfer **transfer, const struct transfer_options *opt
 		options->ndevices * sizeof(self->configs[0]));
 	self->options = *options;
 	self->options.devices = self->configs;
+	self->options.disk_rate = &self->disk_rate;
+	lease_source_init(&self->disk_rate,
+		options->disk_rate_bps != 0 ? options->disk_rate_bps : RATE_UNLIMITED,
+		options->buffer_size);
 	rc = start_eal(self, fault);
 	if (rc != 0)
 		goto free_self;
@@ -350,6 +355,36 @@ int transfer_pause(struct transfer *transfer, uint32_t session_id, bool is_pause
 		.what = is_paused ? ORDER_PAUSE : ORDER_RESUME, .session_id = session_id};
 
 	return tell_all(transfer, &order);
+}
+
+static bool is_rate(uint64_t rate_bps)
+{
+	return rate_bps == 0 || rate_bps == RATE_UNLIMITED ||
+	       (rate_bps >= RATE_MIN && rate_bps <= RATE_MAX);
+}
+
+int transfer_set_rate(struct transfer *transfer, const struct transfer_rate *rate)
+{
+	if (rate->port >= transfer->ndevices || !is_rate(rate->rate_bps))
+		return -EINVAL;
+	return device_set_rate(&transfer->devices[rate->port], rate);
+}
+
+int transfer_set_session_rate(
+	struct transfer *transfer, uint32_t session_id, uint64_t rate_bps)
+{
+	const struct worker_order order = {.what = ORDER_SESSION_RATE,
+		.session_id = session_id,
+		.rate_bps = rate_bps};
+
+	return is_rate(rate_bps) ? tell_all(transfer, &order) : -EINVAL;
+}
+
+bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,
+	struct transfer_queue *stats)
+{
+	return port < transfer->ndevices &&
+	       device_get_queue(&transfer->devices[port], queue, stats);
 }
 
 static uint64_t load(const _Atomic uint64_t *counter)

