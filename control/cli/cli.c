@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "control/rpc/rpc.h"
+#include "dataplane/base/parse.h"
 
 enum { WIRE_CODES = 1001 }; /* brpc's and braft's own codes start here */
 
@@ -62,6 +63,24 @@ int cli_fail(const struct fault *fault)
 	(void)fprintf(stderr, "snapline: %s\n",
 		fault->text[0] != '\0' ? fault->text : strerror(abs(fault->code)));
 	return cli_exit_code(fault->code);
+}
+
+int cli_parse_rate(const char *text, uint64_t *rate_bps, struct fault *fault)
+{
+	int err = parse_limit(text, rate_bps);
+
+	if (err == -ERANGE)
+		return fault_set(fault, -EINVAL,
+			"a rate of '%.40s' is out of range: it is 0 (paused), 1Mbit to "
+			"400Gbit, or unlimited",
+			text);
+	if (err != 0)
+		return fault_set(fault, -EINVAL,
+			"'%.40s' is no rate: write 0 (paused), 500Mbit, 10Gbit, 1GiB/s "
+			"or "
+			"unlimited",
+			text);
+	return 0;
 }
 
 bool cli_parse(const struct option_command *command, int argc, char *const argv[],

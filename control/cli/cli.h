@@ -22,11 +22,17 @@ int transfer_list_command(int argc, char *const argv[]);
 int transfer_pause_command(int argc, char *const argv[]);
 int transfer_resume_command(int argc, char *const argv[]);
 int transfer_cancel_command(int argc, char *const argv[]);
+int transfer_throttle_command(int argc, char *const argv[]);
+int queue_list_command(int argc, char *const argv[]);
+int queue_set_rate_command(int argc, char *const argv[]);
 
 /* Parses the command line into target and operands. Returns false when the command ends
  * here, with help or an error printed: *exit_code is then what to return. */
 bool cli_parse(const struct option_command *command, int argc, char *const argv[],
 	void *target, struct option_list *operands, int *exit_code);
+
+/* What a command takes as RATE: 0, a rate in range, unlimited. Returns 0 or -EINVAL. */
+int cli_parse_rate(const char *text, uint64_t *rate_bps, struct fault *fault);
 
 /* The exit code for an errno or a wire code, of either sign: EX_OK for 0. */
 int cli_exit_code(int error);

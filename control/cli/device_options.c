@@ -96,6 +96,8 @@ static int resolve_device(struct device_options *options, size_t at, struct faul
 
 	*device = (struct transfer_device){
 		.dev = options->devs.items[at], .mtu = (uint32_t)options->mtu};
+	if (options->rate_bps != RATE_UNLIMITED)
+		device->rate_bps = options->rate_bps;
 	err = route_parse_ip(
 		options->ips.items[at], &device->ip, &device->prefix_len, fault);
 	if (err != 0) {
@@ -196,6 +198,7 @@ int device_options_resolve(struct device_options *options,
 		.buffer_size = (uint32_t)options->buffer_size,
 		.window = WINDOW,
 		.cc = cc,
+		.disk_rate_bps = options->disk_rate_bps,
 		.stall_timeout = options->stall_timeout,
 	};
 	return options->cores == NULL ? 0 : resolve_cores(options, transfer, fault);

@@ -13,8 +13,10 @@ struct device_options {
 	struct option_list vlans;
 	struct option_list neighbors;
 	struct option_list queues;
-	const char *cores;    /* CPUs of the workers; NULL: any */
-	uint64_t mtu;         /* bytes; 0: what the device says */
+	const char *cores; /* CPUs of the workers; NULL: any */
+	uint64_t mtu;      /* bytes; 0: what the device says */
+	uint64_t rate_bps; /* a device; RATE_UNLIMITED: none */
+	uint64_t disk_rate_bps;
 	uint64_t buffers;     /* chunk buffers a worker */
 	uint64_t buffer_size; /* bytes */
 	const char *cc;       /* congestion control */
@@ -75,6 +77,19 @@ struct device_options {
 			.max = 9600,                                                     \
 			.offset = offsetof(target, device.mtu),                          \
 			.help = "of the link; what the device says if not given"},       \
+		{.name = "rate",                                                         \
+			.arg = "RATE",                                                   \
+			.kind = OPTION_LIMIT,                                            \
+			.fallback = "unlimited",                                         \
+			.offset = offsetof(target, device.rate_bps),                     \
+			.help = "at most so fast: what a device sends, and what a peer " \
+				"may send to it"},                                       \
+		{.name = "disk-rate",                                                    \
+			.arg = "RATE",                                                   \
+			.kind = OPTION_LIMIT,                                            \
+			.fallback = "unlimited",                                         \
+			.offset = offsetof(target, device.disk_rate_bps),                \
+			.help = "reads and writes of snapshots moved over devices"},     \
 		{.name = "buffers",                                                      \
 			.arg = "N",                                                      \
 			.kind = OPTION_U64,                                              \

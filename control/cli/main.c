@@ -30,6 +30,9 @@ static const struct command commands[] = {
 	{"transfer", "pause", "hold a transfer up", transfer_pause_command},
 	{"transfer", "resume", "let it go on", transfer_resume_command},
 	{"transfer", "cancel", "give a transfer up", transfer_cancel_command},
+	{"transfer", "throttle", "limit a transfer's rate", transfer_throttle_command},
+	{"queue", "list", "what a node's queues may send, and do", queue_list_command},
+	{"queue", "set-rate", "limit a queue or a port", queue_set_rate_command},
 };
 
 static bool is_help(const char *word)

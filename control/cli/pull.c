@@ -12,7 +12,9 @@
 #include "control/cli/cli.h"
 #include "control/cli/device_options.h"
 #include "control/cli/transfer_view.h"
+#include "control/cli/terminal.h"
 #include "control/node/copier.h"
+#include "control/throttle_braft.h"
 #include "control/uri.h"
 #include "dataplane/base/format.h"
 #include "dataplane/base/log.h"
@@ -78,6 +80,7 @@ struct pull {
 	uv_signal_t on_sigint;
 	uv_signal_t on_sigterm;
 	struct transfer_view view;
+	struct throttle_braft throttle; /* of the TCP path */
 	struct copier *copier;
 	struct plane *plane;
 	struct transfer_info info;
@@ -155,6 +158,17 @@ static void watch(struct pull *pull)
 	(void)uv_timer_start(&pull->show, on_show, SHOW_MS, SHOW_MS);
 }
 
+/* Over a device the rate is the session's; over TCP, of the files' bytes. */
+static void limit_tcp(struct pull *pull, uint64_t rate_bps, struct copier_options *copier)
+{
+	struct throttle_limits limits;
+
+	throttle_limits_default(&limits);
+	limits.bytes_per_s = rate_bps / 8;
+	throttle_braft_init(&pull->throttle, &limits, terminal_now());
+	copier->policy.throttle = &pull->throttle.port;
+}
+
 static int run(struct pull *pull, struct arguments *arguments,
 	struct copier_options *copier, struct fault *fault)
 {
@@ -164,6 +178,8 @@ static int run(struct pull *pull, struct arguments *arguments,
 
 	if (err != 0)
 		return err;
+	if (arguments->device.rate_bps != RATE_UNLIMITED)
+		limit_tcp(pull, arguments->device.rate_bps, copier);
 	storage_options_init(&storage);
 	storage.create = true;
 	storage.create_parent_directories = false;

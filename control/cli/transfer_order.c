@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* snapline transfer pause, resume, cancel: one order each, for one transfer of a node. */
+/* snapline transfer pause, resume, throttle, cancel: one order each, for one transfer of
+ * a node. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "control/cli/admin_client.h"
 #include "control/cli/cli.h"
+#include "control/queue_codec.h"
 #include "dataplane/base/format.h"
 #include "dataplane/base/json.h"
 #include "dataplane/base/parse.h"
@@ -56,6 +59,19 @@ static const struct option_command resume_command = {
 	.max_operands = 1,
 };
 
+static const struct option_command throttle_command = {
+	.name = "transfer throttle",
+	.operands = "ID RATE",
+	.summary = "Limits a transfer from now on: 0 holds it up, unlimited lifts the "
+		   "limit.\n"
+		   "At the leader it is what is sent, at the follower what is asked for, "
+		   "on\n"
+		   "the wire; the smaller of both holds.\n",
+	.options = options,
+	.min_operands = 2,
+	.max_operands = 2,
+};
+
 static const struct option_command cancel_command = {
 	.name = "transfer cancel",
 	.operands = "ID",
@@ -81,14 +97,17 @@ static int parse_id(const char *text, int64_t *id, struct fault *fault)
 	return 0;
 }
 
-static int order(
-	struct admin_client *admin, const char *method, int64_t id, struct fault *fault)
+/* rate_bps: of throttle. */
+static int order(struct admin_client *admin, const char *method,
+	const struct throttle_request *what, struct fault *fault)
 {
-	const struct order_request request = {.id = id};
+	const struct order_request request = {.id = what->id};
 	struct rpc_bytes answer = {0};
 	uint8_t *bytes;
 	size_t len;
-	int err = order_request_encode(&request, &bytes, &len);
+	int err = strcmp(method, "throttle") == 0
+			  ? throttle_request_encode(what, &bytes, &len)
+			  : order_request_encode(&request, &bytes, &len);
 
 	if (err != 0)
 		return fault_set(fault, err, "no memory");
@@ -156,36 +175,43 @@ static int wait_for_end(struct admin_client *admin, int64_t id,
 		id);
 }
 
+static const char *result_of(const struct option_command *command)
+{
+	if (command == &cancel_command)
+		return "cancelled";
+	if (command == &pause_command)
+		return "paused";
+	return command == &throttle_command ? "is limited" : "goes on";
+}
+
 static int run(const struct option_command *command, const char *method, int argc,
 	char *const argv[])
 {
 	bool cancels = command == &cancel_command;
 	struct arguments arguments = {0};
+	struct throttle_request what = {0};
 	struct option_list operands;
 	struct transfer_info info;
 	struct admin_client admin;
 	struct fault fault = {0};
 	int exit_code;
-	int64_t id = 0;
 
 	if (!cli_parse(command, argc, argv, &arguments, &operands, &exit_code))
 		return exit_code;
-	if (parse_id(operands.items[0], &id, &fault) != 0 ||
+	if (parse_id(operands.items[0], &what.id, &fault) != 0 ||
+		(command == &throttle_command &&
+			cli_parse_rate(operands.items[1], &what.rate_bps, &fault) != 0) ||
 		admin_client_open(&admin, arguments.admin, &fault) != 0)
 		return cli_fail(&fault);
-	if (order(&admin, method, id, &fault) != 0 ||
-		(cancels && wait_for_end(&admin, id, &info, &fault) != 0) ||
-		(!cancels && admin_client_find(&admin, id, &info, &fault) != 0))
+	if (order(&admin, method, &what, &fault) != 0 ||
+		(cancels && wait_for_end(&admin, what.id, &info, &fault) != 0) ||
+		(!cancels && admin_client_find(&admin, what.id, &info, &fault) != 0))
 		exit_code = cli_fail(&fault);
 	else
 		exit_code = EX_OK;
 	admin_client_close(&admin);
 	if (exit_code == EX_OK)
-		print(&info,
-			cancels                     ? "cancelled"
-			: command == &pause_command ? "paused"
-						    : "goes on",
-			arguments.json);
+		print(&info, result_of(command), arguments.json);
 	return exit_code;
 }
 
@@ -197,6 +223,11 @@ int transfer_pause_command(int argc, char *const argv[])
 int transfer_resume_command(int argc, char *const argv[])
 {
 	return run(&resume_command, "resume", argc, argv);
+}
+
+int transfer_throttle_command(int argc, char *const argv[])
+{
+	return run(&throttle_command, "throttle", argc, argv);
 }
 
 int transfer_cancel_command(int argc, char *const argv[])

@@ -121,27 +121,36 @@ static int give_incoming(struct node *node, enum order order, struct fault *faul
 	return copier_give_up(node->incoming.copier, why, fault);
 }
 
-static int give_order(
-	struct node *node, int64_t id, enum order order, struct fault *fault)
+int admin_find(
+	struct node *node, int64_t id, struct outgoing **found, struct fault *fault)
 {
 	const struct incoming *incoming = &node->incoming;
 	struct outgoing *outgoing = outgoing_find(&node->outgoing, id);
-	int err;
 
 	if ((outgoing != NULL && outgoing->is_ended) ||
 		(incoming->has_last && incoming->last.id == id))
 		return fault_set(fault, -ENOENT,
 			"transfer %lld has ended: see how with 'snapline transfer list'",
 			(long long)id);
-	if (outgoing != NULL)
-		err = give_outgoing(node, outgoing, order, fault);
-	else if (incoming->copier != NULL && incoming->id == id)
-		err = give_incoming(node, order, fault);
-	else
+	if (outgoing == NULL && (incoming->copier == NULL || incoming->id != id))
 		return fault_set(fault, -ENOENT,
 			"there is no transfer %lld: see which there are with 'snapline "
 			"transfer list'",
 			(long long)id);
+	*found = outgoing;
+	return 0;
+}
+
+static int give_order(
+	struct node *node, int64_t id, enum order order, struct fault *fault)
+{
+	struct outgoing *outgoing;
+	int err = admin_find(node, id, &outgoing, fault);
+
+	if (err != 0)
+		return err;
+	err = outgoing != NULL ? give_outgoing(node, outgoing, order, fault)
+			       : give_incoming(node, order, fault);
 	if (err != 0)
 		fault_prefix(fault, "transfer %lld", (long long)id);
 	return err;
@@ -188,5 +197,8 @@ const struct rpc_method admin_methods[] = {
 	{"snapline.AdminService", "pause", on_pause},
 	{"snapline.AdminService", "resume", on_resume},
 	{"snapline.AdminService", "cancel", on_cancel},
+	{"snapline.AdminService", "throttle", admin_throttle},
+	{"snapline.AdminService", "queues", admin_queues},
+	{"snapline.AdminService", "set_rate", admin_set_rate},
 	{NULL, NULL, NULL},
 };

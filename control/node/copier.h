@@ -62,6 +62,8 @@ void copier_cancel(struct copier *copier, const char *why);
 /* What an operator may order. Return 0, or -EBUSY: it is too late, or the leader's
  * operator holds it up. */
 int copier_pause(struct copier *copier, bool is_paused, struct fault *fault);
+/* How fast the leader may send. Returns 0, -EBUSY, or -ENODEV: it goes over TCP. */
+int copier_throttle(struct copier *copier, uint64_t rate_bps, struct fault *fault);
 /* As copier_cancel; says too whether what came is kept. */
 int copier_give_up(struct copier *copier, const char *why, struct fault *fault);
 

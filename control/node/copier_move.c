@@ -113,6 +113,8 @@ static int start_session(struct copier *copier)
 		.peer = &copier->leader,
 		.slice_size = copier->offer.response.slice_size,
 		.stripes = copier->offer.response.stripes,
+		.rate_bps = plane_rate(
+			copier->options.plane, copier->offer.response.peer_endpoint),
 		.manifest = &copier->offer.manifest,
 		.object = copier->object,
 		.have = copier->writer->have,
@@ -122,6 +124,8 @@ static int start_session(struct copier *copier)
 
 	if (err == 0)
 		copier->has_session = false; /* started: it is stopped, not released */
+	if (err == 0)
+		(void)copier_apply_rate(copier);
 	return err;
 }
 

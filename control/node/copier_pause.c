@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What an operator may order of a copy: hold it up, let it go on, give it up. */
+/* What an operator may order of a copy: hold it up, slow it down, let it go on, give it
+ * up. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -41,6 +42,34 @@ int copier_pause(struct copier *copier, bool is_paused, struct fault *fault)
 		return fault_set(fault, -EBUSY,
 			"the operator of the leader %s has paused it: resume it there",
 			copier->address);
+	return 0;
+}
+
+int copier_apply_rate(struct copier *copier)
+{
+	if (copier->has_rate && copier->path == COPIER_DPDK &&
+		copier->state == COPIER_MOVING)
+		return transfer_set_session_rate(plane_transfer(copier->options.plane),
+			copier->session_id, copier->rate_bps);
+	return 0;
+}
+
+int copier_throttle(struct copier *copier, uint64_t rate_bps, struct fault *fault)
+{
+	int err = check(copier, "throttle", fault);
+
+	if (err != 0)
+		return err;
+	if (copier->path == COPIER_TCP)
+		return fault_set(fault, -ENODEV,
+			"it goes over TCP, where --snapshot-throttle-rate of the node is "
+			"the limit");
+	copier->has_rate = true;
+	copier->rate_bps = rate_bps;
+	err = copier_apply_rate(copier);
+	if (err != 0)
+		return fault_set(fault, err,
+			"the data plane takes no orders now: try again in a moment");
 	return 0;
 }
 

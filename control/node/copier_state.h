@@ -43,6 +43,8 @@ struct copier {
 	bool is_own_fault;
 	bool is_paused;         /* by this node's operator */
 	bool is_leader_paused;  /* by the leader's, who says so */
+	bool has_rate;          /* this node's operator has limited it */
+	uint64_t rate_bps;      /* 0: nothing may come */
 	bool is_session_paused; /* what the worker was told last */
 	bool is_stock;          /* the leader is braft's: no manifest, no close */
 	enum copier_path path;  /* taken; AUTO: not chosen yet */
@@ -98,6 +100,9 @@ void copier_on_check(struct copier *copier);
 
 /* copier_pause.c: the wire follows what both operators want */
 void copier_apply_pause(struct copier *copier);
+/* What was ordered before holds for the session. Returns what transfer_set_session_rate
+ * does. */
+int copier_apply_rate(struct copier *copier);
 
 /* copier_leader.c: what the leader is told */
 void copier_report_progress(struct copier *copier);

@@ -93,6 +93,15 @@ struct install_starter {
 void install_start(
 	struct node *node, const char *peer, const struct install_starter *starter);
 
+/* admin_queue.c: queues and rates on the operator's socket */
+void admin_queues(void *ctx, struct rpc_call *call);
+void admin_set_rate(void *ctx, struct rpc_call *call);
+void admin_throttle(void *ctx, struct rpc_call *call);
+/* admin.c: who has transfer id, unless it has ended. *outgoing is NULL when it is the
+ * incoming one. Returns 0 or -ENOENT. */
+int admin_find(
+	struct node *node, int64_t id, struct outgoing **outgoing, struct fault *fault);
+
 /* admin.c: the operator's socket */
 extern const struct rpc_method admin_methods[];
 

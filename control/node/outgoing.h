@@ -55,6 +55,8 @@ struct outgoing {
 	bool is_ended;
 	bool is_opened;         /* by one of ours, who tells of its progress */
 	bool is_paused;         /* by this node's operator; the follower's: stage */
+	bool has_rate;          /* this node's operator has limited it */
+	uint64_t rate_bps;      /* 0: nothing may go */
 	bool is_session_paused; /* what the worker was told last */
 	struct fault cancelled; /* the follower is told to give up; code 0: it is not */
 	uint64_t cancelled_at;
@@ -100,6 +102,11 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault);
  * holds it up. who is this node. */
 struct outgoing *outgoing_find(struct outgoing_list *list, int64_t id);
 int outgoing_pause(struct outgoing *outgoing, bool is_paused, struct fault *fault);
+/* How fast it may go. Returns 0, -EBUSY, or -ENODEV: it goes over TCP. */
+int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault *fault);
+/* What was ordered before holds for the session. Returns what transfer_set_session_rate
+ * does. */
+int outgoing_apply_rate(struct outgoing *outgoing);
 /* It ends when the follower has obeyed, or does not answer. */
 int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault);
 /* The wire follows what both operators want. */

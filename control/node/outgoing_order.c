@@ -74,6 +74,33 @@ int outgoing_pause(struct outgoing *outgoing, bool is_paused, struct fault *faul
 	return 0;
 }
 
+int outgoing_apply_rate(struct outgoing *outgoing)
+{
+	if (outgoing->has_rate && outgoing->session == SESSION_RUNNING)
+		return transfer_set_session_rate(plane_transfer(outgoing->list->plane),
+			outgoing->session_id, outgoing->rate_bps);
+	return 0;
+}
+
+int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault *fault)
+{
+	int err = check(outgoing, "throttle", fault);
+
+	if (err != 0)
+		return err;
+	if (outgoing->is_tcp || outgoing->list->plane == NULL)
+		return fault_set(fault, -ENODEV,
+			"it goes over TCP, where --snapshot-throttle-rate of the node is "
+			"the limit");
+	outgoing->has_rate = true;
+	outgoing->rate_bps = rate_bps;
+	err = outgoing_apply_rate(outgoing);
+	if (err != 0)
+		return fault_set(fault, err,
+			"the data plane takes no orders now: try again in a moment");
+	return 0;
+}
+
 int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault)
 {
 	int err = check(outgoing, "cancel", fault);

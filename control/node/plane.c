@@ -11,6 +11,7 @@ enum { SLOTS = 64, SLOT_SHIFT = 12 };
 struct plane {
 	struct transfer *transfer;
 	uint32_t buffer_size;
+	uint64_t rates_bps[TRANSFER_DEVICES_MAX];
 	uv_async_t wake;
 	struct {
 		plane_handler handler;
@@ -55,6 +56,8 @@ int plane_open(struct plane **plane, struct uv_loop_s *loop,
 	if (made == NULL)
 		return fault_set(fault, -ENOMEM, "no memory for the data plane");
 	made->buffer_size = options->buffer_size;
+	for (uint32_t i = 0; i < options->ndevices && i < TRANSFER_DEVICES_MAX; i++)
+		made->rates_bps[i] = options->devices[i].rate_bps;
 	made->wake.data = made;
 	err = uv_async_init(loop, &made->wake, on_wake);
 	if (err != 0) {
@@ -88,6 +91,11 @@ struct transfer *plane_transfer(struct plane *plane)
 uint32_t plane_buffer_size(const struct plane *plane)
 {
 	return plane->buffer_size;
+}
+
+uint64_t plane_rate(const struct plane *plane, uint32_t device)
+{
+	return plane->rates_bps[device];
 }
 
 uint32_t plane_endpoints(const struct plane *plane, struct transfer_endpoint *endpoints)

@@ -89,6 +89,7 @@ static int start(struct node *node, struct outgoing *outgoing,
 	effort_mark_set(&outgoing->mark, node->plane, served->object);
 	outgoing->session = SESSION_RUNNING;
 	outgoing->session_id = response->session_id;
+	(void)outgoing_apply_rate(outgoing);
 	return 0;
 }
 

@@ -36,6 +36,7 @@ int session_setup_start(
 		.stripes = setup->stripes,
 		.manifest = setup->manifest,
 		.object = setup->object,
+		.rate_bps = setup->rate_bps,
 		.have = setup->have,
 	};
 	bool sends = setup->role == TRANSFER_SEND;

@@ -21,6 +21,7 @@ struct session_setup {
 	uint32_t stripes;
 	const struct manifest *manifest;
 	struct store_object *object;
+	uint64_t rate_bps;    /* at most; 0: no limit */
 	const uint64_t *have; /* receiving: chunks already there; NULL: none */
 };
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* snapline queue set-rate: limits a queue, or all queues of a port together. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "control/cli/cli.h"
+#include "control/cli/queue_view.h"
+#include "dataplane/base/parse.h"
+
+struct arguments {
+	const char *admin;
+	uint64_t burst;
+	bool json;
+};
+
+#define AT(field) .offset = offsetof(struct arguments, field)
+
+static const struct option_spec options[] = {
+	{.name = "admin",
+		.arg = "PATH",
+		.kind = OPTION_STRING,
+		.required = true,
+		AT(admin),
+		.help = "operator socket of the node"},
+	{.name = "burst",
+		.arg = "SIZE",
+		.kind = OPTION_SIZE,
+		.min = BUCKET_BURST_MIN,
+		.max = BUCKET_BURST_MAX,
+		AT(burst),
+		.help = "at most so much at once; 50 us of the rate and 64 KiB at least "
+			"if not given"},
+	{.name = "json",
+		.kind = OPTION_FLAG,
+		AT(json),
+		.help = "print the queues as JSON"},
+	{.name = NULL},
+};
+
+static const struct option_command command = {
+	.name = "queue set-rate",
+	.operands = "PORT[:QUEUE] RATE",
+	.summary = "Limits what a queue sends from now on, or without :QUEUE what all "
+		   "queues\n"
+		   "of the port send together; RATE is 0 (paused), 1Mbit to 400Gbit, or\n"
+		   "unlimited, on the wire. Transfers go on.\n",
+	.options = options,
+	.min_operands = 2,
+	.max_operands = 2,
+};
+
+static bool parse_number(const char *text, uint32_t *number)
+{
+	uint64_t value;
+
+	if (parse_u64(text, &value) != 0 || value >= TRANSFER_ALL_QUEUES)
+		return false;
+	*number = (uint32_t)value;
+	return true;
+}
+
+static int parse_place(const char *text, struct transfer_rate *rate, struct fault *fault)
+{
+	char port[16];
+	const char *colon = strchr(text, ':');
+	int len = colon != NULL ? (int)(colon - text) : (int)strlen(text);
+
+	(void)snprintf(port, sizeof(port), "%.*s", len, text);
+	rate->queue = TRANSFER_ALL_QUEUES;
+	if (len < (int)sizeof(port) && parse_number(port, &rate->port) &&
+		(colon == NULL || parse_number(colon + 1, &rate->queue)))
+		return 0;
+	return fault_set(fault, -EINVAL,
+		"'%.40s' is no queue: write PORT:QUEUE as 'snapline queue list' shows "
+		"them, or PORT for all of its queues",
+		text);
+}
+
+static int set(
+	struct admin_client *admin, const struct transfer_rate *rate, struct fault *fault)
+{
+	struct rpc_bytes answer = {0};
+	uint8_t *bytes;
+	size_t len;
+	int err = set_rate_request_encode(rate, &bytes, &len);
+
+	if (err != 0)
+		return fault_set(fault, err, "no memory");
+	err = admin_client_call(
+		admin, "set_rate", (struct rpc_bytes){bytes, len}, &answer, fault);
+	free(bytes);
+	free((void *)(uintptr_t)answer.data);
+	return err;
+}
+
+/* Sets the rate, then shows the queues it is about. */
+static int run(struct admin_client *admin, const struct transfer_rate *rate, bool json,
+	struct fault *fault)
+{
+	struct queue_list list;
+	size_t count = 0;
+	int err = set(admin, rate, fault);
+
+	if (err == 0)
+		err = queue_view_get(admin, &list, fault);
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < list.count; i++) {
+		const struct transfer_rate *limit = &list.queues[i].limit;
+
+		if (limit->port == rate->port && (rate->queue == TRANSFER_ALL_QUEUES ||
+							 limit->queue == rate->queue))
+			list.queues[count++] = list.queues[i];
+	}
+	list.count = count;
+	queue_view_print(&list, json);
+	queue_list_fini(&list);
+	return 0;
+}
+
+int queue_set_rate_command(int argc, char *const argv[])
+{
+	struct arguments arguments = {0};
+	struct option_list operands;
+	struct transfer_rate rate = {0};
+	struct admin_client admin;
+	struct fault fault = {0};
+	int exit_code;
+	int err;
+
+	if (!cli_parse(&command, argc, argv, &arguments, &operands, &exit_code))
+		return exit_code;
+	rate.burst = arguments.burst;
+	if (parse_place(operands.items[0], &rate, &fault) != 0 ||
+		cli_parse_rate(operands.items[1], &rate.rate_bps, &fault) != 0 ||
+		admin_client_open(&admin, arguments.admin, &fault) != 0)
+		return cli_fail(&fault);
+	err = run(&admin, &rate, arguments.json, &fault);
+	admin_client_close(&admin);
+	return err != 0 ? cli_fail(&fault) : EX_OK;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What an operator says about queues and rates: there and back, ranges, and noise. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "control/queue_codec.h"
+
+static void a_list_of_queues_survives(void **state)
+{
+	struct transfer_queue queues[2] = {
+		{.limit = {.rate_bps = RATE_UNLIMITED, .burst = 65536},
+			.port_rate_bps = RATE_UNLIMITED},
+		{.limit = {.port = 7,
+			 .queue = 15,
+			 .rate_bps = RATE_MIN,
+			 .burst = 1 << 20},
+			.port_rate_bps = RATE_MAX,
+			.is_hardware = true,
+			.rate_now_bps = 999999,
+			.bytes = UINT64_MAX,
+			.packets = 5,
+			.backlog = 6,
+			.throttled_ns = 7,
+			.drops = 8,
+			.read_at = 9},
+	};
+	struct queue_list list = {queues, 2}, again;
+	uint8_t *bytes, *same;
+	size_t len, same_len;
+
+	(void)state;
+	assert_int_equal(queue_list_encode(&list, &bytes, &len), 0);
+	assert_int_equal(queue_list_decode(&again, bytes, len), 0);
+	assert_int_equal(again.count, 2);
+	assert_int_equal(again.queues[1].limit.queue, 15);
+	assert_true(again.queues[1].is_hardware);
+	assert_int_equal(again.queues[1].throttled_ns, 7);
+	assert_int_equal(queue_list_encode(&again, &same, &same_len), 0);
+	assert_int_equal(same_len, len);
+	assert_memory_equal(same, bytes, len);
+	free(same);
+	free(bytes);
+	queue_list_fini(&again);
+	assert_int_equal(queue_list_decode(&again, NULL, 0), 0);
+	assert_int_equal(again.count, 0);
+	queue_list_fini(&again);
+	assert_int_equal(
+		queue_list_decode(&again, (const uint8_t *)"\x0a\x01\x08", 3), -EBADMSG);
+}
+
+static int there_and_back(const struct transfer_rate *rate, struct transfer_rate *again)
+{
+	uint8_t *bytes;
+	size_t len;
+	int rv;
+
+	assert_int_equal(set_rate_request_encode(rate, &bytes, &len), 0);
+	rv = set_rate_request_decode(again, bytes, len);
+	free(bytes);
+	return rv;
+}
+
+static void a_rate_is_for_a_queue_or_a_port(void **state)
+{
+	struct transfer_rate rate = {1, 3, RATE_MAX, BUCKET_BURST_MIN}, again;
+
+	(void)state;
+	assert_int_equal(there_and_back(&rate, &again), 0);
+	assert_memory_equal(&again, &rate, sizeof(rate));
+	rate = (struct transfer_rate){0, TRANSFER_ALL_QUEUES, 0, 0};
+	assert_int_equal(there_and_back(&rate, &again), 0);
+	assert_memory_equal(&again, &rate, sizeof(rate));
+}
+
+static void what_no_bucket_can_keep_is_refused(void **state)
+{
+	static const struct transfer_rate rates[] = {
+		{0, 0, RATE_MIN - 1, 0},
+		{0, 0, RATE_MAX + 1, 0},
+		{0, 0, UINT64_MAX - 1, 0},
+		{0, 0, RATE_MIN, BUCKET_BURST_MIN - 1},
+		{0, 0, RATE_MIN, BUCKET_BURST_MAX + 1},
+	};
+	struct throttle_request request = {.id = -1, .rate_bps = 1}, answer;
+	struct transfer_rate again;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++)
+		assert_int_equal(there_and_back(&rates[i], &again), -EBADMSG);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(throttle_request_encode(&request, &bytes, &len), 0);
+		assert_int_equal(throttle_request_decode(&answer, bytes, len),
+			i == 0 ? -EBADMSG : 0);
+		free(bytes);
+		request.rate_bps = RATE_UNLIMITED;
+	}
+	assert_int_equal(answer.id, -1);
+	assert_true(answer.rate_bps == RATE_UNLIMITED);
+}
+
+static void nothing_and_half_of_something_is_malformed(void **state)
+{
+	struct transfer_rate rate = {1, 3, RATE_MAX, MIB}, again;
+	struct throttle_request request;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(set_rate_request_encode(&rate, &bytes, &len), 0);
+	/* the optional burst, 4 bytes at the end, may be missing */
+	for (size_t cut = 0; cut < len; cut++)
+		if (cut != len - 4)
+			assert_int_equal(
+				set_rate_request_decode(&again, bytes, cut), -EBADMSG);
+	free(bytes);
+	assert_int_equal(throttle_request_decode(&request, NULL, 0), -EBADMSG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_of_queues_survives),
+		cmocka_unit_test(a_rate_is_for_a_queue_or_a_port),
+		cmocka_unit_test(what_no_bucket_can_keep_is_refused),
+		cmocka_unit_test(nothing_and_half_of_something_is_malformed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
