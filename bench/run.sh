@@ -75,6 +75,10 @@ jq -r '.machine | "\(.cpu), \(.cores) cores\(if .virtual == "yes" then ", virtua
 	end), \(.memory), Linux \(.kernel), DPDK \(.dpdk), ISA-L \(.isal) with \(.crc)
 load at start \(.load), \(.hugepages) hugepages free, root \(.root), revision \(.revision)"' \
 	<<<"$machine"
+is_quiet() {
+	awk -v cores="$(nproc)" '{ exit !($1 < cores / 4) }' /proc/loadavg
+}
+is_quiet || echo 'other programs are running: try the harness, but quote none of these numbers'
 for row in $rows; do
 	run_row "$row"
 done

@@ -4,6 +4,6 @@
 set -eu
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-for followers in 1 2 4 8; do
+for followers in $(quick_or "1 2 4 8" "2 8"); do
 	collect "$build/bench/network" followers "$followers" 256 "$(quick_or 5 1)"
 done

@@ -4,6 +4,6 @@
 set -eu
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-for percent in 0 1 5 20; do
+for percent in $(quick_or "0 1 5 20" "1 5 20"); do
 	collect "$build/bench/network" loss "$percent" 256 "$(quick_or 9 3)"
 done

@@ -47,7 +47,7 @@ measure_memory() { # NAME BYTES
 measure_memory "$noise MiB" $((noise << 20))
 base=$(calc "$leader_most > $follower_most ? $leader_most : $follower_most")
 # shellcheck disable=SC2046 # words
-for gib in 1 16 $(quick_or 1024 ""); do
+for gib in $(quick_or "1 16 1024" 16); do
 	measure_memory "$gib GiB" $((gib << 30))
 	record "$gib GiB" 'beyond buffers' MiB \
 		"$(calc "($leader_most > $follower_most ? $leader_most : $follower_most) - $base")"

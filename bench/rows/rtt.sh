@@ -4,6 +4,6 @@
 set -eu
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-for ms in 0 2 10 50; do
+for ms in 0 $(quick_or "2 10 50" 10); do
 	collect "$build/bench/network" rtt "$ms" 1024 "$(quick_or 5 1)"
 done
