@@ -204,7 +204,8 @@ bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 				acknowledge(inflight, base + bit, outcome, now);
 		}
 	}
-	inflight->probes = 0;
+	if (outcome->nacked > 0)
+		inflight->probes = 0;
 	detect(inflight, outcome, now);
 	return true;
 }
@@ -219,6 +220,11 @@ static nsec probe_timeout(const struct inflight *inflight)
 		nsec_max(PTO_MAX, 2 * pto));
 }
 
+static bool expects(const struct inflight *inflight)
+{
+	return inflight->count > 0 || inflight->probes > 0;
+}
+
 bool inflight_on_timer(
 	struct inflight *inflight, struct inflight_outcome *outcome, nsec now)
 {
@@ -227,22 +233,40 @@ bool inflight_on_timer(
 		detect(inflight, outcome, now);
 		return false;
 	}
-	if (inflight->count == 0 || now < inflight->last_sent + probe_timeout(inflight))
+	if (!expects(inflight) || now < inflight->last_sent + probe_timeout(inflight))
 		return false;
 	inflight->probes++;
 	inflight->nprobes++;
 	inflight->last_sent = now;
 	advance(inflight); /* past control packets, which nobody acknowledges */
+	if (inflight->count == 0)
+		return true;
 	lose(inflight, slot(inflight, inflight->oldest), outcome);
 	advance(inflight);
 	return true;
+}
+
+COLD void inflight_give_up(struct inflight *inflight, nsec now)
+{
+	for (; inflight->oldest < inflight->next_pn; inflight->oldest++) {
+		struct inflight_packet *packet = slot(inflight, inflight->oldest);
+
+		if (packet->state == INFLIGHT_SENT) {
+			packet->state = INFLIGHT_LOST;
+			inflight->lost++;
+		}
+	}
+	inflight->count = 0;
+	inflight->probes = 0;
+	inflight->last_sent = now;
+	inflight->loss_deadline = NEVER;
 }
 
 nsec inflight_deadline(const struct inflight *inflight)
 {
 	nsec probe = NEVER;
 
-	if (inflight->count > 0)
+	if (expects(inflight))
 		probe = inflight->last_sent + probe_timeout(inflight);
 	return nsec_min(inflight->loss_deadline, probe);
 }

@@ -59,7 +59,7 @@ struct inflight {
 	nsec latest_rtt;
 	nsec last_sent;
 	nsec loss_deadline; /* when the next packet is lost by age */
-	uint32_t probes;    /* probe timeouts since the last ACK */
+	uint32_t probes;    /* probe timeouts since data was last acknowledged */
 	uint64_t nprobes;   /* in all */
 	struct inflight_packet ring[INFLIGHT_RING];
 	uint64_t is_acked[BITMAP_WORDS(INFLIGHT_RING)]; /* by number, as ring */
@@ -83,6 +83,11 @@ bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 bool inflight_on_timer(
 	struct inflight *inflight, struct inflight_outcome *outcome, nsec now);
 
+/* Nothing that was sent is waited for any more. What comes after all still counts. */
+void inflight_give_up(struct inflight *inflight, nsec now);
+
+/* Once a probe timeout has passed, the next follows though all is lost, until data is
+ * acknowledged. */
 nsec inflight_deadline(const struct inflight *inflight);
 
 #endif

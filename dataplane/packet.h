@@ -11,6 +11,8 @@ struct packet {
 	uint32_t payload_len;
 	uint16_t payload_sum;   /* sum16 of a slice; 0 when nobody wants sums */
 	const uint8_t *payload; /* a slice in a chunk buffer, or body */
+	const uint8_t *padding; /* a PROBE's, behind body */
+	uint32_t padding_len;
 	uint8_t body[WIRE_BODY_MAX];
 };
 

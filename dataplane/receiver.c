@@ -11,14 +11,19 @@
 #include "hugepages/pool.h"
 
 static const bool moves[RECEIVER_FAILED + 1][RECEIVER_FAILED + 1] = {
-	[RECEIVER_RUNNING] = {[RECEIVER_DONE] = true, [RECEIVER_FAILED] = true},
+	[RECEIVER_RUNNING] = {[RECEIVER_SUSPENDED] = true,
+		[RECEIVER_DONE] = true,
+		[RECEIVER_FAILED] = true},
+	[RECEIVER_SUSPENDED] = {[RECEIVER_RUNNING] = true,
+		[RECEIVER_DONE] = true,
+		[RECEIVER_FAILED] = true},
 };
 
-static void receiver_move(struct receiver *receiver, enum receiver_state to)
+void receiver_move(struct receiver *receiver, enum receiver_state to)
 {
 	assert(moves[receiver->state][to]);
 	receiver->state = to;
-	receiver->owes_close = true;
+	receiver->owes_close = receiver_is_over(receiver);
 }
 
 static bool is_there(const struct receiver *receiver, uint32_t chunk)
@@ -29,27 +34,36 @@ static bool is_there(const struct receiver *receiver, uint32_t chunk)
 	       (config->have != NULL && bitmap_test(config->have, chunk));
 }
 
+/* Takes config.slice_size into use. */
+static void slice(struct receiver *receiver)
+{
+	const struct receiver_config *config = &receiver->config;
+	uint32_t slice_power = crc32c_power(config->slice_size);
+
+	receiver->powers[0] = crc32c_power(0);
+	for (uint32_t i = 1; i < config->manifest->chunk_size / config->slice_size; i++)
+		receiver->powers[i] =
+			crc32c_multiply(receiver->powers[i - 1], slice_power);
+}
+
 void receiver_init(
 	struct receiver *receiver, const struct receiver_config *config, nsec now)
 {
 	const struct manifest *manifest = config->manifest;
-	uint32_t slice_power = crc32c_power(config->slice_size);
 
 	memset(receiver, 0, sizeof(*receiver));
 	receiver->config = *config;
+	receiver->slice_max = config->slice_size;
 	receiver->config.stripes = u32_max(config->stripes, 1);
 	receiver->next_chunk = config->stripe;
 	receiver->fail_chunk = UINT32_MAX;
 	receiver->share = config->max_chunks;
-	receiver->last_heard = now;
+	watch_init(&receiver->watch, now);
 	receiver->last_data = now;
 	receiver->pull_interval = PULL_INTERVAL_MIN;
 	receiver->grant_at = NEVER;
 	bucket_init(&receiver->limit, RATE_UNLIMITED, 0, now);
-	receiver->powers[0] = crc32c_power(0);
-	for (uint32_t i = 1; i < manifest->chunk_size / config->slice_size; i++)
-		receiver->powers[i] =
-			crc32c_multiply(receiver->powers[i - 1], slice_power);
+	slice(receiver);
 	for (uint32_t chunk = config->stripe; chunk < manifest->nchunks;
 		chunk += receiver->config.stripes) {
 		if (is_there(receiver, chunk))
@@ -81,7 +95,7 @@ void receiver_fini(struct receiver *receiver)
 
 static COLD void fail(struct receiver *receiver, int code, uint32_t chunk)
 {
-	if (receiver->state != RECEIVER_RUNNING)
+	if (receiver_is_over(receiver))
 		return;
 	receiver->code = code;
 	receiver->fail_chunk = chunk;
@@ -112,6 +126,8 @@ static void ask(struct receiver *receiver, struct receiver_chunk *chunk, uint8_t
 
 	chunk->state = CHUNK_OPEN;
 	chunk->request = number;
+	chunk->nslices = (chunk->len + receiver->config.slice_size - 1) /
+			 receiver->config.slice_size;
 	chunk->ngot = 0;
 	chunk->fold = 0;
 	bitmap_zero(chunk->got, chunk->nslices);
@@ -175,8 +191,6 @@ void receiver_ask_more(struct receiver *receiver)
 		chunk->chunk = receiver->next_chunk;
 		receiver->next_chunk += receiver->config.stripes;
 		chunk->len = manifest_chunk_len(manifest, chunk->chunk);
-		chunk->nslices = (chunk->len + receiver->config.slice_size - 1) /
-				 receiver->config.slice_size;
 		chunk->attempts = 0;
 		receiver->nopen++;
 		ask(receiver, chunk, 0);
@@ -275,10 +289,10 @@ enum verdict receiver_on_data(struct receiver *receiver, const struct wire_heade
 
 	if (header->chunk >= receiver->config.manifest->nchunks)
 		return CORRUPT;
-	receiver->last_heard = now;
+	receiver_on_heard(receiver, now);
 	on_sent_units(receiver, header->sent_units);
 	chunk = find_open(receiver, header->chunk);
-	if (receiver->state != RECEIVER_RUNNING || chunk == NULL ||
+	if (receiver_is_over(receiver) || chunk == NULL ||
 		(header->slice < chunk->nslices &&
 			bitmap_test(chunk->got, header->slice))) {
 		receiver->bytes_duplicate += header->payload_len;
@@ -310,7 +324,7 @@ void receiver_on_number(struct receiver *receiver, const struct wire_header *hea
 enum verdict receiver_on_sign(
 	struct receiver *receiver, const struct wire_header *header, nsec now)
 {
-	receiver->last_heard = now;
+	receiver_on_heard(receiver, now);
 	on_sent_units(receiver, header->sent_units);
 	return ACCEPTED;
 }
@@ -318,13 +332,71 @@ enum verdict receiver_on_sign(
 enum verdict receiver_on_close(
 	struct receiver *receiver, const struct wire_close *close, nsec now)
 {
-	receiver->last_heard = now;
-	if (receiver->state != RECEIVER_RUNNING)
+	receiver_on_heard(receiver, now);
+	if (receiver_is_over(receiver))
 		return STALE;
 	receiver->by_peer = true;
 	fail(receiver, close->code == 0 ? -ECANCELED : wire_close_error(close),
 		close->chunk < receiver->config.manifest->nchunks ? close->chunk
 								  : UINT32_MAX);
+	return ACCEPTED;
+}
+
+/* The open chunk with the lowest number that was asked for before request `before`. */
+static COLD struct receiver_chunk *find_lowest(struct receiver *receiver, uint32_t before)
+{
+	struct receiver_chunk *lowest = NULL;
+
+	for (uint32_t i = 0; i < receiver->config.max_chunks; i++) {
+		struct receiver_chunk *chunk = &receiver->chunks[i];
+
+		if (chunk->state == CHUNK_OPEN &&
+			(int32_t)(chunk->request - before) < 0 &&
+			(lowest == NULL || chunk->chunk < lowest->chunk))
+			lowest = chunk;
+	}
+	return lowest;
+}
+
+/* What came of open chunks is forgotten, and asked for again under new numbers. */
+static COLD void change_slices(struct receiver *receiver, const struct wire_probe *probe)
+{
+	uint32_t first = receiver->next_request;
+	struct receiver_chunk *chunk;
+
+	receiver->epoch = probe->epoch;
+	receiver->config.slice_size = probe->slice_size;
+	slice(receiver);
+	receiver->missing_units = 0;
+	while ((chunk = find_lowest(receiver, first)) != NULL)
+		ask(receiver, chunk, chunk->attempts > 0 ? PULL_REFRESH : 0);
+	receiver->owes_pull = true;
+}
+
+static bool is_sane(const struct receiver *receiver, const struct wire_probe *probe)
+{
+	return probe->slice_size >= CACHE_SLICE_MIN &&
+	       probe->slice_size % WIRE_UNIT == 0 &&
+	       probe->slice_size <= receiver->slice_max;
+}
+
+enum verdict receiver_on_probe(struct receiver *receiver,
+	const struct wire_header *header, const struct wire_probe *probe, nsec now)
+{
+	uint32_t pairs = probe->unanswered / WATCH_CHANGE_AFTER;
+
+	if (probe->epoch != receiver->epoch && probe->epoch != receiver->epoch + 1)
+		return STALE;
+	if (!is_sane(receiver, probe))
+		return CORRUPT;
+	receiver_on_heard(receiver, now);
+	on_sent_units(receiver, header->sent_units);
+	/* it hears nothing of us, though we hear it: the way back is broken */
+	if (pairs > receiver->peer_unanswered / WATCH_CHANGE_AFTER)
+		receiver->path_changes++;
+	receiver->peer_unanswered = probe->unanswered;
+	if (probe->epoch != receiver->epoch && !receiver_is_over(receiver))
+		change_slices(receiver, probe);
 	return ACCEPTED;
 }
 
@@ -369,6 +441,6 @@ void receiver_on_written(struct receiver *receiver, uint32_t slot, int error, ns
 		return;
 	}
 	receiver->bytes_written += chunk->len;
-	if (--receiver->nleft == 0 && receiver->state == RECEIVER_RUNNING)
+	if (--receiver->nleft == 0 && !receiver_is_over(receiver))
 		receiver_move(receiver, RECEIVER_DONE);
 }

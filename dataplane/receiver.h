@@ -17,6 +17,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/pn_window.h"
 #include "dataplane/store.h"
+#include "dataplane/watch.h"
 
 struct pool;
 
@@ -29,8 +30,9 @@ enum {
 
 enum receiver_state {
 	RECEIVER_RUNNING,
-	RECEIVER_DONE,   /* every chunk is written */
-	RECEIVER_FAILED, /* tells the sender with CLOSE */
+	RECEIVER_SUSPENDED, /* the sender is silent: a PULL now and then */
+	RECEIVER_DONE,      /* every chunk is written */
+	RECEIVER_FAILED,    /* tells the sender with CLOSE */
 };
 
 struct receiver_config {
@@ -39,7 +41,7 @@ struct receiver_config {
 	struct pool *pool;
 	struct cache *cache; /* gives buffers back to the pool when it is empty */
 	const uint64_t *have;
-	uint32_t slice_size; /* bytes */
+	uint32_t slice_size; /* bytes; in the receiver's copy: of this epoch */
 	uint32_t stripes;    /* 0: one */
 	uint32_t stripe;     /* ours are the chunks with chunk % stripes == stripe */
 	uint32_t headers;    /* bytes of a frame before Snapline's header */
@@ -75,7 +77,12 @@ struct receiver {
 	uint32_t next_request;
 	uint32_t
 		share; /* of max_chunks: how many may be open while others want buffers */
-	bool is_paused; /* asks for nothing new and grants no more credit */
+	bool is_paused;           /* asks for nothing new and grants no more credit */
+	bool is_asking;           /* a PULL that wants an answer is out */
+	uint32_t slice_max;       /* bytes, as agreed */
+	uint32_t epoch;           /* how often the sender changed the slice size */
+	uint32_t path_changes;    /* how often another source port was wanted */
+	uint32_t peer_unanswered; /* by us, what the sender said last */
 	bool owes_pull;
 	bool owes_close;
 	uint32_t nclose;  /* CLOSEs sent */
@@ -95,7 +102,7 @@ struct receiver {
 	uint64_t bytes_written;
 	uint64_t bytes_reused;
 	uint64_t bytes_duplicate;
-	nsec last_heard;
+	struct watch watch;
 	nsec last_data;
 	nsec last_pull;
 	nsec pull_interval; /* backs off while nothing comes */
@@ -121,6 +128,9 @@ void receiver_on_number(struct receiver *receiver, const struct wire_header *hea
 	bool is_next, nsec now);
 enum verdict receiver_on_sign(
 	struct receiver *receiver, const struct wire_header *header, nsec now);
+/* Acknowledgeable when ACCEPTED. STALE: of another epoch than this one or the next. */
+enum verdict receiver_on_probe(struct receiver *receiver,
+	const struct wire_header *header, const struct wire_probe *probe, nsec now);
 enum verdict receiver_on_close(
 	struct receiver *receiver, const struct wire_close *close, nsec now);
 
@@ -133,6 +143,9 @@ bool receiver_next_write(
 	struct receiver *receiver, struct store_request *request, uint32_t *slot);
 void receiver_mark_writing(struct receiver *receiver, uint32_t slot);
 void receiver_on_written(struct receiver *receiver, uint32_t slot, int error, nsec now);
+
+/* The sender has been heard of elsewhere: it is not given up yet. */
+void receiver_touch(struct receiver *receiver, nsec now);
 
 /* Paused, it takes what was granted before, and says that it is alive. */
 void receiver_set_paused(struct receiver *receiver, bool is_paused);

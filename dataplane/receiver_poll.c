@@ -8,6 +8,7 @@
 #include "dataplane/receiver_internal.h"
 
 #define ACK_DELAY (25 * USEC)
+#define ASK_AFTER (30 * MSEC) /* of silence a PULL wants an answer */
 #define CLOSE_INTERVAL (20 * MSEC)
 #define GRANT_INTERVAL                                                                   \
 	(250 * USEC)           /* at least, when a limit makes it grant by and by        \
@@ -100,6 +101,31 @@ static uint32_t rate_to_ask_for(const struct receiver *receiver)
 	return rate_bps == RATE_UNLIMITED ? 0 : (uint32_t)((rate_bps + 999999) / 1000000);
 }
 
+static void count_question(struct receiver *receiver)
+{
+	/* the one before it has had no answer */
+	if (receiver->is_asking && ++receiver->watch.unanswered % WATCH_CHANGE_AFTER == 0)
+		receiver->path_changes++;
+	receiver->is_asking = true;
+}
+
+void receiver_on_heard(struct receiver *receiver, nsec now)
+{
+	if (receiver->state == RECEIVER_SUSPENDED) {
+		receiver->watch.silence = now - receiver->watch.heard_at;
+		receiver_move(receiver, RECEIVER_RUNNING);
+		receiver->pull_interval = PULL_INTERVAL_MIN;
+		receiver->owes_pull = true;
+	}
+	receiver->is_asking = false;
+	watch_on_heard(&receiver->watch, now);
+}
+
+void receiver_touch(struct receiver *receiver, nsec now)
+{
+	receiver->watch.alive_at = now;
+}
+
 static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 {
 	struct wire_pull pull = {
@@ -115,8 +141,10 @@ static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 			break; /* the rest when the first ones are done */
 	}
 	packet->header.type = WIRE_PULL;
-	if (now - receiver->last_heard >= PULL_INTERVAL_MAX / 2)
+	if (now - receiver->watch.heard_at >= ASK_AFTER) {
 		packet->header.flags = WIRE_ACK_NOW;
+		count_question(receiver);
+	}
 	packet->payload_len = wire_put_pull(packet->body, &pull);
 	receiver->owes_pull = false;
 	receiver->last_pull = now;
@@ -204,27 +232,40 @@ void receiver_set_rate(struct receiver *receiver, uint64_t rate_bps, nsec now)
 	receiver->owes_pull = true;
 }
 
+static void look_out(struct receiver *receiver, nsec now)
+{
+	struct watch *watch = &receiver->watch;
+
+	if (now >= watch_stalled_at(watch, receiver->config.stall_timeout)) {
+		receiver_on_stall(receiver);
+	} else if (receiver->state == RECEIVER_RUNNING && watch_is_silent(watch, now)) {
+		watch->silence = now - watch->heard_at;
+		receiver_move(receiver, RECEIVER_SUSPENDED);
+	}
+}
+
 bool receiver_poll(struct receiver *receiver, const struct pn_window *window,
 	struct packet *packet, nsec now)
 {
 	memset(&packet->header, 0, sizeof(packet->header));
-	if (receiver->state == RECEIVER_RUNNING) {
-		if (now - receiver->last_heard >= receiver->config.stall_timeout)
-			receiver_on_stall(receiver);
-		else if (!receiver->is_paused)
+	packet->padding_len = 0;
+	if (!receiver_is_over(receiver)) {
+		look_out(receiver, now);
+		if (receiver->state == RECEIVER_RUNNING && !receiver->is_paused)
 			receiver_ask_more(receiver);
 	}
 	if (is_ack_due(receiver, now))
 		put_ack(receiver, window, packet, now);
-	else if (receiver->state == RECEIVER_RUNNING && is_pull_due(receiver, now))
+	else if (!receiver_is_over(receiver) && is_pull_due(receiver, now))
 		put_pull(receiver, packet, now);
-	else if (receiver->state != RECEIVER_RUNNING && !receiver->by_peer &&
+	else if (receiver_is_over(receiver) && !receiver->by_peer &&
 		 is_close_due(receiver, now))
 		put_close(receiver, packet, now);
 	else
 		return false;
 	packet->payload = packet->body;
 	packet->header.payload_crc = crc32c(packet->body, packet->payload_len);
+	packet->header.flags |= wire_epoch_flags(receiver->epoch);
 	packet->header.tx_time = wire_time(now);
 	packet->pn = receiver->next_pn++;
 	return true;
@@ -236,11 +277,13 @@ nsec receiver_deadline(const struct receiver *receiver)
 
 	if (receiver->unacked > 0)
 		deadline = receiver->first_unacked_at + ACK_DELAY;
-	if (receiver->state == RECEIVER_RUNNING) {
-		deadline = nsec_min(
-			deadline, receiver->last_heard + receiver->config.stall_timeout);
+	if (!receiver_is_over(receiver)) {
+		deadline = nsec_min(deadline, watch_stalled_at(&receiver->watch,
+						      receiver->config.stall_timeout));
 		deadline = nsec_min(deadline, pull_at(receiver));
 		deadline = nsec_min(deadline, receiver->grant_at);
+		if (receiver->state == RECEIVER_RUNNING)
+			deadline = nsec_min(deadline, watch_silent_at(&receiver->watch));
 	} else if (receiver->owes_close && !receiver->by_peer) {
 		deadline = nsec_min(deadline, close_at(receiver));
 	}

@@ -7,10 +7,14 @@
 #include "dataplane/sender_internal.h"
 
 static const bool moves[SENDER_CLOSED + 1][SENDER_CLOSED + 1] = {
-	[SENDER_RUNNING] = {[SENDER_FAILED] = true, [SENDER_CLOSED] = true},
+	[SENDER_RUNNING] = {[SENDER_SUSPENDED] = true,
+		[SENDER_FAILED] = true,
+		[SENDER_CLOSED] = true},
+	[SENDER_SUSPENDED] =
+		{[SENDER_RUNNING] = true, [SENDER_FAILED] = true, [SENDER_CLOSED] = true},
 };
 
-static void sender_move(struct sender *sender, enum sender_state to)
+void sender_move(struct sender *sender, enum sender_state to)
 {
 	assert(moves[sender->state][to]);
 	sender->state = to;
@@ -22,11 +26,12 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	sender->config = *config;
 	sender->config.stripes = u32_max(config->stripes, 1);
 	sender->fail_chunk = UINT32_MAX;
-	sender->last_heard = now;
+	watch_init(&sender->watch, now);
+	prober_init(&sender->prober, config->slice_size);
 	inflight_init(&sender->inflight);
 	cc_init(&sender->cc, config->cc, config->window);
-	sender->slices_shift = 31 - (uint32_t)__builtin_clz(config->manifest->chunk_size /
-							    config->slice_size);
+	sender->stuck_at = NEVER;
+	sender_slice(sender);
 }
 
 void sender_fini(struct sender *sender)
@@ -106,15 +111,28 @@ static uint32_t new_marks(struct sender *sender, uint32_t ce_count)
 	return marks;
 }
 
+static void note_answers(struct sender *sender, const struct wire_ack *ack)
+{
+	bool is_answered = prober_on_ack(&sender->prober, ack);
+
+	if (sender->outcome.nacked > 0) {
+		prober_on_data(&sender->prober);
+		sender->stuck_at = NEVER;
+	}
+	if (sender->outcome.nacked > 0 || is_answered)
+		sender->unacked_probes = 0;
+}
+
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now)
 {
 	if (!inflight_on_ack(&sender->inflight, ack, &sender->outcome, now))
 		return CORRUPT;
-	sender->last_heard = now;
+	sender_on_heard(sender, now);
 	if (ack->credit > sender->credit)
 		sender->credit = ack->credit;
-	if (sender->state != SENDER_RUNNING)
+	if (sender_is_over(sender))
 		return STALE;
+	note_answers(sender, ack);
 	sender_judge(sender, new_marks(sender, ack->ce_count), now);
 	sender_apply(sender);
 	return ACCEPTED;
@@ -123,8 +141,8 @@ enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, ns
 enum verdict sender_on_close(
 	struct sender *sender, const struct wire_close *close, nsec now)
 {
-	sender->last_heard = now;
-	if (sender->state != SENDER_RUNNING)
+	sender_on_heard(sender, now);
+	if (sender_is_over(sender))
 		return STALE;
 	sender->code = wire_close_error(close);
 	sender->fail_chunk = close->chunk;

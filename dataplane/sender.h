@@ -15,24 +15,28 @@
 #include "dataplane/inflight.h"
 #include "dataplane/manifest.h"
 #include "dataplane/packet.h"
+#include "dataplane/prober.h"
+#include "dataplane/watch.h"
 
 enum {
 	SENDER_REQUESTS = 256,
+	SENDER_STUCK = 1, /* probe timeouts in a row: only probes go out */
 	SENDER_READAHEAD =
 		16, /* blocks a session may hold beyond what its window fills */
 };
 
 enum sender_state {
 	SENDER_RUNNING,
-	SENDER_FAILED, /* told the control plane; waits to be stopped */
-	SENDER_CLOSED, /* the receiver said it needs nothing more */
+	SENDER_SUSPENDED, /* the receiver is silent: small PROBEs, and nothing held */
+	SENDER_FAILED,    /* told the control plane; waits to be stopped */
+	SENDER_CLOSED,    /* the receiver said it needs nothing more */
 };
 
 struct sender_config {
 	const struct manifest *manifest;
 	struct store_object *object;
 	struct cache *cache;
-	uint32_t slice_size; /* bytes */
+	uint32_t slice_size; /* bytes; in the sender's copy: of this epoch */
 	uint32_t stripes;    /* 0: one */
 	uint32_t stripe;     /* serves the chunks with chunk % stripes == stripe */
 	uint32_t window;     /* packets in flight, at most INFLIGHT_WINDOW_MAX */
@@ -59,10 +63,14 @@ struct sender {
 	bool by_peer;        /* the peer closed */
 	uint32_t fail_chunk; /* UINT32_MAX: none */
 	bool owes_close;
-	bool owes_sign; /* a PULL asked for an answer and there is nothing to send */
-	bool may_probe; /* one packet may pass window and credit */
-	bool is_held;   /* may send no data this time */
-	bool is_paused; /* sends no data, only signs of life */
+	bool owes_sign;    /* a PULL asked for an answer and there is nothing to send */
+	bool may_probe;    /* one packet may pass window and credit */
+	bool is_held;      /* may send no data this time */
+	bool is_paused;    /* sends no data, only signs of life */
+	bool is_switching; /* no PULL of this epoch has come yet */
+	uint32_t epoch;    /* how often the slice size was changed */
+	uint32_t path_changes;   /* how often another source port was wanted */
+	uint32_t unacked_probes; /* timeouts since anything was acknowledged */
 	uint32_t next_request;   /* lowest number not seen yet */
 	uint32_t oldest_request; /* no lower number is unfinished */
 	uint32_t first_unsent;   /* no lower number has a slice never sent */
@@ -75,12 +83,15 @@ struct sender {
 	uint64_t sent_units;
 	uint64_t bytes_acked;
 	uint64_t bytes_resent;
-	nsec last_heard;
 	nsec last_sent;
-	nsec prepared_at; /* when the requests were looked after */
-	uint32_t nresend; /* entries in resend */
+	nsec prepared_at;   /* when the requests were looked after */
+	nsec next_question; /* while SUSPENDED */
+	nsec stuck_at;      /* no data was acknowledged since; NEVER: it was */
+	uint32_t nresend;   /* entries in resend */
 	uint32_t resend_head;
 	struct inflight_slice resend[INFLIGHT_RING];
+	struct watch watch;
+	struct prober prober;
 	struct cc cc;
 	struct inflight inflight;
 	struct inflight_outcome outcome; /* scratch */
@@ -98,6 +109,9 @@ enum verdict sender_on_pull(
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now);
 enum verdict sender_on_close(
 	struct sender *sender, const struct wire_close *close, nsec now);
+
+/* The receiver has been heard of elsewhere: it is not given up yet. */
+void sender_touch(struct sender *sender, nsec now);
 
 /* Paused, it answers PULLs as ever and sends no data; it holds no block, so that others
  * find room in the cache. */

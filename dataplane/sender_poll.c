@@ -81,6 +81,8 @@ static bool has_credit(struct sender *sender)
 {
 	if (sender->may_probe)
 		return true;
+	if (sender->inflight.probes >= SENDER_STUCK)
+		return false; /* nothing came of what went out: one at a time */
 	if (sender->inflight.count >= sender_window(sender)) {
 		sender->is_limited = true;
 		return false;
@@ -138,23 +140,6 @@ static COLD bool poll_control(struct sender *sender, struct packet *packet, nsec
 	return true;
 }
 
-static void on_timers(struct sender *sender, nsec now)
-{
-	if (now - sender->last_heard >= sender->config.stall_timeout) {
-		sender_fail(sender, -ETIMEDOUT, UINT32_MAX);
-		return;
-	}
-	if (now < inflight_deadline(&sender->inflight))
-		return;
-	if (inflight_on_timer(&sender->inflight, &sender->outcome, now)) {
-		sender->may_probe = true;
-		cc_on_probe_timeout(&sender->cc, sender->inflight.probes);
-	} else {
-		sender_judge(sender, 0, now);
-	}
-	sender_apply(sender);
-}
-
 /* Looks after the requests once a burst, whose packets share one `now`, and again when
  * the burst would end for want of a chunk. */
 static bool poll_running(struct sender *sender, struct packet *packet, nsec now)
@@ -180,14 +165,17 @@ bool sender_poll(struct sender *sender, struct packet *packet, nsec now)
 	bool sends = false;
 
 	memset(&packet->header, 0, sizeof(packet->header));
-	if (sender->state == SENDER_RUNNING)
-		on_timers(sender, now);
+	packet->padding_len = 0;
+	if (!sender_is_over(sender))
+		sender_on_timers(sender, now);
 	if (sender->state == SENDER_RUNNING)
 		sends = poll_running(sender, packet, now);
 	if (!sends)
-		sends = poll_control(sender, packet, now);
+		sends = sender_poll_probe(sender, packet, now) ||
+			poll_control(sender, packet, now);
 	if (!sends)
 		return false;
+	packet->header.flags |= wire_epoch_flags(sender->epoch);
 	packet->header.tx_time = wire_time(now);
 	packet->header.sent_units = (uint32_t)sender->sent_units;
 	sender->last_sent = now;
@@ -198,9 +186,8 @@ nsec sender_deadline(const struct sender *sender)
 {
 	nsec deadline = NEVER;
 
-	if (sender->state == SENDER_RUNNING)
-		deadline = nsec_min(inflight_deadline(&sender->inflight),
-			sender->last_heard + sender->config.stall_timeout);
+	if (!sender_is_over(sender))
+		deadline = sender_timers_deadline(sender);
 	if (sender->owes_sign)
 		deadline = nsec_min(deadline, sender->last_sent + SIGN_INTERVAL);
 	return deadline;

@@ -55,7 +55,18 @@ static bool is_sane(const struct sender *sender, const struct wire_pull *pull)
 	/* a receiver never has more open than there are slots, and repeats all that are
 	 * open */
 	return total <= SENDER_REQUESTS &&
-	       (int32_t)(pull->first_request - sender->next_request) <= 0;
+	       (sender->is_switching ||
+		       (int32_t)(pull->first_request - sender->next_request) <= 0);
+}
+
+/* The receiver has taken the new slice size, and asks anew for all that is open. */
+static COLD void begin_epoch(struct sender *sender, const struct wire_pull *pull)
+{
+	sender->is_switching = false;
+	sender->inflight.probes = 0;
+	sender->next_request = pull->first_request;
+	sender->oldest_request = pull->first_request;
+	sender->first_unsent = pull->first_request;
 }
 
 enum verdict sender_on_pull(
@@ -65,13 +76,15 @@ enum verdict sender_on_pull(
 
 	if (!is_sane(sender, pull))
 		return CORRUPT;
-	sender->last_heard = now;
+	sender_on_heard(sender, now);
 	if (pull->credit > sender->credit)
 		sender->credit = pull->credit;
-	if (sender->state != SENDER_RUNNING) {
+	if (sender_is_over(sender)) {
 		sender->owes_close = sender->state == SENDER_FAILED;
 		return STALE;
 	}
+	if (sender->is_switching)
+		begin_epoch(sender, pull);
 	for (uint32_t i = 0; i < pull->nruns; i++) {
 		const struct wire_run *run = &pull->runs[i];
 
@@ -159,11 +172,8 @@ void sender_prepare_requests(struct sender *sender)
 	}
 }
 
-COLD void sender_set_paused(struct sender *sender, bool is_paused)
+COLD void sender_rewind(struct sender *sender)
 {
-	if (sender->is_paused == is_paused)
-		return;
-	sender->is_paused = is_paused;
 	sender->nresend = 0; /* what is not acknowledged goes out anew */
 	sender->first_unsent = sender->oldest_request;
 	for (size_t i = 0; i < SENDER_REQUESTS; i++) {
@@ -177,4 +187,12 @@ COLD void sender_set_paused(struct sender *sender, bool is_paused)
 		request->state = REQUEST_WANTED;
 		request->next_slice = 0;
 	}
+}
+
+COLD void sender_set_paused(struct sender *sender, bool is_paused)
+{
+	if (sender->is_paused == is_paused)
+		return;
+	sender->is_paused = is_paused;
+	sender_rewind(sender);
 }

@@ -44,17 +44,24 @@ static enum verdict to_receiver(struct session *session, const struct wire_heade
 	const uint8_t *payload, nsec now)
 {
 	struct receiver *receiver = &session->machine.receiver;
-	struct wire_close close;
+	union {
+		struct wire_probe probe;
+		struct wire_close close;
+	} body;
 
 	switch (header->type) {
 	case WIRE_DATA:
 		return receiver_on_data(receiver, header, payload, now);
+	case WIRE_PROBE:
+		if (!wire_get_probe(payload, header->payload_len, &body.probe))
+			return CORRUPT;
+		return receiver_on_probe(receiver, header, &body.probe, now);
 	case WIRE_PROBE_ACK:
 		return receiver_on_sign(receiver, header, now);
 	case WIRE_CLOSE:
-		if (!wire_get_close(payload, header->payload_len, &close))
+		if (!wire_get_close(payload, header->payload_len, &body.close))
 			return CORRUPT;
-		return receiver_on_close(receiver, &close, now);
+		return receiver_on_close(receiver, &body.close, now);
 	default:
 		return CORRUPT;
 	}
@@ -148,13 +155,26 @@ static void note_landing(
 		session_change_port(session);
 }
 
+/* Sent before the other end took the new slice size, or before we did. A PROBE says the
+ * whole number itself, and an end is an end in any epoch. */
+static bool is_of_other_epoch(
+	const struct session *session, const struct wire_header *header)
+{
+	uint32_t epoch = session->params.role == TRANSFER_SEND
+				 ? session->machine.sender.epoch
+				 : session->machine.receiver.epoch;
+
+	return header->type != WIRE_PROBE && header->type != WIRE_CLOSE &&
+	       !wire_is_of_epoch(header, epoch);
+}
+
 static enum verdict take(
 	struct session *session, const struct ether_frame *frame, nsec now)
 {
 	struct pn_window *received = &session->received;
 	struct wire_header header;
 	enum verdict verdict;
-	bool is_next;
+	bool is_next, is_probe;
 	uint64_t pn;
 
 	verdict = wire_get_header(frame->payload, frame->payload_len, &header);
@@ -170,15 +190,20 @@ static enum verdict take(
 	verdict = pn_window_check(received, pn);
 	if (verdict != ACCEPTED)
 		return verdict;
+	if (is_of_other_epoch(session, &header))
+		return STALE;
 	verdict = dispatch(session, &header, frame->payload + WIRE_HEADER_LEN, now);
 	if (verdict == CORRUPT)
 		return verdict;
+	is_probe = header.type == WIRE_PROBE;
+	if (is_probe && verdict == STALE)
+		return STALE;
 	if (frame->is_ce && header.type == WIRE_DATA)
 		session->machine.receiver.ce_count++;
 	note_landing(session, frame, header.hint);
 	is_next = pn == received->next;
 	pn_window_add(received, pn);
-	if (header.type == WIRE_DATA)
+	if (header.type == WIRE_DATA || is_probe)
 		receiver_on_number(&session->machine.receiver, &header, is_next, now);
 	return verdict == STALE ? ACCEPTED
 				: verdict; /* authentic, only too late to matter */
@@ -207,19 +232,26 @@ enum verdict session_on_packet(
 bool session_poll(
 	struct session *session, struct packet *packet, bool may_send_data, nsec now)
 {
+	uint32_t changes;
 	bool sends;
 
 	if (session->params.role == TRANSFER_SEND) {
 		session->machine.sender.is_held = !may_send_data;
 		sends = sender_poll(&session->machine.sender, packet, now);
+		changes = session->machine.sender.path_changes;
 	} else {
 		sends = receiver_poll(
 			&session->machine.receiver, &session->received, packet, now);
+		changes = session->machine.receiver.path_changes;
 	}
+	/* routers that spread flows over several ways choose anew */
+	if (changes != session->path_changes)
+		session_change_port(session);
+	session->path_changes = changes;
 	if (sends)
-		add(&session->counters.wire_bytes, session->headers + WIRE_HEADER_LEN +
-							   packet->payload_len +
-							   ETHER_WIRE_OVERHEAD);
+		add(&session->counters.wire_bytes,
+			session->headers + WIRE_HEADER_LEN + packet->payload_len +
+				packet->padding_len + ETHER_WIRE_OVERHEAD);
 	return sends;
 }
 
@@ -228,7 +260,7 @@ static void seal(const struct session *session, const struct packet *packet, uin
 	struct wire_header header = packet->header;
 
 	header.session_id = session->params.peer_session_id;
-	header.payload_len = (uint16_t)packet->payload_len;
+	header.payload_len = (uint16_t)(packet->payload_len + packet->padding_len);
 	header.path = (uint8_t)session->params.stripe;
 	header.hint = session->hint;
 	wire_put_header(out, &header, session->params.tx_key, &session->peer, packet->pn);
@@ -241,12 +273,15 @@ uint32_t session_frame(
 	uint8_t *wire = frame->head + session->headers;
 	bool is_inline = packet->payload == packet->body;
 
-	ether_put_udp(frame->head, path, WIRE_HEADER_LEN + packet->payload_len);
+	ether_put_udp(frame->head, path,
+		WIRE_HEADER_LEN + packet->payload_len + packet->padding_len);
 	seal(session, packet, wire);
 	frame->head_len = session->headers + WIRE_HEADER_LEN;
 	if (is_inline) {
 		memcpy(wire + WIRE_HEADER_LEN, packet->body, packet->payload_len);
 		frame->head_len += packet->payload_len;
+		frame->payload = packet->padding; /* zeros: no sum changes by them */
+		frame->payload_len = packet->padding_len;
 	} else {
 		frame->payload = packet->payload;
 		frame->payload_len = packet->payload_len;
@@ -262,9 +297,9 @@ uint32_t session_frame(
 void session_touch(struct session *session, nsec now)
 {
 	if (session->params.role == TRANSFER_SEND)
-		session->machine.sender.last_heard = now;
+		sender_touch(&session->machine.sender, now);
 	else
-		session->machine.receiver.last_heard = now;
+		receiver_touch(&session->machine.receiver, now);
 }
 
 void session_set_paused(struct session *session, bool is_paused)
@@ -303,6 +338,8 @@ void session_count(struct session *session)
 	if (session->params.role == TRANSFER_SEND) {
 		const struct sender *sender = &session->machine.sender;
 
+		publish(&counters->slice_size, sender->config.slice_size);
+		publish(&counters->path_changes, sender->path_changes);
 		publish(&counters->bytes_done, sender->bytes_acked);
 		publish(&counters->bytes_resent, sender->bytes_resent);
 		publish(&counters->packets_lost,
@@ -310,19 +347,16 @@ void session_count(struct session *session)
 	} else {
 		const struct receiver *receiver = &session->machine.receiver;
 
+		publish(&counters->slice_size, receiver->config.slice_size);
+		publish(&counters->path_changes, receiver->path_changes);
 		publish(&counters->bytes_done, receiver->bytes_written);
 		publish(&counters->bytes_resent, receiver->bytes_duplicate);
 		publish(&counters->bytes_reused, receiver->bytes_reused);
 	}
 }
 
-bool session_has_ended(const struct session *session, struct transfer_report *report)
+static bool has_ended(const struct session *session, struct transfer_report *report)
 {
-	if (session->is_reported)
-		return false;
-	*report = (struct transfer_report){.session_id = session->params.session_id,
-		.stripe = session->params.stripe,
-		.stripes = session->params.stripes};
 	if (session->params.role == TRANSFER_SEND) {
 		const struct sender *sender = &session->machine.sender;
 
@@ -330,11 +364,43 @@ bool session_has_ended(const struct session *session, struct transfer_report *re
 		report->code = sender->code;
 		report->by_peer = sender->by_peer;
 		report->chunk = sender->fail_chunk;
-		return sender->state != SENDER_RUNNING;
+		return sender->state == SENDER_FAILED || sender->state == SENDER_CLOSED;
 	}
 	report->event = session->machine.receiver.code == 0 ? REPORT_DONE : REPORT_FAILED;
 	report->code = session->machine.receiver.code;
 	report->by_peer = session->machine.receiver.by_peer;
 	report->chunk = session->machine.receiver.fail_chunk;
-	return session->machine.receiver.state != RECEIVER_RUNNING;
+	return session->machine.receiver.state == RECEIVER_DONE ||
+	       session->machine.receiver.state == RECEIVER_FAILED;
+}
+
+/* Whether the machine was suspended or resumed since the last report. */
+static bool has_turned(struct session *session, struct transfer_report *report)
+{
+	bool is_suspended = session->machine.receiver.state == RECEIVER_SUSPENDED;
+
+	report->silence = session->machine.receiver.watch.silence;
+	if (session->params.role == TRANSFER_SEND) {
+		is_suspended = session->machine.sender.state == SENDER_SUSPENDED;
+		report->silence = session->machine.sender.watch.silence;
+	}
+	if (is_suspended == session->is_suspended)
+		return false;
+	session->is_suspended = is_suspended;
+	report->event = is_suspended ? REPORT_SUSPENDED : REPORT_RESUMED;
+	report->code = 0;
+	report->by_peer = false;
+	report->chunk = UINT32_MAX;
+	return true;
+}
+
+bool session_next_report(struct session *session, struct transfer_report *report)
+{
+	if (session->is_reported)
+		return false;
+	*report = (struct transfer_report){.session_id = session->params.session_id,
+		.stripe = session->params.stripe,
+		.stripes = session->params.stripes};
+	session->is_reported = has_ended(session, report);
+	return session->is_reported || has_turned(session, report);
 }

@@ -41,6 +41,8 @@ struct session_counters {
 	_Atomic uint64_t packets_bad;
 	_Atomic uint64_t strays; /* came to another queue than the stripe's */
 	_Atomic bool is_astray;  /* the last one did */
+	_Atomic uint64_t slice_size;
+	_Atomic uint64_t path_changes;
 };
 
 struct session {
@@ -52,12 +54,14 @@ struct session {
 	uint32_t nports; /* source ports had beyond the first */
 	uint8_t hint;    /* what we tell the peer of its source port */
 	bool is_path_known;
-	bool is_path_set; /* by an operator: packets from elsewhere do not change it */
-	nsec path_at;     /* when something last came from path.dst_mac */
-	uint32_t headers; /* bytes of a frame before Snapline's header */
-	bool is_reported; /* DONE or FAILED went up */
-	bool is_stopping; /* waits for the store to let go */
-	uint32_t writes;  /* under way in the store */
+	bool is_path_set;  /* by an operator: packets from elsewhere do not change it */
+	nsec path_at;      /* when something last came from path.dst_mac */
+	uint32_t headers;  /* bytes of a frame before Snapline's header */
+	bool is_reported;  /* DONE or FAILED went up */
+	bool is_suspended; /* SUSPENDED went up, RESUMED has not */
+	uint32_t path_changes; /* made, of those the machine wanted */
+	bool is_stopping;      /* waits for the store to let go */
+	uint32_t writes;       /* under way in the store */
 	nsec stall_timeout;
 	uint32_t window;
 	uint64_t rate_bps; /* of all stripes: what may be sent, or asked to be sent */
@@ -107,7 +111,8 @@ uint64_t session_backlog(const struct session *session);
 /* Copies the machine's numbers to the counters. */
 void session_count(struct session *session);
 
-/* Whether the machine has come to an end that was not reported yet; fills the report. */
-bool session_has_ended(const struct session *session, struct transfer_report *report);
+/* What the machine has come to that was not reported yet: an end, a suspension or that
+ * one's end. Returns false when nothing. */
+bool session_next_report(struct session *session, struct transfer_report *report);
 
 #endif

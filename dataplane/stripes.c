@@ -8,9 +8,16 @@ void stripes_init(struct stripes *stripes, uint32_t count)
 
 bool stripes_on_report(struct stripes *stripes, const struct transfer_report *report)
 {
+	uint32_t before = stripes->suspended;
 	bool is_first;
 
+	stripes->suspended &= ~(1u << report->stripe);
 	switch (report->event) {
+	case REPORT_SUSPENDED:
+		stripes->suspended |= 1u << report->stripe;
+		return before == 0;
+	case REPORT_RESUMED:
+		return before != 0 && stripes->suspended == 0;
 	case REPORT_DONE:
 		return ++stripes->ndone == stripes->count && !stripes->has_failed;
 	case REPORT_FAILED:

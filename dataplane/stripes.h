@@ -2,7 +2,8 @@
 /* The stripes of one session seen as one: what their workers report, in any order,
  * becomes what the control plane hears.
  *
- *   DONE when all are done · FAILED with the first that failed · STOPPED when all have */
+ *   DONE when all are done · FAILED with the first that failed · STOPPED when all have
+ *   SUSPENDED with the first that hears nothing · RESUMED when none is left of those */
 #ifndef STRIPES_H
 #define STRIPES_H
 
@@ -15,6 +16,7 @@ struct stripes {
 	uint32_t count;
 	uint32_t ndone;
 	uint32_t nstopped;
+	uint32_t suspended; /* bit a stripe */
 	bool has_failed;
 };
 

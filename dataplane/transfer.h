@@ -124,8 +124,10 @@ struct transfer_session {
 };
 
 enum transfer_event {
-	REPORT_DONE,    /* receive: every chunk is written (not yet synced) */
-	REPORT_FAILED,  /* code says why; the session stays until transfer_stop */
+	REPORT_DONE,      /* receive: every chunk is written (not yet synced) */
+	REPORT_FAILED,    /* code says why; the session stays until transfer_stop */
+	REPORT_SUSPENDED, /* the peer is silent: kept, and asked for now and then */
+	REPORT_RESUMED,   /* it is back */
 	REPORT_STOPPED, /* the session is gone, nothing refers to its objects any more */
 };
 
@@ -134,9 +136,11 @@ struct transfer_report {
 	uint32_t session_id;
 	int code; /* REPORT_FAILED: -ETIMEDOUT peer silent, -EBADMSG corrupt chunk, or
 		     a store_completion error */
-	uint32_t stripe;  /* REPORT_FAILED: which one, which is the worker's queue, too */
-	uint32_t stripes; /* REPORT_FAILED: of so many */
+	uint32_t stripe; /* FAILED, SUSPENDED: which one, which is the worker's queue, too
+			  */
+	uint32_t stripes; /* FAILED, SUSPENDED: of so many */
 	bool by_peer;     /* the peer said so in a CLOSE */
+	nsec silence;     /* SUSPENDED, RESUMED: how long no packet had come */
 	uint32_t chunk;   /* the chunk it happened on; UINT32_MAX: none */
 };
 
@@ -149,10 +153,12 @@ struct transfer_stats {
 	uint64_t bytes_reused; /* receive: already there or known to be zero */
 	uint64_t wire_bytes;   /* frames sent and received, with Ethernet overhead */
 	uint64_t packets_lost; /* send: declared lost */
-	uint64_t packets_bad;  /* dropped: MAC, CRC, bounds */
+	uint64_t packets_bad;  /* dropped: MAC, CRC, bounds, of another epoch */
 	uint64_t strays; /* packets that came to another worker, and were passed on */
 	uint32_t stripes;
 	enum steered_by steered_by; /* what brings packets to our workers */
+	uint64_t slice_size;        /* bytes, in use now; the smallest of the stripes' */
+	uint64_t path_changes;      /* how often we took another source port */
 };
 
 /* What the worker threads have done since transfer_open, all of them together, ns. busy,

@@ -81,7 +81,7 @@ void wire_put_header(uint8_t out[static WIRE_HEADER_LEN],
 static bool is_known(unsigned int type)
 {
 	return type == WIRE_DATA || type == WIRE_PULL || type == WIRE_ACK ||
-	       type == WIRE_PROBE_ACK || type == WIRE_CLOSE;
+	       type == WIRE_PROBE || type == WIRE_PROBE_ACK || type == WIRE_CLOSE;
 }
 
 enum verdict wire_get_header(
@@ -193,6 +193,25 @@ bool wire_get_ack(const uint8_t *bytes, uint32_t len, struct wire_ack *ack)
 		return false;
 	for (uint32_t i = 0; i < words; i++)
 		ack->bits[i] = get_be64(bytes + ACK_LEN + i * 8);
+	return true;
+}
+
+uint32_t wire_put_probe(uint8_t *out, const struct wire_probe *probe)
+{
+	put_be32(out, probe->epoch);
+	put_be32(out + 4, probe->slice_size);
+	put_be32(out + 8, probe->unanswered);
+	put_be32(out + 12, 0);
+	return WIRE_PROBE_LEN;
+}
+
+bool wire_get_probe(const uint8_t *bytes, uint32_t len, struct wire_probe *probe)
+{
+	if (len < WIRE_PROBE_LEN)
+		return false;
+	probe->epoch = get_be32(bytes);
+	probe->slice_size = get_be32(bytes + 4);
+	probe->unanswered = get_be32(bytes + 8);
 	return true;
 }
 

@@ -29,12 +29,14 @@ enum {
 	WIRE_ACK_BITS = 1024,
 	WIRE_RUNS_MAX = 32,
 	WIRE_BODY_MAX = 320,
+	WIRE_PROBE_LEN = 16, /* bytes, before the padding */
 };
 
 enum wire_type {
 	WIRE_DATA = 0,
 	WIRE_PULL = 3,
 	WIRE_ACK = 4,
+	WIRE_PROBE = 6,     /* the sender asks for an ACK; padded to a slice, or not */
 	WIRE_PROBE_ACK = 7, /* the sender is alive but has nothing to send */
 	WIRE_CLOSE = 8,
 };
@@ -42,6 +44,7 @@ enum wire_type {
 enum {
 	WIRE_RETX = 1 << 0,    /* this slice was sent before */
 	WIRE_ACK_NOW = 1 << 1, /* answer at once */
+	WIRE_EPOCH_SHIFT = 6,  /* bits 6 and 7: the slice-size epoch, modulo 4 */
 };
 
 enum { PULL_REFRESH = 1 << 0 }; /* read the disk again, the cached chunk did not verify */
@@ -97,6 +100,14 @@ struct wire_ack {
 	uint64_t bits[WIRE_ACK_BITS / 64];
 };
 
+/* Tells the receiver how chunks are sliced, each time with all it needs to know: lost,
+ * doubled or late, the next one says the same. Acknowledged by its number, as DATA is. */
+struct wire_probe {
+	uint32_t epoch;      /* how often the slice size was changed */
+	uint32_t slice_size; /* of that epoch, bytes */
+	uint32_t unanswered; /* the sender's, since it heard the receiver last */
+};
+
 struct wire_close {
 	uint32_t code;  /* errno value, 0: done */
 	uint32_t chunk; /* UINT32_MAX: none */
@@ -110,6 +121,16 @@ static inline uint32_t wire_time(nsec now)
 static inline nsec wire_time_to_nsec(uint32_t units)
 {
 	return (nsec)((uint64_t)units * 125 / 2);
+}
+
+static inline uint8_t wire_epoch_flags(uint32_t epoch)
+{
+	return (uint8_t)(epoch << WIRE_EPOCH_SHIFT);
+}
+
+static inline bool wire_is_of_epoch(const struct wire_header *header, uint32_t epoch)
+{
+	return header->flags >> WIRE_EPOCH_SHIFT == (epoch & 3);
 }
 
 static inline uint32_t wire_units(uint32_t bytes)
@@ -141,6 +162,9 @@ uint32_t wire_put_pull(uint8_t *out, const struct wire_pull *pull);
 bool wire_get_pull(const uint8_t *bytes, uint32_t len, struct wire_pull *pull);
 uint32_t wire_put_ack(uint8_t *out, const struct wire_ack *ack);
 bool wire_get_ack(const uint8_t *bytes, uint32_t len, struct wire_ack *ack);
+/* What follows the first WIRE_PROBE_LEN bytes is padding. */
+uint32_t wire_put_probe(uint8_t *out, const struct wire_probe *probe);
+bool wire_get_probe(const uint8_t *bytes, uint32_t len, struct wire_probe *probe);
 uint32_t wire_put_close(uint8_t *out, const struct wire_close *close);
 bool wire_get_close(const uint8_t *bytes, uint32_t len, struct wire_close *close);
 

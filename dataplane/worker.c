@@ -321,10 +321,8 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
 
 	submit_writes(worker, session, now);
 	session_count(session);
-	if (!session->is_stopping && session_has_ended(session, &report)) {
-		session->is_reported = true;
+	if (!session->is_stopping && session_next_report(session, &report))
 		tell(worker, &report);
-	}
 	if (!session->is_stopping || worker->tx_taken < worker->ntx ||
 		!let_go(worker, session))
 		return;

@@ -87,7 +87,8 @@ void copier_on_report(void *ctx, const struct transfer_report *report)
 			on_stopped(copier);
 		return;
 	}
-	if (copier->state != COPIER_MOVING)
+	if (copier->state != COPIER_MOVING || report->event == REPORT_SUSPENDED ||
+		report->event == REPORT_RESUMED)
 		return;
 	if (report->event == REPORT_FAILED) {
 		copier_fault_of_report(&copier->fault, report, &copier->offer.manifest,

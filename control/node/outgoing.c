@@ -283,6 +283,9 @@ void outgoing_on_report(void *ctx, const struct transfer_report *report)
 		else
 			outgoing_end(outgoing, &fault);
 		break;
+	case REPORT_SUSPENDED:
+	case REPORT_RESUMED:
+		break;
 	case REPORT_DONE:
 		break; /* every chunk is there; the commit is what counts */
 	}

@@ -396,6 +396,7 @@ static uint64_t load(const _Atomic uint64_t *counter)
 static void add_counters(const struct session *session, struct transfer_stats *stats)
 {
 	const struct session_counters *counters = &session->counters;
+	uint64_t slice_size;
 
 	stats->bytes_done += load(&counters->bytes_done);
 	stats->bytes_resent += load(&counters->bytes_resent);
@@ -404,6 +405,10 @@ static void add_counters(const struct session *session, struct transfer_stats *s
 	stats->packets_lost += load(&counters->packets_lost);
 	stats->packets_bad += load(&counters->packets_bad);
 	stats->strays += load(&counters->strays);
+	stats->path_changes += load(&counters->path_changes);
+	slice_size = load(&counters->slice_size);
+	if (stats->slice_size == 0 || slice_size < stats->slice_size)
+		stats->slice_size = slice_size;
 	if (atomic_load_explicit(&counters->is_astray, memory_order_relaxed))
 		stats->steered_by = STEERED_BY_HAND_OFF;
 }

@@ -158,6 +158,9 @@ static void two_snapshots_cross_at_once(void **state)
 
 		assert_true(ms < PATIENCE_MS);
 		while (transfer_next_report(node.transfer, &report)) {
+			if (report.event == REPORT_SUSPENDED ||
+				report.event == REPORT_RESUMED)
+				continue; /* a busy machine */
 			assert_int_equal(report.event, REPORT_DONE);
 			done += report.session_id == jobs[0].receiver ||
 				report.session_id == jobs[1].receiver;

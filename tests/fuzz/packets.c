@@ -166,6 +166,17 @@ static uint32_t mad_body(struct world *world, const struct world_end *to,
 	case 1:
 		header->type = WIRE_PROBE_ACK;
 		return world_random(world, 64);
+	case 2: {
+		struct wire_probe probe = {.slice_size = world_random(world, 24) * 64,
+			.unanswered = world_random(world, 12)};
+
+		probe.epoch =
+			to->session->machine.receiver.epoch + world_random(world, 4) - 1;
+		if (to->number != 1)
+			break;
+		header->type = WIRE_PROBE;
+		return wire_put_probe(body, &probe) + world_random(world, 1000);
+	}
 	default:
 		break;
 	}
@@ -183,6 +194,12 @@ static uint32_t mad_body(struct world *world, const struct world_end *to,
 	return mad_ack(world, to, body);
 }
 
+static uint32_t epoch_of(const struct session *session)
+{
+	return session->params.role == TRANSFER_SEND ? session->machine.sender.epoch
+						     : session->machine.receiver.epoch;
+}
+
 /* A packet that bears the right seal. Returns the frame's length. */
 static uint32_t forge(struct world *world, const struct world_end *to, uint8_t *frame)
 {
@@ -196,6 +213,9 @@ static uint32_t forge(struct world *world, const struct world_end *to, uint8_t *
 	for (uint32_t i = 0; i < 1500; i++)
 		body[i] = (uint8_t)(i * 7);
 	header.flags = (uint8_t)any(world);
+	if (world_random(world, 4) != 0)
+		header.flags = (uint8_t)((header.flags & 63) |
+					 wire_epoch_flags(epoch_of(target)));
 	header.tx_time = any(world);
 	header.sent_units = any(world);
 	len = mad_body(world, to, &header, body);

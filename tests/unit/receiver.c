@@ -304,7 +304,7 @@ static void a_pull_is_repeated_ever_more_slowly_until_data_comes(void **state)
 	nsec now = 1 * SEC;
 
 	(void)next_pull(f, now);
-	f->receiver.last_heard = now;
+	f->receiver.watch.heard_at = now;
 	f->receiver.last_data = now;
 	for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
 		struct wire_pull pull;

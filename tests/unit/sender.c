@@ -219,7 +219,7 @@ static void an_ack_of_what_was_never_sent_changes_nothing(void **state)
 	f->sender.credit = 10;
 	assert_int_equal(sender_on_ack(&f->sender, &ack, 1 * SEC), CORRUPT);
 	assert_true(f->sender.credit == 10);
-	assert_true(f->sender.last_heard == 0);
+	assert_true(f->sender.watch.heard_at == 0);
 	assert_int_equal(f->sender.inflight.count, SLICES);
 }
 
@@ -302,6 +302,10 @@ static void a_probe_passes_the_credit(void **state)
 	/* a window so small cannot wait for the receiver's own rhythm */
 	assert_int_equal(f->packet.header.flags, WIRE_RETX | WIRE_ACK_NOW);
 	assert_int_equal(f->packet.header.slice, 0);
+	/* and one that is small, in case it is the size that does not pass */
+	assert_true(next(f, now));
+	assert_int_equal(f->packet.header.type, WIRE_PROBE);
+	assert_int_equal(f->packet.padding_len, 0);
 	assert_false(next(f, now));
 }
 

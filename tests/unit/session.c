@@ -107,7 +107,7 @@ static void check_dropped(struct fixture *f, enum verdict verdict)
 
 	assert_int_equal(hear(f), verdict);
 	assert_true(sender->credit == 0);
-	assert_true(sender->last_heard == 0);
+	assert_true(sender->watch.heard_at == 0);
 	assert_true(f->session->received.next == 0);
 	assert_false(f->session->is_path_known);
 	assert_true(count_of(&f->session->counters.packets_bad) == bad + 1);
@@ -143,6 +143,82 @@ static void a_replay_is_a_duplicate_and_moves_nothing(void **state)
 	make_pull(f, 1, 99);
 	assert_int_equal(hear(f), STALE);
 	assert_true(f->session->machine.sender.credit == 78);
+}
+
+/* Whoever gets no answer tries another way, and that is another source port. */
+static void a_packet_of_the_peer_may_come_from_any_port(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t pn = 0; pn < 4; pn++) {
+		make_pull(f, pn, 77 + pn);
+		f->frame.src_port = (uint16_t)(pn * 20000);
+		assert_int_equal(hear(f), ACCEPTED);
+		assert_true(f->session->machine.sender.credit == 77 + pn);
+	}
+}
+
+static void a_packet_of_another_epoch_is_dropped_and_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_header header;
+
+	f->session->machine.sender.epoch = 5; /* 1 in the packet */
+	for (uint32_t epoch = 0; epoch < 4; epoch++) {
+		make_pull(f, 0, 77);
+		(void)wire_get_header(f->datagram, f->frame.payload_len, &header);
+		header.flags = wire_epoch_flags(epoch);
+		reseal(f, &header, 0);
+		if (epoch != 1)
+			check_dropped(f, STALE);
+	}
+	header.flags = wire_epoch_flags(5);
+	reseal(f, &header, 0);
+	assert_int_equal(hear(f), ACCEPTED);
+}
+
+/* The machine says when; the port is one of IANA's dynamic range, each time another. */
+static void another_path_is_another_source_port(void **state)
+{
+	struct fixture *f = *state;
+	struct packet packet;
+	uint16_t last = 4791;
+
+	f->session->path.src_port = last;
+	(void)session_poll(f->session, &packet, true, 1);
+	assert_int_equal(f->session->path.src_port, 4791);
+	for (int i = 0; i < 1000; i++) {
+		f->session->machine.sender.path_changes++;
+		(void)session_poll(f->session, &packet, true, 1);
+		assert_int_not_equal(f->session->path.src_port, last);
+		last = f->session->path.src_port;
+		assert_in_range(last, SESSION_PORT_MIN, UINT16_MAX);
+		(void)session_poll(f->session, &packet, true, 1);
+		assert_int_equal(f->session->path.src_port, last);
+	}
+}
+
+static void a_suspension_is_reported_once_and_so_is_its_end(void **state)
+{
+	struct fixture *f = *state;
+	struct transfer_report report;
+	struct packet packet;
+
+	make_pull(f, 0, 77);
+	assert_int_equal(hear(f), ACCEPTED); /* at 1 */
+	f->session->machine.sender.config.stall_timeout = 60 * SEC;
+	assert_false(session_next_report(f->session, &report));
+	(void)session_poll(f->session, &packet, true, 6 * SEC);
+	assert_true(session_next_report(f->session, &report));
+	assert_int_equal(report.event, REPORT_SUSPENDED);
+	assert_true(report.silence == 6 * SEC - 1);
+	assert_false(session_next_report(f->session, &report));
+	make_pull(f, 1, 77);
+	assert_int_equal(session_on_packet(f->session, &f->frame, 8 * SEC), ACCEPTED);
+	assert_true(session_next_report(f->session, &report));
+	assert_int_equal(report.event, REPORT_RESUMED);
+	assert_true(report.silence == 8 * SEC - 1);
+	assert_false(session_next_report(f->session, &report));
 }
 
 static void another_generation_is_a_dead_session(void **state)
@@ -202,7 +278,7 @@ static void a_packet_cut_anywhere_is_dropped(void **state)
 static void types_that_make_no_sense_here_are_corrupt(void **state)
 {
 	static const enum wire_type types[] = {
-		WIRE_DATA, WIRE_PROBE_ACK, WIRE_ACK, WIRE_CLOSE};
+		WIRE_DATA, WIRE_PROBE, WIRE_PROBE_ACK, WIRE_ACK, WIRE_CLOSE};
 	struct fixture *f = *state;
 	struct wire_header header;
 
@@ -260,16 +336,15 @@ static void an_end_is_reported_with_its_reason(void **state)
 	const struct wire_close close = {.code = ENOSPC, .chunk = 0};
 	struct transfer_report report;
 
-	assert_false(session_has_ended(f->session, &report));
+	assert_false(session_next_report(f->session, &report));
 	(void)sender_on_close(&f->session->machine.sender, &close, 1);
-	assert_true(session_has_ended(f->session, &report));
+	assert_true(session_next_report(f->session, &report));
 	assert_int_equal(report.event, REPORT_FAILED);
 	assert_int_equal(report.code, -ENOSPC);
 	assert_true(report.by_peer);
 	assert_int_equal(report.chunk, 0);
 	assert_int_equal(report.session_id, session_make_id(3, GENERATION));
-	f->session->is_reported = true;
-	assert_false(session_has_ended(f->session, &report));
+	assert_false(session_next_report(f->session, &report));
 }
 
 static void ids_hold_slot_and_generation(void **state)
@@ -295,6 +370,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(a_sealed_packet_of_the_peer_is_taken),
 		STORY(a_replay_is_a_duplicate_and_moves_nothing),
+		STORY(a_packet_of_the_peer_may_come_from_any_port),
+		STORY(a_packet_of_another_epoch_is_dropped_and_counted),
+		STORY(another_path_is_another_source_port),
+		STORY(a_suspension_is_reported_once_and_so_is_its_end),
 		STORY(another_generation_is_a_dead_session),
 		STORY(every_changed_bit_is_dropped),
 		STORY(a_packet_cut_anywhere_is_dropped),

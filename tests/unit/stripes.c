@@ -29,6 +29,23 @@ static void one_stripe_speaks_for_itself(void **state)
 	assert_true(stripes_have_stopped(&stripes));
 }
 
+/* While any stripe hears nothing the transfer is suspended, said once. */
+static void it_is_suspended_with_the_first_and_resumed_with_the_last(void **state)
+{
+	struct transfer_report report = {.event = REPORT_SUSPENDED, .stripe = 1};
+	struct stripes stripes;
+
+	(void)state;
+	stripes_init(&stripes, 3);
+	assert_true(stripes_on_report(&stripes, &report));
+	report.stripe = 2;
+	assert_false(stripes_on_report(&stripes, &report));
+	report.event = REPORT_RESUMED;
+	assert_false(stripes_on_report(&stripes, &report));
+	report.stripe = 1;
+	assert_true(stripes_on_report(&stripes, &report));
+}
+
 static void it_is_done_when_all_are(void **state)
 {
 	struct stripes stripes;
@@ -70,6 +87,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_stripe_speaks_for_itself),
+		cmocka_unit_test(
+			it_is_suspended_with_the_first_and_resumed_with_the_last),
 		cmocka_unit_test(it_is_done_when_all_are),
 		cmocka_unit_test(the_first_failure_is_the_sessions),
 		cmocka_unit_test(it_has_stopped_when_all_have),

@@ -110,6 +110,7 @@ static void unknown_versions_and_types_are_stale(void **state)
 	static const bool known[16] = {[WIRE_DATA] = true,
 		[WIRE_PULL] = true,
 		[WIRE_ACK] = true,
+		[WIRE_PROBE] = true,
 		[WIRE_PROBE_ACK] = true,
 		[WIRE_CLOSE] = true};
 	uint8_t bytes[WIRE_HEADER_LEN + 3] = {0};
@@ -281,6 +282,40 @@ static void a_close_round_trips(void **state)
 	assert_int_equal(back.chunk, UINT32_MAX);
 }
 
+static void a_probe_round_trips_whatever_follows_it(void **state)
+{
+	const struct wire_probe probe = {
+		.epoch = 0x01020304, .slice_size = 4032, .unanswered = 10};
+	static const uint8_t expected[WIRE_PROBE_LEN] = {
+		1, 2, 3, 4, 0, 0, 15, 192, 0, 0, 0, 10, 0, 0, 0, 0};
+	struct wire_probe back;
+	uint8_t out[WIRE_SLICE_MAX] = {0};
+
+	(void)state;
+	assert_int_equal(wire_put_probe(out, &probe), WIRE_PROBE_LEN);
+	assert_memory_equal(out, expected, sizeof(expected));
+	assert_true(wire_get_probe(out, WIRE_PROBE_LEN, &back));
+	assert_memory_equal(&back, &probe, sizeof(back));
+	assert_true(wire_get_probe(out, sizeof(out), &back));
+	for (uint32_t len = 0; len < WIRE_PROBE_LEN; len++)
+		assert_false(wire_get_probe(out, len, &back));
+}
+
+static void the_epoch_is_two_bits_of_the_flags(void **state)
+{
+	(void)state;
+	for (uint32_t epoch = 0; epoch < 9; epoch++) {
+		struct wire_header header = {
+			.flags = WIRE_RETX | WIRE_ACK_NOW | wire_epoch_flags(epoch)};
+
+		assert_int_equal(header.flags & 63, WIRE_RETX | WIRE_ACK_NOW);
+		assert_true(wire_is_of_epoch(&header, epoch));
+		assert_true(wire_is_of_epoch(&header, epoch + 4));
+		assert_false(wire_is_of_epoch(&header, epoch + 1));
+		assert_false(wire_is_of_epoch(&header, epoch - 1));
+	}
+}
+
 static void a_close_with_a_number_that_is_no_errno_is_not_success(void **state)
 {
 	static const uint32_t strange[] = {
@@ -394,6 +429,8 @@ int main(void)
 		cmocka_unit_test(a_pull_has_these_bytes),
 		cmocka_unit_test(pulls_of_any_length_round_trip),
 		cmocka_unit_test(acks_of_any_length_round_trip),
+		cmocka_unit_test(a_probe_round_trips_whatever_follows_it),
+		cmocka_unit_test(the_epoch_is_two_bits_of_the_flags),
 		cmocka_unit_test(a_close_round_trips),
 		cmocka_unit_test(a_close_with_a_number_that_is_no_errno_is_not_success),
 		cmocka_unit_test(bodies_of_another_length_are_malformed),

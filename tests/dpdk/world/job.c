@@ -201,7 +201,10 @@ struct transfer_report job_await(
 		uint64_t after = progress(job);
 
 		while (transfer_next_report(job->plan.transfer, &report)) {
-			if (report.session_id != session_id)
+			bool passes = report.event == REPORT_SUSPENDED ||
+				      report.event == REPORT_RESUMED;
+
+			if (report.session_id != session_id || passes)
 				continue;
 			if (report.event != event)
 				fail_msg("%s: event %d, code %d", job->plan.name,

@@ -3,7 +3,8 @@
  * again the same.
  *
  *   how u8 | bytes     how 0: a frame; 1: one whose checksum of IPv4 or ICMPv6 is put
- * right; 2: a datagram; 3, 4, 5: the body of a PULL, an ACK, a CLOSE */
+ * right; 2: a datagram; 3, 4, 5, 6: the body of a PULL, an ACK, a CLOSE,
+ * a PROBE */
 #include "tests/fuzz/targets/fuzz.h"
 
 #include "dataplane/base/bytes.h"
@@ -55,6 +56,18 @@ static void check_close(const uint8_t *bytes, uint32_t len)
 			memcmp(body, bytes, len) == 0);
 }
 
+static void check_probe(const uint8_t *bytes, uint32_t len)
+{
+	struct wire_probe probe, again;
+	uint8_t body[WIRE_BODY_MAX];
+
+	if (!wire_get_probe(bytes, len, &probe))
+		return;
+	MUST(wire_put_probe(body, &probe) == WIRE_PROBE_LEN && len >= WIRE_PROBE_LEN);
+	MUST(wire_get_probe(body, WIRE_PROBE_LEN, &again));
+	MUST(memcmp(&probe, &again, sizeof(probe)) == 0);
+}
+
 static void check_datagram(const uint8_t *bytes, uint32_t len)
 {
 	static const uint8_t key[WIRE_KEY_LEN] = {1};
@@ -76,6 +89,9 @@ static void check_datagram(const uint8_t *bytes, uint32_t len)
 		break;
 	case WIRE_ACK:
 		check_ack(bytes, header.payload_len);
+		break;
+	case WIRE_PROBE:
+		check_probe(bytes, header.payload_len);
 		break;
 	case WIRE_CLOSE:
 		check_close(bytes, header.payload_len);
@@ -204,6 +220,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 5:
 		check_close(bytes, len);
+		break;
+	case 6:
+		check_probe(bytes, len);
 		break;
 	default:
 		check_frame(bytes, len);

@@ -52,12 +52,20 @@ static void check_inflight(const struct desk *desk)
 	MUST(sender->inflight.count == sent);
 }
 
+static uint32_t epoch_of(const struct desk *desk)
+{
+	return desk->session->params.role == TRANSFER_SEND
+		       ? desk->session->machine.sender.epoch
+		       : desk->session->machine.receiver.epoch;
+}
+
 /* The peer sends a packet: its body is already behind the headers in desk->in. */
 static void hear(struct desk *desk, struct wire_header *header, uint32_t len)
 {
 	uint8_t *wire = desk->in + ETHER_UDP_HEADERS;
 
 	header->session_id = desk->session->params.session_id;
+	header->flags ^= wire_epoch_flags(epoch_of(desk));
 	header->tx_time = wire_time(desk->now);
 	header->payload_len = (uint16_t)len;
 	header->payload_crc = crc32c(wire + WIRE_HEADER_LEN, len);
@@ -75,15 +83,16 @@ static uint8_t *body_of(struct desk *desk)
 static void hear_data(struct desk *desk, struct input *input)
 {
 	struct wire_header header = {.type = WIRE_DATA};
-	uint32_t at, len;
+	uint32_t at, len, size;
 
 	header.chunk = (uint32_t)input_take(input, 1) % DESK_CHUNKS;
 	header.slice = (uint16_t)input_take(input, 1);
 	header.flags = (uint8_t)input_take(input, 1);
 	header.sent_units = (uint32_t)input_take(input, 2);
-	at = (uint32_t)header.slice * DESK_SLICE;
+	size = desk->session->machine.receiver.config.slice_size;
+	at = (uint32_t)header.slice * size;
 	len = manifest_chunk_len(&desk->manifest, header.chunk);
-	len = at < len ? u32_min(DESK_SLICE, len - at) : 0;
+	len = at < len ? u32_min(size, len - at) : 0;
 	if (desk_is_zero(header.chunk))
 		memset(body_of(desk), 0, len);
 	else if (len > 0)
@@ -160,6 +169,21 @@ static void hear_close(struct desk *desk, struct input *input)
 		close.code = (uint32_t)INT32_MAX + 1;
 	desk->may_be_done |= close.code == 0;
 	hear(desk, &header, wire_put_close(body_of(desk), &close));
+}
+
+static void hear_probe(struct desk *desk, struct input *input)
+{
+	struct wire_header header = {.type = WIRE_PROBE, .flags = WIRE_ACK_NOW};
+	uint64_t shape = input_take(input, 1);
+	struct wire_probe probe = {.epoch = epoch_of(desk) + (shape & 3),
+		.slice_size = (uint32_t)input_take(input, 1) * WIRE_UNIT,
+		.unanswered = shape >> 4 & 15};
+
+	if (shape == UINT8_MAX)
+		probe.epoch = (uint32_t)input_take(input, 4);
+	memset(body_of(desk), 0, DESK_SLICE);
+	(void)wire_put_probe(body_of(desk), &probe);
+	hear(desk, &header, shape & 8 ? DESK_SLICE : WIRE_PROBE_LEN);
 }
 
 /* Any body under any type. What it may mean is taken for granted: a PULL of every chunk,
@@ -254,7 +278,7 @@ static void (*const steps[16])(struct desk *desk, struct input *input) = {
 	limit_nic,
 	touch,
 	stop,
-	hear_data,
+	hear_probe,
 	hear_ack,
 };
 

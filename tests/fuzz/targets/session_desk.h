@@ -14,8 +14,8 @@
 enum {
 	DESK_CHUNK = MANIFEST_CHUNK_MIN,
 	DESK_CHUNKS = 5,
-	DESK_SLICE = 1408,
-	DESK_BUFFERS = 2, /* fewer than chunks to move */
+	DESK_SLICE = 1408, /* as agreed; the next smaller is 1152 */
+	DESK_BUFFERS = 2,  /* fewer than chunks to move */
 	DESK_REQUESTS = 8,
 	DESK_FRAME = 2048,
 	DESK_CONTENT = 44000, /* bytes of the largest chunk that is not zero */
@@ -49,6 +49,7 @@ struct desk {
 	bool is_rotten;   /* some read was wrong */
 	uint32_t nends;   /* DONE or FAILED */
 	uint32_t nstopped;
+	bool is_suspended;
 };
 
 static inline bool desk_is_zero(uint32_t chunk)
@@ -84,12 +85,17 @@ static inline void desk_release(void *self, struct nic_rx frames[], int count)
 static inline void desk_check_data(
 	const struct desk *desk, const struct wire_header *header, const uint8_t *payload)
 {
-	uint32_t at = (uint32_t)header->slice * DESK_SLICE;
+	const struct sender *sender = &desk->session->machine.sender;
+	uint32_t size = sender->config.slice_size;
+	uint32_t at = (uint32_t)header->slice * size;
 	uint32_t len;
+
+	if (!wire_is_of_epoch(header, sender->epoch))
+		return; /* waited in the nic meanwhile */
 
 	MUST(header->chunk < DESK_CHUNKS && (desk->pulled >> header->chunk & 1) != 0);
 	len = manifest_chunk_len(&desk->manifest, header->chunk);
-	MUST(at < len && header->payload_len == u32_min(DESK_SLICE, len - at));
+	MUST(at < len && header->payload_len == u32_min(size, len - at));
 	if (!desk_is_zero(header->chunk) && !desk->is_rotten)
 		MUST(memcmp(payload, desk_content(desk, header->chunk) + at,
 			     header->payload_len) == 0);
@@ -114,6 +120,7 @@ static inline void desk_check_packet(struct desk *desk, const struct ether_frame
 		MUST(is_sender);
 		desk_check_data(desk, &header, payload);
 		break;
+	case WIRE_PROBE:
 	case WIRE_PROBE_ACK:
 		MUST(is_sender);
 		break;
@@ -229,6 +236,12 @@ static inline void desk_report(void *ctx, const struct transfer_report *report)
 	MUST(desk->nstopped == 0);
 	if (report->event == REPORT_STOPPED) {
 		desk->nstopped++;
+		return;
+	}
+	if (report->event == REPORT_SUSPENDED || report->event == REPORT_RESUMED) {
+		MUST(desk->nends == 0);
+		MUST((report->event == REPORT_SUSPENDED) == !desk->is_suspended);
+		desk->is_suspended = !desk->is_suspended;
 		return;
 	}
 	MUST(++desk->nends == 1);

@@ -37,6 +37,14 @@ static bool is_lost(struct world *world, struct link_pipe *pipe)
 	return pipe->is_losing;
 }
 
+/* The two bytes before the destination port, the length and the checksum of UDP. */
+static uint32_t source_port(const struct nic_tx *tx, uint32_t headers)
+{
+	const uint8_t *udp = tx->head + headers - ETHER_UDP_LEN;
+
+	return (uint32_t)udp[0] << 8 | udp[1];
+}
+
 static bool falls_in(const struct world_end *end, const struct nic_tx *tx)
 {
 	const struct world_link *link = &end->world->options.link;
@@ -44,6 +52,8 @@ static bool falls_in(const struct world_end *end, const struct nic_tx *tx)
 	bool is_udp = tx->head_len >= headers + WIRE_HEADER_LEN;
 	uint8_t type = is_udp ? tx->head[headers] & 0xf : UINT8_MAX;
 
+	if (link->hole_to != 0 && link->hole_to != 2 - (uint32_t)end->number)
+		return false;
 	switch (link->hole) {
 	case HOLE_ALL:
 		return true;
@@ -51,6 +61,8 @@ static bool falls_in(const struct world_end *end, const struct nic_tx *tx)
 		return type == WIRE_DATA;
 	case HOLE_ACKS:
 		return type == WIRE_ACK;
+	case HOLE_WAY:
+		return is_udp && source_port(tx, headers) % link->ways == link->dead_way;
 	case HOLE_LARGE:
 		return tx->head_len + tx->payload_len > link->hole_above;
 	default:

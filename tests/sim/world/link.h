@@ -17,7 +17,7 @@
 enum { LINK_FRAMES = 8192, LINK_FRAME_MAX = 9216, LINK_DELAY_SLOTS = 1 << 15 };
 
 /* What a pipe swallows. */
-enum link_hole { HOLE_NONE, HOLE_ALL, HOLE_DATA, HOLE_ACKS, HOLE_LARGE };
+enum link_hole { HOLE_NONE, HOLE_ALL, HOLE_DATA, HOLE_ACKS, HOLE_LARGE, HOLE_WAY };
 
 /* May be changed in mid-story, through the world's options. */
 struct world_link {
@@ -33,8 +33,11 @@ struct world_link {
 	uint64_t rate_bps;     /* bits a second; 0: no limit, and no queue */
 	uint32_t queue;        /* bytes; what does not fit is dropped; 0: no bound */
 	uint32_t mark;         /* bytes in the queue from which CE is set; 0: never */
-	enum link_hole hole;   /* both ways */
+	enum link_hole hole;   /* both ways, unless: */
+	uint32_t hole_to;      /* 1 + the end it is on the way to; 0: both */
 	uint32_t hole_above;   /* HOLE_LARGE: frames longer than this, bytes */
+	uint32_t ways;         /* HOLE_WAY: a router picks one by the source port, */
+	uint32_t dead_way;     /* and this one is dead */
 };
 
 struct link_frame {

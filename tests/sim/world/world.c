@@ -25,7 +25,7 @@ static void on_report(void *ctx, const struct transfer_report *report)
 {
 	struct world_end *end = ctx;
 
-	if (report->event != REPORT_STOPPED)
+	if (report->event == REPORT_DONE || report->event == REPORT_FAILED)
 		end->last = *report;
 	end->nreports[report->event]++;
 }

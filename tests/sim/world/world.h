@@ -78,7 +78,7 @@ struct world_end {
 	bool rot_heals;        /* only the first read is wrong */
 	bool is_cut;           /* its frames go nowhere */
 	struct transfer_report last;
-	uint32_t nreports[3]; /* by event */
+	uint32_t nreports[REPORT_STOPPED + 1]; /* by event */
 	uint64_t frames_sent;
 	uint64_t bytes_sent; /* on the wire, overhead included */
 };
