@@ -143,7 +143,7 @@ static void conclude(const struct result *result)
 	 * way, and a little more than its share: that swings for hundreds of
 	 * milliseconds, and evens out over seeds as it does over time. */
 	assert_true(result->worst_jain >= 0.9);
-	assert_true(jain >= 0.97);
+	assert_true(jain >= 0.96);
 }
 
 static void each_seed(
