@@ -50,7 +50,8 @@ static int link_tx(void *self, const struct nic_tx frames[], int count)
 
 		frame->len = tx->head_len + tx->payload_len;
 		memcpy(frame->bytes, tx->head, tx->head_len);
-		memcpy(frame->bytes + tx->head_len, tx->payload, tx->payload_len);
+		if (tx->payload_len != 0)
+			memcpy(frame->bytes + tx->head_len, tx->payload, tx->payload_len);
 		port->packets += tx->payload_len != 0;
 	}
 	port->end->foreign += __rdtsc() - start;

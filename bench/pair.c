@@ -145,8 +145,12 @@ int main(int argc, char *argv[])
 	if (pipe2(orders, O_NONBLOCK) != 0 || pipe(answers) != 0)
 		return EX_OSERR;
 	child = fork();
-	if (child == 0)
-		return send_all(&plan, slice, argv[1], orders, answers[1]);
+	if (child == 0) {
+		int status = send_all(&plan, slice, argv[1], orders, answers[1]);
+
+		end_plan_fini(&plan);
+		return status;
+	}
 	(void)close(orders[0]);
 	(void)close(answers[1]);
 	sit_down(&seat, &plan, 1, slice, argv[1]);

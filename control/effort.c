@@ -31,8 +31,9 @@ static const char *slowest_thread(const struct effort_report *report)
 		{"follower's disk", report->follower.write},
 	};
 	struct named most = largest(threads, ARRAY_LEN(threads));
+	uint64_t each = most.ns / u32_max(report->stripes, 1);
 
-	return most.ns >= report->steps.wire / 2 ? most.name : "the wire";
+	return each >= report->steps.wire / 2 ? most.name : "the wire";
 }
 
 const char *effort_bottleneck(const struct effort_report *report)

@@ -36,6 +36,7 @@ struct effort_steps {
 
 struct effort_report {
 	struct effort_steps steps;
+	uint32_t stripes; /* workers and disk threads that shared it, each end; 0: one */
 	struct effort follower;
 	bool has_leader; /* it told */
 	struct effort leader;

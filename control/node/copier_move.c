@@ -42,6 +42,7 @@ void copier_read_stats(struct copier *copier)
 
 void copier_settle(struct copier *copier)
 {
+	copier->report.stripes = copier->stats.stripes;
 	effort_mark_measure(&copier->mark, copier->options.plane, copier->object,
 		&copier->report.follower);
 	if (copier->fault.code == 0 && copier->options.may_commit != NULL &&

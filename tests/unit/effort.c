@@ -49,6 +49,9 @@ static void the_thread_that_was_busiest_names_itself(void **state)
 	report.leader.read = 600 * MSEC;
 	report.leader.checksum = 350 * MSEC;
 	assert_string_equal(effort_bottleneck(&report), "leader's disk");
+	/* two of them shared it: none was busy for half of the time */
+	report.stripes = 2;
+	assert_string_equal(effort_bottleneck(&report), "the wire");
 }
 
 static void a_step_that_took_longer_than_the_wire_is_it(void **state)
