@@ -78,9 +78,9 @@ struct ether_path {
  * behind the IP packet is ignored. */
 void ether_parse(const uint8_t *frame, uint32_t len, struct ether_frame *out);
 
-/* Whether a UDP frame's checksum is right, or zero over IPv4. Reads all of the payload.
- */
-bool ether_is_intact(const struct ether_frame *frame);
+/* Whether a UDP frame's checksum is right, or zero over IPv4. Reads all of the payload,
+ * unless the NIC has found it right. */
+bool ether_is_intact(const struct ether_frame *frame, bool is_sum_good);
 
 /* 14, or 18 with a tag. */
 static inline uint32_t ether_link_len(const struct ether_path *path)

@@ -37,7 +37,7 @@ static void to_session(struct worker *worker, const struct nic_rx *rx,
 		session_slot(header.session_id) < WORKER_SESSIONS)
 		session = worker->sessions[session_slot(header.session_id)];
 	if (session == NULL || session->is_stopping ||
-		!(rx->is_sum_good || ether_is_intact(frame))) {
+		!ether_is_intact(frame, rx->is_sum_good)) {
 		worker->frames_bad++;
 		return;
 	}

@@ -22,7 +22,8 @@ static struct nic_dpdk_options nic_options(const struct transfer_device *config)
 	return (struct nic_dpdk_options){.dev = config->dev,
 		.mtu = config->mtu,
 		.queues = config->queues,
-		.first_port = TRANSFER_PORT};
+		.first_port = TRANSFER_PORT,
+		.is_ipv6 = !ip_is_v4(&config->ip)};
 }
 
 void device_memory(const struct transfer_options *options,

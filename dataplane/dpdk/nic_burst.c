@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_ip.h>
 
 static_assert(offsetof(struct nic_queue, guard) == 0, "the guard is alone on its line");
 static_assert(sizeof(struct nic_queue) % 64 == 0, "and so is each queue");
@@ -80,6 +81,8 @@ static int take_frames(struct nic_queue *self, struct rte_mbuf *mbufs[], int cou
 			.data = rte_pktmbuf_mtod(mbuf, const uint8_t *),
 			.len = rte_pktmbuf_data_len(mbuf),
 			.handle = mbuf,
+			.is_sum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
+				       RTE_MBUF_F_RX_L4_CKSUM_GOOD,
 		};
 	}
 	return taken;
@@ -123,6 +126,16 @@ static void burst_release(void *context, struct nic_rx frames[], int count)
 	}
 }
 
+/* Over the whole frame, in however many segments it goes. */
+static void ask_for_sum(struct rte_mbuf *mbuf, const struct nic_tx *frame)
+{
+	mbuf->l2_len = frame->link_len;
+	mbuf->l3_len = frame->is_ipv6 ? sizeof(struct rte_ipv6_hdr)
+				      : sizeof(struct rte_ipv4_hdr);
+	mbuf->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM |
+			  (frame->is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+}
+
 /* The payload is referred to where the device gathers and knows the memory, and copied
  * otherwise. */
 static void fill(
@@ -134,6 +147,8 @@ static void fill(
 	memcpy(to, frame->head, frame->head_len);
 	mbuf->data_len = (uint16_t)frame->head_len;
 	mbuf->pkt_len = frame->head_len;
+	if (frame->wants_sum)
+		ask_for_sum(mbuf, frame);
 	if (frame->payload_len == 0)
 		return;
 	if (nic_gather_covers(&self->gather, frame->payload)) {

@@ -213,6 +213,19 @@ static int count_queues(struct eal *eal, const struct nic_plan *plan, uint16_t p
 	return 0;
 }
 
+/* A checksum that the device makes or finds right is one less for us. What it finds wrong
+ * we look at ourselves: some take a UDP checksum of 0 for one. */
+static void choose_offloads(struct nic_dpdk *self, struct rte_eth_conf *conf)
+{
+	struct rte_eth_dev_info info;
+
+	if (!self->is_ipv6 || rte_eth_dev_info_get(self->port, &info) != 0)
+		return;
+	conf->txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	conf->rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	self->sums = (conf->txmode.offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
+}
+
 static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *plan,
 	uint32_t *mtu, struct fault *fault)
 {
@@ -221,6 +234,7 @@ static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *pl
 
 	if (rc != 0)
 		return rc;
+	choose_offloads(self, &conf);
 	rc = rte_eth_dev_configure(
 		self->port, (uint16_t)plan->queues, (uint16_t)plan->queues, &conf);
 	if (rc != 0)
@@ -240,6 +254,9 @@ static int start(struct nic_dpdk *self, struct eal *eal, const struct nic_plan *
 	self->down_since = NEVER;
 	eal_clear_error(eal);
 	if (rte_eth_dev_start(self->port) == 0) {
+		/* those without a filter have no need of it and refuse */
+		if (self->is_ipv6)
+			(void)rte_eth_allmulticast_enable(self->port);
 		atomic_store_explicit(&self->state, PORT_UP, memory_order_relaxed);
 		return 0;
 	}
@@ -259,8 +276,10 @@ static void fill_nics(struct nic_dpdk *self, struct nic nics[], uint32_t mtu)
 	if (rte_is_zero_ether_addr(&mac)) /* net_ring has none */
 		rte_eth_random_addr(mac.addr_bytes);
 	for (uint32_t i = 0; i < self->nqueues; i++) {
-		nics[i] = (struct nic){
-			.ops = &nic_burst_ops, .self = &self->queues[i], .mtu = mtu};
+		nics[i] = (struct nic){.ops = &nic_burst_ops,
+			.self = &self->queues[i],
+			.mtu = mtu,
+			.sums = self->sums};
 		memcpy(nics[i].mac, mac.addr_bytes, sizeof(nics[i].mac));
 	}
 }
@@ -319,6 +338,7 @@ int nic_dpdk_open(struct nic_dpdk **out, struct nic nics[], struct eal *eal,
 	if (rc != 0)
 		goto free_self;
 	number_queues(self);
+	self->is_ipv6 = options->is_ipv6;
 	rc = configure(self, eal, &plan, &mtu, fault);
 	if (rc == 0)
 		rc = start(self, eal, &plan, fault);

@@ -7,6 +7,7 @@
 #ifndef NIC_DPDK_H
 #define NIC_DPDK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct nic_dpdk_options {
 	uint32_t queues;     /* 0: one; at most STEERING_QUEUES_MAX */
 	uint16_t first_port; /* UDP: this one is steered to queue 0, the next one to queue
 				1, ...; 0: no matter */
+	bool is_ipv6; /* its frames have UDP checksums, and neighbours ask groups */
 };
 
 /* Buffers of equal size that the device may read from: they stay until nic_dpdk_close. */

@@ -62,6 +62,8 @@ struct nic_dpdk {
 	bool memif;
 	bool memif_client;
 	bool can_gather; /* sends frames in several segments as they are */
+	bool is_ipv6;
+	bool sums; /* finishes UDP checksums of what is sent */
 	enum steered_by steered_by;
 
 	/* RESTARTING is written by queue 0's worker and left by the interrupt thread */

@@ -50,6 +50,12 @@ refuse() { # CODE TEXT... -- OPTION...
 # ---- options
 refuse 64 'did you mean --store?' -- "${base[@]}" --stor x "${ring[@]}"
 refuse 64 '--ip' -- "${base[@]}" --dev net_ring0
+refuse 64 'not in the subnet of 10.79.0.1/24' -- "${base[@]}" "${ring[@]}" --gateway 10.80.0.1
+refuse 64 'not of the family' -- "${base[@]}" "${ring[@]}" --gateway fe80::1
+refuse 64 '--vlan 4095' -- "${base[@]}" "${ring[@]}" --vlan 4095
+refuse 64 '1 --dev and 2 --vlan' -- "${base[@]}" "${ring[@]}" --vlan 1 --vlan 2
+refuse 64 'MAC of a host' -- "${base[@]}" "${ring[@]}" --neighbor 10.79.0.2=1:2
+refuse 64 'no --ip has it' -- "${base[@]}" "${ring[@]}" --neighbor fd00::2=02:00:00:00:00:02
 refuse 64 '2 --dev, 1 --ip' -- "${base[@]}" "${ring[@]}" --dev net_ring1
 for ip in 10.79.0/24 10.79.0.1/33 10.79.0.1/ nonsense 10.79.0.256/24 ''; do
 	refuse 64 '--ip' -- "${base[@]}" --dev net_ring0 --ip "$ip"

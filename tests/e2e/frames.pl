@@ -3,12 +3,12 @@
 # What the kernel and strangers send to a Snapline device (see veth.sh). perl-base and its
 # Socket are in every Debian, ping is not.
 #
-#   frames.pl ping ADDR SIZE          ICMP echo, to be answered within 3 s
+#   frames.pl ping|ping6 ADDR SIZE    ICMP echo, to be answered within 3 s
 #   frames.pl flood ADDR              datagrams to closed ports, GSO giants among them
 #   frames.pl noise IFACE ADDR MSEC   broken and foreign frames, straight onto the link
 use strict;
 use warnings;
-use Socket;
+use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6);
 use Time::HiRes qw(time sleep);
 
 sub checksum {
@@ -16,6 +16,27 @@ sub checksum {
 	$sum += $_ for unpack 'n*', $_[0] . "\0";
 	$sum = ($sum & 0xffff) + ($sum >> 16) while $sum >> 16;
 	return ~$sum & 0xffff;
+}
+
+# The kernel fills in the checksum, and gives the answer without its IP header.
+sub ping6 {
+	my ($addr, $size) = @_;
+	my $body = pack 'C*', map { $_ & 255 } 1 .. $size;
+	my $to = pack_sockaddr_in6(0, inet_pton(AF_INET6, $addr));
+	socket(my $s, PF_INET6, SOCK_RAW, 58) or die "socket: $!\n";
+	send($s, pack('CCnnn', 128, 0, 0, $$ & 0xffff, 1) . $body, 0, $to) or die "send: $!\n";
+	for (my $end = time + 3; time < $end;) {
+		my $ready = '';
+		vec($ready, fileno $s, 1) = 1;
+		select($ready, undef, undef, $end - time) or last;
+		recv $s, my $icmp, 65536, 0;
+		my ($type, undef, undef, $id) = unpack 'CCnn', $icmp;
+		next if $type != 129 || $id != ($$ & 0xffff);
+		die "a broken answer\n" if substr($icmp, 8) ne $body;
+		print "$addr answers\n";
+		return;
+	}
+	die "$addr does not answer\n";
 }
 
 sub ping {
@@ -78,6 +99,6 @@ sub noise {
 	}
 }
 
-my %verbs = (ping => \&ping, flood => \&flood, noise => \&noise);
-my $verb = $verbs{shift // ''} or die "usage: frames.pl ping|flood|noise ...\n";
+my %verbs = (ping => \&ping, ping6 => \&ping6, flood => \&flood, noise => \&noise);
+my $verb = $verbs{shift // ''} or die "usage: frames.pl ping|ping6|flood|noise ...\n";
 $verb->(@ARGV);

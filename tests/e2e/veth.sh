@@ -77,13 +77,21 @@ node_in() { # NAMESPACE NAME ADDRESS OPTION...
 	shift
 	snapline=$in start_node "$@" --stall-timeout 2s
 }
-start_pair() { # DRIVER, without its number
-	node_in a leader "$leader" --dev "${1}0,iface=v0" --ip 10.80.0.1/24
-	start_follower_with "$1"
+net=10.80.0. len=24
+start_pair() { # DRIVER, without its number, OPTION...
+	start_leader_with "$@"
+	start_follower_with "$@"
 }
-start_follower_with() { # DRIVER
+start_leader_with() { # DRIVER OPTION...
+	local driver=$1
+	shift
+	node_in a leader "$leader" --dev "${driver}0,iface=v0" --ip "${net}1/$len" "$@"
+}
+start_follower_with() { # DRIVER OPTION...
+	local driver=$1
+	shift
 	rm -rf "$dir/follower"
-	node_in b follower "$follower" --dev "${1}0,iface=v1" --ip 10.80.0.2/24
+	node_in b follower "$follower" --dev "${driver}0,iface=v1" --ip "${net}2/$len" "$@"
 }
 stop_pair() {
 	stop_node follower
@@ -218,6 +226,31 @@ stop_pair
 expect 64 'run ip link set dev v0 mtu 9500' "$dir/in-a" node --store "$dir/other" \
 	--listen "$leader" --group g --peer-id "$leader:0" \
 	--dev net_af_packet0,iface=v0 --ip 10.80.0.1/24 --mtu 9500
+
+# ---- link-local addresses, in a VLAN that the kernel knows nothing of
+net=fe80:: len=64
+start_pair net_af_packet --vlan 7
+transfer 'IPv6 in a VLAN, MTU 9000'
+has_slices 8192
+same
+stop_pair
+
+# ---- IPv6: the kernel is the neighbour, then another node; the smallest MTU there is
+make_pair 1280
+net=fd80::
+start_leader_with net_af_packet
+ip -n "$ns-b" addr add fd80::9/64 dev v1 nodad
+in_ns b "$here/frames.pl" ping6 fd80::1 56
+in_ns b ip neigh show fd80::1 | grep lladdr || fail 'a neighbour solicitation was not answered'
+in_ns b "$here/frames.pl" ping6 fd80::1 350
+ip -n "$ns-b" addr del fd80::9/64 dev v1
+background "$dir/noise" in_ns b "$here/frames.pl" noise v1 10.80.0.1 1000
+start_follower_with net_af_packet
+transfer 'IPv6, MTU 1280'
+has_slices 1152
+same
+stop_pair
+net=10.80.0. len=24
 
 # ---- two subnets and a router: a ═══ r ═══ b
 make_pair 1500

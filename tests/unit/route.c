@@ -266,6 +266,32 @@ static void a_router_is_on_the_devices_link(void **state)
 	}
 }
 
+static void a_neighbor_is_an_address_and_a_mac(void **state)
+{
+	static const char *const wrong[] = {"", "10.0.0.2",
+		"10.0.0.2=", "=02:00:00:00:00:02", "10.0.0.2=02:00:00:00:00",
+		"10.0.0.2=02:00:00:00:00:02:03", "10.0.0.2=02-00-00-00-00-02",
+		"10.0.0.2=01:00:5e:00:00:01", "10.0.0.2=ff:ff:ff:ff:ff:ff",
+		"10.0.0.2= 2:0:0:0:0:2", "10.0.0.2/24=02:00:00:00:00:02",
+		"ff02::1=02:00:00:00:00:02", "10.0.0.2=02:00:00:00:00:0g",
+		"10.0.0.2=2:::::"};
+	static const uint8_t mac[6] = {2, 0, 0, 0xab, 0xcd, 0xef};
+	struct transfer_neighbor neighbor;
+
+	(void)state;
+	assert_int_equal(
+		route_parse_neighbor("fd00::2=02:0:00:aB:CD:ef", &neighbor, NULL), 0);
+	assert_memory_equal(neighbor.mac, mac, 6);
+	assert_false(ip_is_v4(&neighbor.ip));
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct fault fault = {0};
+
+		assert_int_equal(
+			route_parse_neighbor(wrong[i], &neighbor, &fault), -EINVAL);
+		assert_non_null(strstr(fault.text, "10.0.0.2=02:00:00:00:00:02"));
+	}
+}
+
 static void families_do_not_reach_each_other(void **state)
 {
 	struct transfer_endpoint ours = endpoint(1, 1, 0, 1408);
@@ -299,6 +325,7 @@ int main(void)
 		cmocka_unit_test(a_device_has_an_address_and_a_subnet),
 		cmocka_unit_test(anything_else_is_refused_with_an_example),
 		cmocka_unit_test(a_router_is_on_the_devices_link),
+		cmocka_unit_test(a_neighbor_is_an_address_and_a_mac),
 		cmocka_unit_test(families_do_not_reach_each_other),
 	};
 

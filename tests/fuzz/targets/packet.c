@@ -159,7 +159,7 @@ static void check_frame(const uint8_t *bytes, uint32_t len)
 		check_echo(&frame);
 		return;
 	}
-	(void)ether_is_intact(&frame);
+	(void)ether_is_intact(&frame, false);
 	check_datagram(frame.payload, frame.payload_len);
 }
 

@@ -80,7 +80,7 @@ static bool is_seen_corrupt(const struct link_frame *frame, const uint8_t *befor
 	ether_parse(frame->bytes, frame->len, &is);
 	return was.kind == ETHER_UDP && is.kind == ETHER_UDP &&
 	       ip_is_equal(&is.dst_ip, &was.dst_ip) && is.dst_port == was.dst_port &&
-	       is.vlan == was.vlan && ether_is_intact(&is) &&
+	       is.vlan == was.vlan && ether_is_intact(&is, false) &&
 	       wire_get_header(is.payload, is.payload_len, &header) == ACCEPTED &&
 	       wire_get_header(was.payload, was.payload_len, &old) == ACCEPTED &&
 	       session_slot(header.session_id) == session_slot(old.session_id) &&
