@@ -177,6 +177,18 @@ echo "a disk at 150 Mbit/s: $((rate_bps / 1000)) kbit/s over $span_us us"
 [ "$rate_bps" -ge $((30 * mbit)) ] || fail "the disk's limit: $rate_bps b/s"
 end_pull
 stop_node leader
+# ---- two queues, which know nothing of each other, together keep what the port may
+start_node leader "$leader" --dev "$(memif 1 server)" --ip 10.78.0.1/24 --queues 2 \
+	--rate 100Mbit
+begin_pull --queues 2
+queues list | jq -e 'length == 2 and all(.bytes > 0)' >"$dir/jq" ||
+	fail "two queues: $(queues list)"
+look() {
+	queues list | jq -r '"\(map(.bytes) | add) \(.[0].read_at_ns)"'
+}
+expect_rate $((100 * mbit)) 'two queues of a port at 100 Mbit/s'
+end_pull
+stop_node leader
 start_node leader "$leader"
 expect 0 'the node has no device' "$snapline" queue list --admin "$dir/leader.sock"
 bad 66 'no queue 0:0' 0:0 1Gbit

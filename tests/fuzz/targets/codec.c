@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "control/braft_codec.h"
+#include "control/queue_codec.h"
 #include "control/transfer_codec.h"
 #include "dataplane/base/units.h"
 
@@ -41,6 +42,9 @@ CODEC(start_response)
 CODEC(list_request)
 CODEC(transfer_list)
 CODEC(close_response)
+CODEC(queue_list)
+CODEC(set_rate_request)
+CODEC(throttle_request)
 
 static void fini_install(void *message)
 {
@@ -50,6 +54,11 @@ static void fini_install(void *message)
 static void fini_list(void *message)
 {
 	transfer_list_fini(message);
+}
+
+static void fini_queues(void *message)
+{
+	queue_list_fini(message);
 }
 
 /* An IPv6 endpoint keeps its place only: we could not say it again. */
@@ -86,6 +95,9 @@ static const struct codec codecs[] = {
 	{decode_list_request, encode_list_request, NULL, NULL},
 	{decode_transfer_list, encode_transfer_list, fini_list, NULL},
 	{decode_close_response, encode_close_response, NULL, NULL},
+	{decode_queue_list, encode_queue_list, fini_queues, NULL},
+	{decode_set_rate_request, encode_set_rate_request, NULL, NULL},
+	{decode_throttle_request, encode_throttle_request, NULL, NULL},
 };
 
 union message {
@@ -102,6 +114,9 @@ union message {
 	struct list_request list_request;
 	struct transfer_list transfer_list;
 	struct close_response close_response;
+	struct queue_list queue_list;
+	struct transfer_rate set_rate_request;
+	struct throttle_request throttle_request;
 };
 
 /* Decodes into memory full of rubbish, so that a field left out shows. Returns whether
