@@ -126,6 +126,21 @@ static void open_session(struct end *end, int number, uint32_t slice_size)
 		give_up("no memory for a session");
 }
 
+static void sum_slices(struct end *end, uint32_t slice_size)
+{
+	uint32_t at = 0;
+
+	if (slice_size < CACHE_SLICE_MIN || slice_size > WIRE_SLICE_MAX ||
+		slice_size % WIRE_UNIT != 0)
+		give_up("a slice has 1024 to 8192 bytes, a multiple of 64");
+	for (size_t i = 0; i < ARRAY_LEN(end->slice_crc) && at < MANIFEST_CHUNK_DEFAULT;
+		i++) {
+		end->slice_crc[i] = crc32c(end->plan->content + at,
+			u32_min(slice_size, MANIFEST_CHUNK_DEFAULT - at));
+		at += slice_size;
+	}
+}
+
 struct end *end_open(const struct end_plan *plan, int number, uint32_t slice_size)
 {
 	struct end *end = aligned_alloc(64, (sizeof(*end) + 63) / 64 * 64);
@@ -143,9 +158,7 @@ struct end *end_open(const struct end_plan *plan, int number, uint32_t slice_siz
 	arena_init(&end->arena, end->memory, memory);
 	if (pool_init(&end->pool, &end->arena, END_BUFFERS, MANIFEST_CHUNK_DEFAULT) != 0)
 		give_up("no room for chunk buffers");
-	for (uint32_t at = 0, i = 0; at < MANIFEST_CHUNK_DEFAULT; at += slice_size, i++)
-		end->slice_crc[i] = crc32c(plan->content + at,
-			u32_min(slice_size, MANIFEST_CHUNK_DEFAULT - at));
+	sum_slices(end, slice_size);
 	open_worker(end, number);
 	open_session(end, number, slice_size);
 	return end;

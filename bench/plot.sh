@@ -26,7 +26,7 @@ plot() { # ROW UNIT NAME TITLE
 	done
 	for terminal in png svg; do
 		gnuplot <<-EOF
-			set terminal $terminal size 1000,600
+			set terminal $terminal noenhanced size 1000,600
 			set output '$out/$3.$terminal'
 			set title "$4"
 			set ylabel "$2"

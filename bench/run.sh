@@ -50,6 +50,23 @@ summarise() {
 trap 'end_row; summarise' EXIT
 trap 'exit 130' INT TERM
 
+align() { # COLUMN: which one is flush right
+	awk -F '\t' -v right="$1" '
+		{ for (i = 1; i <= NF; i++) {
+			cell[NR, i] = $i
+			if (length($i) > width[i]) width[i] = length($i)
+		  }
+		  count[NR] = NF }
+		END { for (row = 1; row <= NR; row++) {
+			line = ""
+			for (i = 1; i <= count[row]; i++)
+				line = line sprintf(i == right ? "%" width[i] "s  " :
+					"%-" width[i] "s  ", cell[row, i])
+			sub(/ +$/, "", line)
+			print line
+		} }'
+}
+
 run_row() { # NAME
 	local status=0 start=$SECONDS
 	# timeout makes itself the leader of a process group
@@ -87,14 +104,14 @@ echo
 (
 	printf 'row\tcase\tsubject\tmedian\tunit\tp10 to p90\truns\n'
 	jq -r -f "$bench/table.jq" "$out/results.jsonl"
-) | column -t -s $'\t' -R 4 | tee "$out/table.txt"
+) | align 4 | tee "$out/table.txt"
 "$bench/plot.sh" "$out"
 echo
 (
 	printf 'budget\tmeasured\tbar\tverdict\n'
 	jq -r -s -f "$bench/budgets.jq" "$out/results.jsonl" |
 		if [ -n "${ROWS:-}" ]; then grep -v 'not measured$' || true; else cat; fi
-) | column -t -s $'\t' | tee "$out/budgets.txt"
+) | align 0 | tee "$out/budgets.txt"
 echo
 echo "results, plots and logs: $out"
 exit "$failed"

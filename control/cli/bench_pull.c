@@ -105,7 +105,7 @@ static int pull_all(
 	const struct bench_pull *bench = puller->bench;
 
 	for (uint32_t run = 0; run <= bench->runs; run++) {
-		struct transfer_info warm_up;
+		struct transfer_info warm_up = {0};
 		struct transfer_info *info = run == 0 ? &warm_up : &infos[run - 1];
 		int err = pull_once(puller, info, fault);
 
