@@ -59,9 +59,10 @@ align() { # COLUMN: which one is flush right
 		  count[NR] = NF }
 		END { for (row = 1; row <= NR; row++) {
 			line = ""
-			for (i = 1; i <= count[row]; i++)
-				line = line sprintf(i == right ? "%" width[i] "s  " :
-					"%-" width[i] "s  ", cell[row, i])
+			for (i = 1; i <= count[row]; i++) {
+				sign = i == right ? "" : "-"
+				line = line sprintf("%" sign width[i] "s  ", cell[row, i])
+			}
 			sub(/ +$/, "", line)
 			print line
 		} }'
