@@ -42,7 +42,7 @@ static void save_all(const struct keys *keys, const char *dir, uint32_t files)
 /* Replicas reach the same keys on different ways, and one of them loads a snapshot. */
 static void equal_keys_give_equal_files(void **state)
 {
-	struct scratch dir, other;
+	struct scratch dir = {0}, other = {0};
 	char *value = calloc(1, 20001);
 	struct keys *keys, *loaded;
 	char command[512];
@@ -75,7 +75,7 @@ static void equal_keys_give_equal_files(void **state)
 
 static void a_damaged_file_is_refused_by_name(void **state)
 {
-	struct scratch dir;
+	struct scratch dir = {0};
 	struct fault fault = {0};
 	struct keys *keys;
 	char path[512];
