@@ -203,6 +203,23 @@ wait "$begun" && fail 'a transfer without a link succeeds'
 expect_kept "$dir/follower"
 stop_pair
 
+# ---- four queues: the kernel spreads packets by a hash, and ports are found that suit it
+make_pair 1500
+node_in a leader "$leader" --dev net_af_packet0,iface=v0 --ip 10.80.0.1/24 --queues 4
+rm -rf "$dir/follower"
+node_in b follower "$follower" --dev net_af_packet0,iface=v1 --ip 10.80.0.2/24 --queues 4
+transfer 'four queues'
+same
+for name in leader follower; do
+	line=$(grep 'event=stripes .* stripes=4 ' "$dir/$name.log") ||
+		explain "$name" 'says nothing of stripes'
+	echo "$name: ${line#* event=}"
+done
+stop_pair
+expect 64 'has 1 queue, not 2: give --queues 1' "$dir/in-a" node --store "$dir/none" \
+	--listen "$leader" --group g --peer-id "$leader:0" --queues 2 \
+	--dev net_af_packet0,iface=v0,qpairs=1 --ip 10.80.0.1/24
+
 # ---- the kernel's neighbour: ARP, ping, floods
 make_pair 1500
 node_in a leader "$leader" --dev net_af_packet0,iface=v0 --ip 10.80.0.1/24
