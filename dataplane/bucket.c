@@ -64,14 +64,14 @@ uint64_t bucket_burst(const struct bucket *bucket)
 
 nsec bucket_deadline(const struct bucket *bucket, uint32_t len)
 {
-	int64_t price = (int64_t)len * BUCKET_BYTE;
 	int64_t rate = (int64_t)bucket->rate_bps;
-	int64_t lack;
+	int64_t price, lack;
 
 	if (bucket_is_unlimited(bucket))
 		return bucket->filled_at;
 	if (rate == 0)
 		return NEVER;
+	price = (int64_t)len * BUCKET_BYTE;
 	if (price > bucket->capacity)
 		price = bucket->capacity;
 	lack = price - bucket->tokens;

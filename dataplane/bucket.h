@@ -6,8 +6,9 @@
  * drift however irregular the calls, and refilling costs one multiplication. In a window
  * of any length T no more than rate * T + burst passes, of what was asked for.
  *
- * A rate is 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. One thread; time never
- * goes back. */
+ * Lengths are bytes, at most 512 MiB where there is a limit; with debt that fits an
+ * int64_t. A rate is 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. One thread;
+ * time never goes back. */
 #ifndef BUCKET_H
 #define BUCKET_H
 
@@ -70,14 +71,13 @@ static inline void bucket_fill(struct bucket *bucket, nsec now)
 /* Whether so many bytes may pass now; what is more than the burst needs a full bucket. */
 static inline bool bucket_has(struct bucket *bucket, uint32_t len, nsec now)
 {
-	int64_t price = (int64_t)len * BUCKET_BYTE;
-
 	if (bucket_is_unlimited(bucket))
 		return true;
 	if (bucket->rate_bps == 0)
 		return false;
 	bucket_fill(bucket, now);
-	return bucket->tokens >= price || bucket->tokens == bucket->capacity;
+	return bucket->tokens >= (int64_t)len * BUCKET_BYTE ||
+	       bucket->tokens == bucket->capacity;
 }
 
 static inline void bucket_charge(struct bucket *bucket, uint32_t len)

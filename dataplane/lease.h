@@ -62,11 +62,9 @@ bool lease_buy(struct lease *lease, int64_t want, nsec now);
 /* Whether so many bytes may pass now. */
 static inline bool lease_has(struct lease *lease, uint32_t len, nsec now)
 {
-	int64_t want = (int64_t)len * BUCKET_BYTE;
-
 	return lease->rate_bps == RATE_UNLIMITED ||
-	       (lease->tokens >= want && lease->rate_bps != 0) ||
-	       lease_buy(lease, want, now);
+	       (lease->tokens >= (int64_t)len * BUCKET_BYTE && lease->rate_bps != 0) ||
+	       lease_buy(lease, (int64_t)len * BUCKET_BYTE, now);
 }
 
 /* Takes what is owed for bytes that pass, tokens or not; at most a burst is owed. */
