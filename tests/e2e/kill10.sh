@@ -10,6 +10,8 @@ snapline=$(realpath "${1:?usage: kill10.sh SNAPLINE}")
 free_mib() { # DIR
 	df --output=avail -B 1M "$1" 2>/dev/null | tail -n 1
 }
+# What runs that were killed themselves have left would stay in memory.
+find /dev/shm -maxdepth 1 -name 'snapline-e2e.*' -mmin +60 -exec rm -rf {} + 2>/dev/null || true
 memory=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
 if [ -z "${TMPDIR:-}" ] && [ "$memory" -ge 5120 ] && [ "$(free_mib /dev/shm || echo 0)" -ge 3072 ]; then
 	export TMPDIR=/dev/shm
