@@ -19,6 +19,7 @@ static const char *const stage_names[] = {
 	[STAGE_DONE] = "done",
 	[STAGE_FAILED] = "failed",
 	[STAGE_PAUSED] = "paused",
+	[STAGE_SUSPENDED] = "suspended",
 };
 
 const char *transfer_stage_name(enum transfer_stage stage)
@@ -137,6 +138,10 @@ static void info_to_message(
 	message->bytes_resent = info->bytes_resent;
 	message->bytes_reused = info->bytes_reused;
 	message->elapsed_ns = info->elapsed_ns;
+	message->has_silent_ns = info->stage == STAGE_SUSPENDED;
+	message->silent_ns = info->silent_ns;
+	message->has_slice_size = info->slice_size != 0;
+	message->slice_size = info->slice_size;
 	message->has_stripes = info->stripes > 0;
 	message->stripes = info->stripes;
 	if (info->steered_by[0] != '\0')
@@ -163,11 +168,13 @@ static int info_from_message(
 		.bytes_resent = message->bytes_resent,
 		.bytes_reused = message->bytes_reused,
 		.elapsed_ns = message->elapsed_ns,
+		.silent_ns = message->has_silent_ns ? message->silent_ns : 0,
+		.slice_size = message->has_slice_size ? message->slice_size : 0,
 		.stripes = message->stripes,
 		.strays = message->strays,
 		.error_code = message->error_code,
 	};
-	if ((uint32_t)message->stage > STAGE_PAUSED ||
+	if ((uint32_t)message->stage > STAGE_SUSPENDED ||
 		pb_copy_string(info->peer, sizeof(info->peer), message->peer) != 0 ||
 		pb_copy_string(
 			info->group_id, sizeof(info->group_id), message->group_id) != 0 ||

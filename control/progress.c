@@ -28,6 +28,7 @@ static const char *const stage_names[] = {
 	[PROGRESS_FSYNC] = "fsync",
 	[PROGRESS_LOAD] = "load",
 	[PROGRESS_PAUSED] = "paused",
+	[PROGRESS_SUSPENDED] = "suspended",
 };
 
 const char *progress_stage_name(enum progress_stage stage)
@@ -106,6 +107,18 @@ static void draw_cells(char *bar, size_t cells, unsigned percent)
 	memcpy(bar + 1 + cells, "] ", 3);
 }
 
+/* Instead of a bar, which would not move. */
+static char *show_silence(const struct progress_view *view, char *line, size_t size)
+{
+	char amount[2 * FORMAT_MAX + 4];
+
+	(void)snprintf(line, size,
+		"suspended: no packet from the peer for %lld s; %u%%, %s",
+		(long long)(view->silence / SEC), percent_of(view),
+		format_amount(view, amount, sizeof(amount)));
+	return line;
+}
+
 char *progress_bar(const struct progress_view *view, unsigned width,
 	char line[static PROGRESS_LINE_MAX])
 {
@@ -115,6 +128,11 @@ char *progress_bar(const struct progress_view *view, unsigned width,
 	unsigned columns = width < 2 ? 1 : u32_min(width - 1, BAR_WIDTH_MAX);
 	int cells;
 
+	if (view->stage == PROGRESS_SUSPENDED) {
+		(void)snprintf(line, columns + 1, "%-*s", (int)columns,
+			show_silence(view, tail, sizeof(tail)));
+		return line;
+	}
 	format_eta(view, eta);
 	(void)snprintf(tail, sizeof(tail), "%3u%%  %s  %s%s%s", percent,
 		format_amount(view, amount, sizeof(amount)),
@@ -134,6 +152,8 @@ char *progress_line(const struct progress_view *view, char line[static PROGRESS_
 	char amount[2 * FORMAT_MAX + 4], rate[FORMAT_MAX], eta[FORMAT_MAX];
 	char elapsed[FORMAT_MAX], files[FORMAT_MAX] = "";
 
+	if (view->stage == PROGRESS_SUSPENDED)
+		return show_silence(view, line, PROGRESS_LINE_MAX);
 	format_eta(view, eta);
 	if (view->files != 0)
 		(void)snprintf(

@@ -26,6 +26,7 @@ enum progress_stage {
 	PROGRESS_FSYNC,
 	PROGRESS_LOAD,
 	PROGRESS_PAUSED,
+	PROGRESS_SUSPENDED,
 };
 
 enum progress_mode { PROGRESS_QUIET, PROGRESS_LINES, PROGRESS_BAR };
@@ -39,6 +40,7 @@ struct progress_view {
 	uint64_t files;       /* 0: not known yet */
 	uint64_t rate_bps;    /* of late */
 	nsec elapsed;
+	nsec silence; /* SUSPENDED: since the peer's last packet */
 };
 
 struct progress {

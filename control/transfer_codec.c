@@ -204,7 +204,7 @@ int progress_request_decode(
 	if (err != 0)
 		return err;
 	message = (const Snapline__ProgressRequest *)unpacked;
-	if ((uint32_t)message->stage > STAGE_PAUSED) {
+	if ((uint32_t)message->stage > STAGE_SUSPENDED) {
 		err = -EBADMSG;
 		goto free_unpacked;
 	}

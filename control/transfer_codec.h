@@ -33,6 +33,7 @@ enum transfer_stage {
 	STAGE_DONE,
 	STAGE_FAILED,
 	STAGE_PAUSED,
+	STAGE_SUSPENDED,
 };
 
 struct open_request {
@@ -101,7 +102,9 @@ struct transfer_info {
 	uint64_t bytes_resent;
 	uint64_t bytes_reused;
 	uint64_t elapsed_ns;
-	uint32_t stripes;                   /* over dpdk: workers that share it; else 0 */
+	uint64_t silent_ns;  /* SUSPENDED: since the peer's last packet */
+	uint32_t slice_size; /* over dpdk: bytes of data a packet carries; else 0 */
+	uint32_t stripes;    /* over dpdk: workers that share it; else 0 */
 	char steered_by[TRANSFER_PATH_MAX]; /* of several: what brings packets to them */
 	uint64_t strays; /* packets that one of them passed to another */
 	int32_t error_code;

@@ -30,7 +30,6 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	prober_init(&sender->prober, config->slice_size);
 	inflight_init(&sender->inflight);
 	cc_init(&sender->cc, config->cc, config->window);
-	sender->stuck_at = NEVER;
 	sender_slice(sender);
 }
 
@@ -117,7 +116,7 @@ static void note_answers(struct sender *sender, const struct wire_ack *ack)
 
 	if (sender->outcome.nacked > 0) {
 		prober_on_data(&sender->prober);
-		sender->stuck_at = NEVER;
+		sender->nstuck = 0;
 	}
 	if (sender->outcome.nacked > 0 || is_answered)
 		sender->unacked_probes = 0;

@@ -86,7 +86,8 @@ struct sender {
 	nsec last_sent;
 	nsec prepared_at;   /* when the requests were looked after */
 	nsec next_question; /* while SUSPENDED */
-	nsec stuck_at;      /* no data was acknowledged since; NEVER: it was */
+	nsec stuck_at;      /* when the first of nstuck was sent */
+	uint32_t nstuck;    /* data sent as probes since data was acknowledged */
 	uint32_t nresend;   /* entries in resend */
 	uint32_t resend_head;
 	struct inflight_slice resend[INFLIGHT_RING];

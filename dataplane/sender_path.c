@@ -43,7 +43,7 @@ static COLD void suspend(struct sender *sender, nsec now)
 	inflight_give_up(&sender->inflight, now);
 	sender->inflight.probes = sender->is_switching;
 	sender->may_probe = false;
-	sender->stuck_at = NEVER;
+	sender->nstuck = 0;
 	sender->next_question = now;
 }
 
@@ -64,7 +64,6 @@ static COLD void change_slices(struct sender *sender, nsec now)
 static COLD void on_probe_timeout(struct sender *sender, nsec now)
 {
 	sender->may_probe = true;
-	sender->stuck_at = nsec_min(sender->stuck_at, now);
 	cc_on_probe_timeout(&sender->cc, sender->inflight.probes);
 	sender_apply(sender);
 	if (sender->is_paused) {
@@ -101,13 +100,20 @@ static bool may_search(const struct sender *sender)
 	       sender->inflight.probes == 0;
 }
 
+/* Ten packets of data in vain: a limit that holds data back is no hole. */
+static bool is_stuck(const struct sender *sender, nsec now)
+{
+	return sender->nstuck >= WATCH_SUSPEND_AFTER &&
+	       now >= sender->stuck_at + sender->config.stall_timeout;
+}
+
 void sender_on_timers(struct sender *sender, nsec now)
 {
 	if (now >= watch_stalled_at(&sender->watch, sender->config.stall_timeout)) {
 		sender_fail(sender, -ETIMEDOUT, UINT32_MAX);
 		return;
 	}
-	if (now - sender->stuck_at >= sender->config.stall_timeout) {
+	if (is_stuck(sender, now)) {
 		sender_fail(sender, -EMSGSIZE, UINT32_MAX);
 		return;
 	}

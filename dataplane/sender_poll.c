@@ -107,6 +107,8 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 		packet->header.flags |= WIRE_ACK_NOW;
 		sender->unasked = 0;
 	}
+	if (sender->may_probe && sender->nstuck++ == 0)
+		sender->stuck_at = now;
 	sender->may_probe = false;
 	what.units = (uint16_t)wire_units(packet->payload_len);
 	sender->sent_units += what.units;

@@ -194,5 +194,6 @@ COLD void sender_set_paused(struct sender *sender, bool is_paused)
 	if (sender->is_paused == is_paused)
 		return;
 	sender->is_paused = is_paused;
+	sender->nstuck = 0;
 	sender_rewind(sender);
 }

@@ -61,6 +61,11 @@ static void print_json(const struct transfer_list *list)
 		json_string(&json, "steered_by", info->steered_by);
 		json_u64(&json, "strays", info->strays);
 		json_thousandths(&json, "seconds", info->elapsed_ns / 1000000);
+		if (info->stage == STAGE_SUSPENDED)
+			json_thousandths(
+				&json, "silent_seconds", info->silent_ns / 1000000);
+		if (info->slice_size != 0)
+			json_u64(&json, "slice_size", info->slice_size);
 		json_i64(&json, "code", info->error_code);
 		json_string(&json, "error", info->error_text);
 		json_close(&json);
@@ -76,7 +81,7 @@ static void print_text(const struct transfer_list *list)
 		(void)puts("no transfers");
 		return;
 	}
-	(void)printf("%4s  %-8s  %-21s  %10s  %-7s  %-5s  %22s  %10s  %10s\n", "ID",
+	(void)printf("%4s  %-8s  %-21s  %10s  %-9s  %-5s  %22s  %10s  %10s\n", "ID",
 		"ROLE", "PEER", "INDEX", "STAGE", "PATH", "BYTES", "RATE", "TIME");
 	for (size_t i = 0; i < list->count; i++) {
 		const struct transfer_info *info = &list->transfers[i];
@@ -86,7 +91,7 @@ static void print_text(const struct transfer_list *list)
 			format_bytes(info->bytes_done, done),
 			format_bytes(info->bytes_total, total));
 		(void)printf("%4" PRId64 "  %-8s  %-21s  %10" PRId64
-			     "  %-7s  %-5s  %22s  %10s  %10s\n",
+			     "  %-9s  %-5s  %22s  %10s  %10s\n",
 			info->id, info->sending ? "leader" : "follower", info->peer,
 			info->index, transfer_stage_name(info->stage),
 			info->path[0] != '\0' ? info->path : "-", bytes,
@@ -94,6 +99,9 @@ static void print_text(const struct transfer_list *list)
 					    (nsec)info->elapsed_ns),
 				rate),
 			format_duration((nsec)info->elapsed_ns, span));
+		if (info->stage == STAGE_SUSPENDED)
+			(void)printf("      no packet from the peer for %" PRIu64 " s\n",
+				info->silent_ns / SEC);
 		if (info->error_code != 0)
 			(void)printf("      %s\n", info->error_text);
 	}

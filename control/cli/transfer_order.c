@@ -148,7 +148,7 @@ static void print(const struct transfer_info *info, const char *what, bool json)
 static bool is_over(enum transfer_stage stage)
 {
 	return stage != STAGE_OPEN && stage != STAGE_WIRE && stage != STAGE_VERIFY &&
-	       stage != STAGE_PAUSED;
+	       stage != STAGE_PAUSED && stage != STAGE_SUSPENDED;
 }
 
 /* The other node obeys in its own time, and may have committed before it heard. */

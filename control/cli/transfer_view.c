@@ -19,6 +19,7 @@ static const enum progress_stage stages[] = {
 	[STAGE_DONE] = PROGRESS_FSYNC,
 	[STAGE_FAILED] = PROGRESS_WIRE,
 	[STAGE_PAUSED] = PROGRESS_PAUSED,
+	[STAGE_SUSPENDED] = PROGRESS_SUSPENDED,
 };
 
 void transfer_view_init(struct transfer_view *view, bool quiet)
@@ -38,6 +39,7 @@ void transfer_view_show(struct transfer_view *view, const struct transfer_info *
 		.bytes_total = info->bytes_total,
 		.files = info->files,
 		.elapsed = (nsec)info->elapsed_ns,
+		.silence = (nsec)info->silent_ns,
 	};
 
 	if (now - view->rate_at >= RATE_INTERVAL) {
@@ -49,7 +51,7 @@ void transfer_view_show(struct transfer_view *view, const struct transfer_info *
 	}
 	progress.rate_bps = view->rate_bps != 0 ? view->rate_bps
 						: rate_of(moved, (nsec)info->elapsed_ns);
-	if (info->stage == STAGE_PAUSED)
+	if (info->stage == STAGE_PAUSED || info->stage == STAGE_SUSPENDED)
 		progress.rate_bps = 0;
 	terminal_show(&view->terminal, &progress);
 }

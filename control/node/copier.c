@@ -194,6 +194,7 @@ void copier_describe(struct copier *copier, struct transfer_info *info)
 	info->stage = copier->fault.code != 0 ? STAGE_FAILED : stages[copier->state];
 	if ((copier->is_paused || copier->is_leader_paused) && info->stage <= STAGE_WIRE)
 		info->stage = STAGE_PAUSED;
+	session_describe_silence(copier->silent_at, info);
 	info->elapsed_ns =
 		(copier->ended != 0 ? copier->ended : uv_hrtime()) - copier->began;
 	(void)snprintf(info->group_id, sizeof(info->group_id), "%s", copier->group_id);

@@ -46,6 +46,16 @@ static void silent(struct fault *fault, const struct transfer_report *report,
 	name_queue(fault, report);
 }
 
+/* Small packets come and go, and those of the data do not: which is its size, mostly. */
+static int too_large(struct fault *fault, const char *from, const char *to)
+{
+	return fault_set(fault, -EMSGSIZE,
+		"data packets from %s to %s do not arrive, though small packets do: set "
+		"the MTU of both devices to what the network between them carries, then "
+		"try again",
+		from, to);
+}
+
 void copier_fault_of_report(struct fault *fault, const struct transfer_report *report,
 	const struct manifest *manifest, struct store_object *object,
 	const struct transfer_endpoint *peer)
@@ -55,7 +65,9 @@ void copier_fault_of_report(struct fault *fault, const struct transfer_report *r
 
 	(void)place(where, report, manifest);
 	store_object_get_fault(object, &local);
-	if (report->by_peer && report->code == -ECANCELED)
+	if (report->code == -EMSGSIZE)
+		(void)too_large(fault, "the leader", "this node");
+	else if (report->by_peer && report->code == -ECANCELED)
 		(void)fault_set(fault, report->code, "the leader ended the transfer");
 	else if (report->by_peer && report->code == -EBADMSG)
 		(void)fault_set(fault, report->code,
@@ -99,7 +111,9 @@ void server_fault_of_report(struct fault *fault, const struct transfer_report *r
 
 	(void)place(where, report, manifest);
 	store_object_get_fault(object, &local);
-	if (report->by_peer)
+	if (report->code == -EMSGSIZE)
+		(void)too_large(fault, "this node", "the follower");
+	else if (report->by_peer)
 		(void)fault_set(fault, report->code, "the follower gave up%s%s: %s",
 			where[0] != '\0' ? " at " : "", where, strerror(-report->code));
 	else if (report->code == -ETIMEDOUT)

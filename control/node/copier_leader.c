@@ -114,6 +114,15 @@ static void on_progress_answered(void *ctx, const struct rpc_result *result)
 	}
 }
 
+/* Its own pause the leader need not be told, and a silence it hears itself. */
+static enum transfer_stage stage_to_tell(
+	const struct copier *copier, enum transfer_stage stage)
+{
+	bool is_its_own = stage == STAGE_PAUSED && !copier->is_paused;
+
+	return is_its_own || stage == STAGE_SUSPENDED ? STAGE_WIRE : stage;
+}
+
 void copier_report_progress(struct copier *copier)
 {
 	struct transfer_info info = {0};
@@ -126,9 +135,7 @@ void copier_report_progress(struct copier *copier)
 	copier_describe(copier, &info);
 	request = (struct progress_request){
 		.transfer_id = copier->offer.response.transfer_id,
-		/* its own pause the leader need not be told */
-		.stage = info.stage == STAGE_PAUSED && !copier->is_paused ? STAGE_WIRE
-									  : info.stage,
+		.stage = stage_to_tell(copier, info.stage),
 		.bytes_done = info.bytes_done,
 		.bytes_reused = info.bytes_reused,
 	};

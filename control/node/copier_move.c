@@ -88,8 +88,8 @@ void copier_on_report(void *ctx, const struct transfer_report *report)
 			on_stopped(copier);
 		return;
 	}
-	if (copier->state != COPIER_MOVING || report->event == REPORT_SUSPENDED ||
-		report->event == REPORT_RESUMED)
+	if (copier->state != COPIER_MOVING ||
+		session_on_silence(&copier->silent_at, report, "copier", copier->address))
 		return;
 	if (report->event == REPORT_FAILED) {
 		copier_fault_of_report(&copier->fault, report, &copier->offer.manifest,

@@ -46,6 +46,7 @@ struct copier {
 	bool has_rate;          /* this node's operator has limited it */
 	uint64_t rate_bps;      /* 0: nothing may come */
 	bool is_session_paused; /* what the worker was told last */
+	uint64_t silent_at;     /* suspended: when a packet came last; 0: it is not */
 	bool is_stock;          /* the leader is braft's: no manifest, no close */
 	enum copier_path path;  /* taken; AUTO: not chosen yet */
 	struct tcp_read *table; /* being read from a stock leader */

@@ -285,6 +285,8 @@ void outgoing_on_report(void *ctx, const struct transfer_report *report)
 		break;
 	case REPORT_SUSPENDED:
 	case REPORT_RESUMED:
+		(void)session_on_silence(
+			&outgoing->silent_at, report, "outgoing", outgoing->peer);
 		break;
 	case REPORT_DONE:
 		break; /* every chunk is there; the commit is what counts */
@@ -330,6 +332,7 @@ void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 	info->stage = outgoing->stage;
 	if (outgoing->is_paused && outgoing->stage <= STAGE_WIRE)
 		info->stage = STAGE_PAUSED;
+	session_describe_silence(outgoing->silent_at, info);
 	info->files = outgoing->files;
 	info->bytes_total = outgoing->bytes;
 	if (!outgoing->is_tcp)

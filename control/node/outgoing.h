@@ -65,6 +65,7 @@ struct outgoing {
 	uint64_t follower_done;    /* bytes, what the follower says */
 	uint64_t bytes_reused;
 	struct transfer_stats stats;
+	uint64_t silent_at; /* suspended: when a packet came last; 0: it is not */
 	uint64_t began;
 	uint64_t ended;
 	struct effort_mark mark;                              /* of its session */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <uv.h>
+
 #include "dataplane/base/log.h"
 #include "dataplane/session_key.h"
 
@@ -67,10 +69,45 @@ static const char *steering_of(const struct transfer_stats *stats)
 
 void session_describe(const struct transfer_stats *stats, struct transfer_info *info)
 {
+	info->slice_size = (uint32_t)stats->slice_size;
 	info->stripes = stats->stripes;
 	info->strays = stats->strays;
 	(void)snprintf(
 		info->steered_by, sizeof(info->steered_by), "%s", steering_of(stats));
+}
+
+void session_describe_silence(uint64_t silent_at, struct transfer_info *info)
+{
+	if (silent_at == 0 || info->stage != STAGE_WIRE)
+		return;
+	info->stage = STAGE_SUSPENDED;
+	info->silent_ns = uv_hrtime() - silent_at;
+}
+
+bool session_on_silence(uint64_t *silent_at, const struct transfer_report *report,
+	const char *name, const char *peer)
+{
+	double seconds = (double)report->silence / (double)SEC;
+
+	switch (report->event) {
+	case REPORT_SUSPENDED:
+		*silent_at = uv_hrtime() - (uint64_t)report->silence;
+		log_line(LOG_WARN, name,
+			"event=suspended peer=%s stripe=%u silent_s=%.1f text=\"no "
+			"packet "
+			"from its device: everything is kept, and goes on with the first "
+			"one\"",
+			peer, report->stripe, seconds);
+		return true;
+	case REPORT_RESUMED:
+		*silent_at = 0;
+		log_line(LOG_INFO, name, "event=resumed peer=%s silent_s=%.1f", peer,
+			seconds);
+		return true;
+	default:
+		*silent_at = 0;
+		return false;
+	}
 }
 
 void session_log_stripes(

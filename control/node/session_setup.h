@@ -35,6 +35,11 @@ int session_setup_start(struct transfer *transfer, const struct session_setup *s
 
 /* What operators are told of a session's stripes. */
 void session_describe(const struct transfer_stats *stats, struct transfer_info *info);
+/* silent_at: of uv_hrtime, 0: it is not suspended. A stage other than WIRE stays. */
+void session_describe_silence(uint64_t silent_at, struct transfer_info *info);
+/* Notes and logs a suspension or its end. Returns whether it was one. */
+bool session_on_silence(uint64_t *silent_at, const struct transfer_report *report,
+	const char *name, const char *peer);
 /* One line, when there are several or packets went astray. name: who logs it. */
 void session_log_stripes(
 	const char *name, const char *peer, const struct transfer_stats *stats);

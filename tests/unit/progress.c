@@ -65,6 +65,23 @@ static void a_total_not_known_yet_is_not_shown(void **state)
 		progress_line(&start, line), "open: 0%, 0 B, 0 b/s, after 0 us");
 }
 
+/* Numbers that do not change say nothing: how long it has been so does. */
+static void a_suspension_says_how_long_the_peer_is_silent(void **state)
+{
+	struct progress_view view = half;
+	char line[PROGRESS_LINE_MAX];
+
+	(void)state;
+	view.stage = PROGRESS_SUSPENDED;
+	view.silence = 12 * SEC + 345 * MSEC;
+	assert_string_equal(progress_line(&view, line),
+		"suspended: no packet from the peer for 12 s; 50%, 512.0 MiB / 1.0 "
+		"GiB");
+	for (unsigned width = 1; width < 200; width += 7)
+		assert_int_equal(strlen(progress_bar(&view, width, line)),
+			width < 2 ? 1 : width - 1);
+}
+
 static void more_done_than_asked_for_is_still_a_hundred(void **state)
 {
 	struct progress_view view = half;
@@ -156,6 +173,7 @@ int main(void)
 		cmocka_unit_test(a_bar_fills_its_width_exactly),
 		cmocka_unit_test(a_narrow_terminal_gets_the_numbers_without_the_bar),
 		cmocka_unit_test(a_total_not_known_yet_is_not_shown),
+		cmocka_unit_test(a_suspension_says_how_long_the_peer_is_silent),
 		cmocka_unit_test(more_done_than_asked_for_is_still_a_hundred),
 		cmocka_unit_test(off_a_terminal_a_line_comes_every_five_seconds),
 		cmocka_unit_test(a_bar_is_drawn_at_once_and_ten_times_a_second),

@@ -378,6 +378,40 @@ static void a_failed_read_ends_it_and_is_told_as_often_as_asked(void **state)
 	assert_int_equal(f->pool.nfree, BUFFERS);
 }
 
+/* The receiver is heard, but not one packet of data is acknowledged. */
+static void data_that_never_arrives_is_an_error_of_size(void **state)
+{
+	struct fixture *f = *state;
+	const struct wire_pull pull = {.credit = PLENTY};
+	nsec now = 1;
+
+	assert_int_equal(serve(f, 0, 0), SLICES);
+	while (f->sender.state == SENDER_RUNNING && now < 2 * STALL) {
+		now += 10 * MSEC;
+		(void)hear_pull(f, &pull, now);
+		while (next(f, now))
+			;
+	}
+	assert_int_equal(f->sender.code, -EMSGSIZE);
+	assert_in_range(now, STALL, STALL + SEC);
+}
+
+/* A limit holds it back as well: that is none. */
+static void data_that_may_not_go_out_is_no_error(void **state)
+{
+	struct fixture *f = *state;
+	const struct wire_pull pull = {.credit = PLENTY};
+
+	assert_int_equal(serve(f, 0, 0), SLICES);
+	f->sender.is_held = true;
+	for (nsec now = 1; now < 4 * STALL; now += 10 * MSEC) {
+		(void)hear_pull(f, &pull, now);
+		while (next(f, now))
+			assert_int_not_equal(f->packet.header.type, WIRE_DATA);
+	}
+	assert_int_equal(f->sender.state, SENDER_RUNNING);
+}
+
 static void a_refresh_of_a_rotten_disk_ends_it(void **state)
 {
 	struct fixture *f = *state;
@@ -487,6 +521,8 @@ int main(void)
 		STORY(a_sign_of_life_does_not_disturb_the_window),
 		STORY(signs_are_not_given_more_often_than_needed),
 		STORY(a_failed_read_ends_it_and_is_told_as_often_as_asked),
+		STORY(data_that_never_arrives_is_an_error_of_size),
+		STORY(data_that_may_not_go_out_is_no_error),
 		STORY(a_refresh_of_a_rotten_disk_ends_it),
 		STORY(a_close_is_final_and_may_be_repeated),
 		STORY(a_silent_receiver_is_given_up),

@@ -224,7 +224,12 @@ static void a_list_of_transfers_survives(void **state)
 	struct transfer_info infos[3] = {
 		{.id = 1, .sending = true, .peer = "p", .group_id = "g", .path = "dpdk"},
 		{.id = 2, .stage = STAGE_FAILED, .error_code = 28, .error_text = "full"},
-		{.id = 3, .elapsed_ns = UINT64_MAX, .bytes_total = 1ull << 40},
+		{.id = 3,
+			.stage = STAGE_SUSPENDED,
+			.silent_ns = 12,
+			.slice_size = 4032,
+			.elapsed_ns = UINT64_MAX,
+			.bytes_total = 1ull << 40},
 	};
 	struct transfer_list list = {.transfers = infos, .count = 3};
 	struct transfer_list again;
@@ -243,6 +248,9 @@ static void a_list_of_transfers_survives(void **state)
 	assert_int_equal(again.transfers[1].error_code, 28);
 	assert_string_equal(again.transfers[1].error_text, "full");
 	assert_true(again.transfers[2].elapsed_ns == UINT64_MAX);
+	assert_string_equal(transfer_stage_name(again.transfers[2].stage), "suspended");
+	assert_true(again.transfers[2].silent_ns == 12);
+	assert_int_equal(again.transfers[2].slice_size, 4032);
 	assert_true(again.transfers[2].bytes_total == 1ull << 40);
 	transfer_list_fini(&again);
 	assert_int_equal(transfer_list_decode(&again, NULL, 0), 0);
@@ -372,7 +380,7 @@ static void an_unknown_stage_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(progress_request_decode(&request,
-				 (const uint8_t *)"\x08\x01\x10\x08\x18\x00\x20\x00", 8),
+				 (const uint8_t *)"\x08\x01\x10\x09\x18\x00\x20\x00", 8),
 		-EBADMSG);
 	assert_int_equal(progress_request_decode(&request,
 				 (const uint8_t *)"\x08\x01\x10\xff\xff\xff\xff\xff\xff"
