@@ -189,7 +189,40 @@ look() {
 expect_rate $((100 * mbit)) 'two queues of a port at 100 Mbit/s'
 end_pull
 stop_node leader
+# ---- at the follower, whose wish goes to the leader
+start_leader
+start_follower
+start_transfer --detach >"$dir/out"
+wait_for 10 is_moving follower 0 || fail "nothing moves: $(cat "$dir/out")"
+id=$("$snapline" transfer list --admin "$dir/follower.sock" --json | jq '.[0].id')
+expect 0 "transfer $id is limited" "$snapline" transfer throttle "$id" 50Mbit \
+	--admin "$dir/follower.sock"
+sleep 0.3 # what had been granted has come
+look() {
+	queues list | jq -r '.[0] | "\(.bytes) \(.read_at_ns)"'
+}
+expect_rate $((50 * mbit)) 'a transfer limited at the follower'
+"$snapline" transfer cancel "$id" --admin "$dir/follower.sock" >"$dir/out"
+stop_node follower
+stop_node leader
+
+# ---- over TCP there are other limits, and a pull brings its own
+start_node leader "$leader" --snapshot-throttle-rate 8MiB/s
+start_node follower "$follower"
+start_transfer --detach >"$dir/out"
+wait_for 10 is_moving leader 0 || fail "nothing moves over TCP: $(cat "$dir/out")"
+for name in leader follower; do
+	id=$("$snapline" transfer list --admin "$dir/$name.sock" --json | jq '.[0].id')
+	expect_error 69 'goes over TCP' '--snapshot-throttle-rate' -- \
+		"$snapline" transfer throttle "$id" 1Gbit --admin "$dir/$name.sock"
+done
+stop_node follower
+stop_node leader
 start_node leader "$leader"
 expect 0 'the node has no device' "$snapline" queue list --admin "$dir/leader.sock"
 bad 66 'no queue 0:0' 0:0 1Gbit
+rm -rf "$dir/pulled"
+pull "$dir/pulled" --path tcp --rate 1Gbit --json >"$dir/out"
+jq -e '.path == "tcp" and .seconds >= 3' "$dir/out" >"$dir/jq" || # 400 MiB are 3.4 s
+	fail "a pull over TCP at 1 Gbit/s: $(cat "$dir/out")"
 stop_node leader
