@@ -330,6 +330,44 @@ static void what_is_sent_bears_the_peers_id_and_our_seal(void **state)
 	check_dropped(f, STALE);
 }
 
+/* Not even under the right key: a worker has one stripe of a session. */
+static void a_packet_of_another_stripe_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_header header;
+
+	make_pull(f, 0, 77);
+	assert_int_equal(
+		wire_get_header(f->datagram, f->frame.payload_len, &header), ACCEPTED);
+	header.path = 1;
+	reseal(f, &header, 0);
+	check_dropped(f, STALE);
+}
+
+/* Only what the peer says of our present port counts, and only under its seal. */
+static void packets_that_land_wrong_are_sent_from_another_port(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_header header;
+	uint16_t port = 4791;
+
+	f->session->path.src_port = port;
+	steering_init(&f->session->steering, 0, port);
+	for (uint64_t pn = 0; pn < 20; pn++) {
+		make_pull(f, pn, 77);
+		assert_int_equal(
+			wire_get_header(f->datagram, f->frame.payload_len, &header),
+			ACCEPTED);
+		header.hint = steering_hint(1, port);
+		reseal(f, &header, pn);
+		assert_int_equal(hear(f), ACCEPTED);
+		assert_int_not_equal(f->session->path.src_port, port);
+		assert_true(f->session->path.src_port >= SESSION_PORT_MIN);
+		port = f->session->path.src_port;
+	}
+	assert_int_equal(f->session->steering.ntries, 20);
+}
+
 static void an_end_is_reported_with_its_reason(void **state)
 {
 	struct fixture *f = *state;
@@ -380,6 +418,8 @@ int main(void)
 		STORY(types_that_make_no_sense_here_are_corrupt),
 		STORY(the_number_goes_on_after_2_to_the_32),
 		STORY(what_is_sent_bears_the_peers_id_and_our_seal),
+		STORY(a_packet_of_another_stripe_is_dropped),
+		STORY(packets_that_land_wrong_are_sent_from_another_port),
 		STORY(an_end_is_reported_with_its_reason),
 		cmocka_unit_test(ids_hold_slot_and_generation),
 		STORY(the_window_leaves_room_for_the_lost),
