@@ -81,7 +81,7 @@ answers_or_ended() { # ID
 }
 found_cluster() { # N
 	local id
-	choose_ports "$1"
+	[ ${#port[@]} -ge "$1" ] || choose_ports "$1"
 	for ((id = 1; id <= $1; id++)); do
 		members+=(--member "$id=127.0.0.1:${port[$id]}")
 	done
@@ -183,6 +183,9 @@ expect_installed() { # ID
 	[ "$(installs "$1")" -ge 1 ] || explain "server $1 caught up without a snapshot"
 	[ "$path" = tcp ] || tail -n 40 "$dir/$1.log" | grep -q 'install event=done.*path=dpdk' ||
 		explain "server $1 did not take the data plane"
+}
+has_no_offers() {
+	[ "$(info "$leader" offers)" = 0 ]
 }
 # Saves until the log of the leader begins behind where it is now.
 cut_log() {
