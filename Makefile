@@ -118,7 +118,7 @@ help:
 	@echo 'make            build snapline, snapline-kv and the libraries into $(BUILD)/'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
-	@echo 'make soak       the simulated network over SEEDS=5000 seeds'
+	@echo 'make soak       the simulated network over SEEDS=5000 seeds, a cluster for ROUNDS=100'
 	@echo 'make fuzz       look for inputs that break a decoder, FUZZ_SECONDS=$(FUZZ_SECONDS) a target'
 	@echo 'make bench      all that design and README promise, measured; QUICK=1 in three'
 	@echo '                minutes, ROWS="crc memif" only these (see bench/README.md)'
@@ -252,13 +252,16 @@ test:
 # The bench is compiled with them, so that it does not rot.
 check-tests: $(C_TESTS) $(BENCH)
 
-# The simulated network over many seeds: SEEDS=5000, or SEED=n for one of them again.
+# The simulated network over many seeds: SEEDS=5000, or SEED=n for one of them again. Then
+# a real Raft group under faults, ROUNDS=100.
 SEEDS ?= 5000
+ROUNDS ?= 100
 SOAK := $(addprefix $(BUILD)/tests/sim/,matrix corruption congestion incast flow sessions strangers)
 soak:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
-	$(Q)$(MAKE) --no-print-directory $(jobs) $(SOAK)
+	$(Q)$(MAKE) --no-print-directory $(jobs) all $(SOAK)
 	$(Q)set -e; for test in $(SOAK); do SEEDS=$(SEEDS) $$test; done
+	$(Q)ROUNDS=$(ROUNDS) tests/soak/cluster.sh $(BUILD)/snapline
 
 fuzz:
 	$(Q)tests/lib/deps.sh $(PACKAGES) $(FUZZ_PACKAGES)

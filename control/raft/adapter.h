@@ -84,6 +84,8 @@ struct snapline_raft {
 	void *early;  /* frozen at early_index, in case the engine asks; NULL: none */
 	int64_t early_index;
 	int64_t last_command; /* index of the entry applied last */
+	raft_time save_at;    /* ms: not before, after saves that failed */
+	unsigned save_wait; /* ms, grows with every failure; 0: the last one succeeded */
 	struct reference saving;
 	struct raft_io_async_work *work;
 	raft_io_async_work_cb worked;

@@ -16,6 +16,12 @@
 #include "control/raft/adapter.h"
 #include "dataplane/base/log.h"
 
+enum {
+	WAIT_MIN =
+		1000, /* ms until a save that failed is tried again, doubled each time */
+	WAIT_MAX = 60000, /* ms */
+};
+
 /* The last index before this one at which every replica saves, 0: none. libraft asks when
  * a batch of entries has been applied, and batches end elsewhere on each replica. */
 static int64_t round_down(const struct snapline_raft *snapline, int64_t index)
@@ -72,6 +78,20 @@ static bool may_round(const struct snapline_raft *snapline, int64_t round)
 		       (snapline->early != NULL && snapline->early_index == round));
 }
 
+/* Now or not at all: the engine asks again after the next entries. An index that is no
+ * round one is taken only when round ones have been missed for long. */
+static bool is_time(const struct snapline_raft *snapline, bool is_round)
+{
+	const struct raft *raft = snapline->raft;
+	int64_t index = (int64_t)raft->snapshot.pending.index;
+	int64_t since = index - (int64_t)raft->log.snapshot.last_index;
+
+	/* after a crash between two commits the state may be ahead of the engine */
+	return index >= snapline->state_index && snapline->frozen == NULL &&
+	       snapline->inner->time(snapline->inner) >= snapline->save_at &&
+	       (is_round || since >= 2 * (int64_t)raft->snapshot.threshold);
+}
+
 static int freeze(struct snapline_raft *snapline, int64_t round)
 {
 	if (snapline->early != NULL && snapline->early_index == round) {
@@ -87,16 +107,16 @@ static int on_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigne
 	struct snapline_raft *snapline = fsm->data;
 	struct raft_snapshot *pending = &snapline->raft->snapshot.pending;
 	int64_t round = round_down(snapline, (int64_t)pending->index);
+	bool is_round = may_round(snapline, round);
 	int err;
 
 	*bufs = NULL;
 	*n_bufs = 0;
-	/* after a crash between two commits the state may be ahead of the engine */
-	if ((int64_t)pending->index < snapline->state_index || snapline->frozen != NULL)
+	if (!is_time(snapline, is_round))
 		return RAFT_BUSY;
 	if (atomic_load(&snapline->applied) < (int64_t)pending->index)
 		atomic_store(&snapline->applied, (int64_t)pending->index);
-	if (may_round(snapline, round)) {
+	if (is_round) {
 		pending->index = (raft_index)round;
 		pending->term = term_at(&snapline->raft->log, pending->index);
 	} else {
@@ -162,6 +182,15 @@ int save_async_work(
 	return 0;
 }
 
+static void put_off(struct snapline_raft *snapline)
+{
+	unsigned wait = snapline->save_wait;
+
+	wait = wait == 0 ? WAIT_MIN : wait * 2;
+	snapline->save_wait = wait < WAIT_MAX ? wait : WAIT_MAX;
+	snapline->save_at = snapline->inner->time(snapline->inner) + snapline->save_wait;
+}
+
 void save_on_news(struct snapline_raft *snapline, const struct news *news)
 {
 	struct raft_io_async_work *work = snapline->work;
@@ -169,11 +198,16 @@ void save_on_news(struct snapline_raft *snapline, const struct news *news)
 
 	snapline->work = NULL;
 	snapline->saving = news->saved;
-	if (news->save_code == 0)
+	if (news->save_code == 0) {
+		snapline->save_wait = 0;
 		status = work->work(work); /* on_snapshot_async */
-	else
-		log_line(LOG_WARN, "raft", "event=save_failed index=%lld text=\"%s\"",
-			(long long)news->saved.index, news->save_text);
+	} else {
+		put_off(snapline);
+		log_line(LOG_WARN, "raft",
+			"event=save_failed index=%lld retry_ms=%u text=\"%s\"",
+			(long long)news->saved.index, snapline->save_wait,
+			news->save_text);
+	}
 	snapline->worked(work, status);
 }
 
@@ -255,6 +289,7 @@ void save_on_snapshot_save(
 	void *ctx, struct snapline_writer *writer, struct snapline_save *save)
 {
 	struct snapline_raft *snapline = ctx;
+	char why[400];
 	int err;
 
 	if (snapline->frozen == NULL) {
@@ -264,7 +299,11 @@ void save_on_snapshot_save(
 	err = set_meta(snapline, writer);
 	if (err == 0)
 		err = snapline->user.save(snapline->user.ctx, snapline->frozen, writer);
-	snapline_save_done(save, err, err != 0 ? strerror(-err) : NULL);
+	if (err != 0)
+		(void)snprintf(why, sizeof(why),
+			"the state machine cannot save to %.300s: %s",
+			snapline_writer_path(writer), strerror(-err));
+	snapline_save_done(save, err, err != 0 ? why : NULL);
 }
 
 void save_init(struct snapline_raft *snapline)

@@ -64,7 +64,7 @@ kill_server "$one"
 wipe_server "$one"
 freeze_in_transfer "$one" 20 --join
 before=$(info "$leader" snapshot_index)
-background "$dir/writes" timeout 6 redis-benchmark -h 127.0.0.1 -p "${port[$leader]}" -t set \
+background "$dir/writes" timeout 4 redis-benchmark -h 127.0.0.1 -p "${port[$leader]}" -t set \
 	-n 1000000 -r 5000 -d 200 -c 8 -q
 writer=$!
 wait_for 30 has_saved_since "$before" || explain 'no new snapshot under writes'
