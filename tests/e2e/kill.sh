@@ -68,8 +68,9 @@ expect_alive() { # NAME
 mark() { # NAME
 	marked=$(wc -l <"$dir/$1.log")
 }
-logs_once() { # NAME TEXT
-	tail -n +$((marked + 1)) "$dir/$1.log" | grep -E '^[^ ]+ (warn|error) ' >"$dir/said"
+logs_once() { # NAME TEXT: the end; that there was silence before is another thing
+	tail -n +$((marked + 1)) "$dir/$1.log" | grep -E '^[^ ]+ (warn|error) ' |
+		grep -vF ' event=suspended ' >"$dir/said"
 	[ "$(wc -l <"$dir/said")" = 1 ] && grep -F -- "$2" "$dir/said"
 }
 expect_log() { # NAME TEXT
