@@ -105,6 +105,7 @@ struct receiver {
 	struct watch watch;
 	nsec last_data;
 	nsec last_pull;
+	nsec asked_at;      /* when is_asking was set, or asked again */
 	nsec pull_interval; /* backs off while nothing comes */
 	nsec last_close;
 	uint32_t asked[RECEIVER_SPAN]; /* chunk of request n, at n % RECEIVER_SPAN */

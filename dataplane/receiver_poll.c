@@ -101,8 +101,12 @@ static uint32_t rate_to_ask_for(const struct receiver *receiver)
 	return rate_bps == RATE_UNLIMITED ? 0 : (uint32_t)((rate_bps + 999999) / 1000000);
 }
 
-static void count_question(struct receiver *receiver)
+static void count_question(struct receiver *receiver, nsec now)
 {
+	/* PULLs that go out for other reasons follow too soon to be questions */
+	if (receiver->is_asking && now - receiver->asked_at < receiver->pull_interval)
+		return;
+	receiver->asked_at = now;
 	/* the one before it has had no answer */
 	if (receiver->is_asking && ++receiver->watch.unanswered % WATCH_CHANGE_AFTER == 0)
 		receiver->path_changes++;
@@ -143,7 +147,7 @@ static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 	packet->header.type = WIRE_PULL;
 	if (now - receiver->watch.heard_at >= ASK_AFTER) {
 		packet->header.flags = WIRE_ACK_NOW;
-		count_question(receiver);
+		count_question(receiver, now);
 	}
 	packet->payload_len = wire_put_pull(packet->body, &pull);
 	receiver->owes_pull = false;

@@ -92,7 +92,7 @@ bool session_on_silence(uint64_t *silent_at, const struct transfer_report *repor
 	switch (report->event) {
 	case REPORT_SUSPENDED:
 		*silent_at = uv_hrtime() - (uint64_t)report->silence;
-		log_line(LOG_WARN, name,
+		log_line(LOG_INFO, name,
 			"event=suspended peer=%s stripe=%u silent_s=%.1f text=\"no "
 			"packet "
 			"from its device: everything is kept, and goes on with the first "
