@@ -146,8 +146,8 @@ static void by_hash(uint64_t seed)
 		nsettled += steering(lanes, RECEIVER, q)->is_settled;
 		tries += steering(lanes, SENDER, q)->ntries;
 	}
-	/* a short transfer may be over before the last one was found */
-	assert_true(nsettled >= 2 * options.nqueues - 1);
+	/* a short transfer may be over before all are found */
+	assert_true(nsettled >= 3 * options.nqueues / 2);
 	/* each try costs what is under way, and no more */
 	assert_true(strays(lanes, RECEIVER) <= 2 * tries * LANES_WINDOW);
 	lanes_destroy(lanes);
