@@ -32,6 +32,7 @@ struct loading {
 	struct log_id snapshot;
 	struct fault fault;
 	bool is_broken;
+	uint64_t span; /* ns */
 };
 
 static void perform(struct node *node, const struct executor_update *update);
@@ -52,6 +53,23 @@ static bool may_commit(void *ctx)
 	struct node *node = ctx;
 
 	return executor_on_commit(&node->executor);
+}
+
+/* Where the time went; a stock leader's copy has no such stages. */
+static void log_stages(const struct incoming *incoming)
+{
+	const struct effort_report *report = &incoming->last.report;
+
+	if (!incoming->last.has_report)
+		return;
+	log_line(LOG_INFO, "install",
+		"event=stages open_ms=%llu prepare_ms=%llu wire_ms=%llu fsync_ms=%llu "
+		"bottleneck=\"%s\"",
+		(unsigned long long)report->steps.open / 1000000,
+		(unsigned long long)report->steps.prepare / 1000000,
+		(unsigned long long)report->steps.wire / 1000000,
+		(unsigned long long)report->steps.fsync / 1000000,
+		effort_bottleneck(report));
 }
 
 static void log_copied(const struct incoming *incoming, const struct fault *fault)
@@ -85,6 +103,8 @@ static void on_copied(void *ctx, const struct fault *fault)
 	(void)snprintf(
 		incoming->last.peer, sizeof(incoming->last.peer), "%s", incoming->peer);
 	log_copied(incoming, fault);
+	if (fault == NULL)
+		log_stages(incoming);
 	/* a leader with a broken disk must not put this node in error */
 	end.is_remote = !copier_is_own_fault(incoming->copier);
 	end.snapshot = (struct log_id){incoming->last.index, incoming->last.term};
@@ -141,9 +161,11 @@ static void start_copier(struct node *node)
 static void load(struct engine_job *job, struct engine *engine)
 {
 	struct loading *loading = (struct loading *)job;
+	uint64_t start = uv_hrtime();
 
 	(void)engine_load(
 		engine, loading->node->storage, &loading->is_broken, &loading->fault);
+	loading->span = uv_hrtime() - start;
 }
 
 static void after_load(struct engine_job *job)
@@ -153,6 +175,10 @@ static void after_load(struct engine_job *job)
 	struct executor_end end = end_of(&loading->fault);
 	struct executor_update update;
 
+	if (end.code == 0)
+		log_line(LOG_INFO, "install", "event=loaded index=%lld ms=%llu",
+			(long long)loading->snapshot.index,
+			(unsigned long long)loading->span / 1000000);
 	end.snapshot = loading->snapshot;
 	executor_on_loaded(&node->executor, &end, loading->is_broken, &update);
 	free(loading);

@@ -40,6 +40,10 @@ same() { # STORE INDEX
 	[ "$(stat -c %a "$dir/$1/$name/large")" = 640 ] || fail "the mode was lost"
 }
 same follower 7
+grep -Eq 'install event=stages open_ms=[0-9]+ .* bottleneck="[a-z]' "$dir/follower.log" ||
+	explain follower 'does not say where the time went'
+grep -q 'install event=loaded index=7 ms=' "$dir/follower.log" ||
+	explain follower 'does not say that it has loaded'
 
 # ---- braft's layout: a directory named by index, a table behind its own length, no temp
 expect_store "$dir/follower" 7
