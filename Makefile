@@ -93,7 +93,10 @@ UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 SIM_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/sim/*.c))
 # api* know nothing but the public header: they link the shared library and nothing else.
 API_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/api*.c))
-OS_TESTS := $(filter-out $(API_TESTS),$(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/*.c)))
+# raft* the same for the layer under libraft.
+RAFT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/raft*.c))
+OS_TESTS := $(filter-out $(API_TESTS) $(RAFT_TESTS),\
+	$(patsubst %.c,$(BUILD)/%,$(wildcard tests/os/*.c)))
 DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/targets/*.c))
@@ -104,7 +107,7 @@ BENCH_DPDK := $(BUILD)/bench/port $(BUILD)/bench/pair
 BENCH_RPC := $(BUILD)/bench/getfile
 BENCH := $(BENCH_PURE) $(BENCH_SIM) $(BENCH_DPDK) $(BENCH_RPC)
 BENCH_LIB_OBJ := $(BUILD)/bench/end.o $(BUILD)/bench/sample.o
-C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
+C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(RAFT_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
 .PHONY: all deps demo test soak check-tests fuzz fuzz-targets bench lint format install uninstall \
 	clean help
@@ -213,13 +216,13 @@ $(SIM_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 $(FUZZ_TARGETS:%=%.o): EXTRA_CFLAGS = $(if $(FUZZER),,-DLLVMFuzzerTestOneInput=fuzz_$(*F))
 $(BUILD)/tests/fuzz/corpus: $(FUZZ_TARGETS:%=%.o)
 
-$(FUZZ_TARGETS): %: %.o $(PURE_OBJ) $(PB_OBJ)
+$(FUZZ_TARGETS): %: %.o $(KV_PURE_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(FUZZER) -o $@ $^ $(core_libs)
 
 fuzz-targets: $(FUZZ_TARGETS)
 
-$(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(KV_PURE_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
@@ -232,6 +235,12 @@ $(API_TESTS): %: %.o $(BUILD)/libsnapline.so
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -lsnapline -Wl,-rpath,$(abspath $(BUILD)) \
 		-lcmocka
+
+$(RAFT_TESTS:%=%.o): EXTRA_CFLAGS = -Icontrol -Icontrol/raft
+$(RAFT_TESTS): %: %.o $(BUILD)/libsnapline_raft.so
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -lsnapline_raft -lsnapline \
+		-Wl,-rpath,$(abspath $(BUILD)) $(raft_libs) $(uv_libs)
 
 $(DPDK_TESTS): %: %.o $(DPDK_LIB_OBJ) $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)

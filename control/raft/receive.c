@@ -101,6 +101,22 @@ static void replace(struct snapline_raft *snapline, struct raft_message *message
 	snapline_step_down(snapline->node, (int64_t)term);
 }
 
+/* The engine is storing a snapshot: it would answer RAFT_BUSY, which it takes for a
+ * failure of its own. */
+static bool is_engine_busy(const struct raft *raft)
+{
+	return raft->snapshot.pending.term != 0 || raft->snapshot.put.data != NULL;
+}
+
+static void pass(struct snapline_raft *snapline, struct raft_message *message)
+{
+	if (is_engine_busy(snapline->raft)) {
+		free_content(message); /* it comes again */
+		return;
+	}
+	snapline->recv(&snapline->io, message);
+}
+
 static void on_install(struct snapline_raft *snapline, struct raft_message *message)
 {
 	const struct raft_install_snapshot *install = &message->install_snapshot;
@@ -117,10 +133,15 @@ static void on_install(struct snapline_raft *snapline, struct raft_message *mess
 		free_content(message);
 		return;
 	}
+	if (install->term < snapline->raft->current_term) {
+		pass(snapline,
+			message); /* the engine tells the sender of the newer term */
+		return;
+	}
 	switch (hold_on_install(&snapline->hold, install->term, reference.index,
 		(int64_t)snapline->raft->commit_index)) {
 	case HOLD_PASS:
-		snapline->recv(&snapline->io, message);
+		pass(snapline, message);
 		break;
 	case HOLD_START:
 		start(snapline, message, &reference);
@@ -164,7 +185,7 @@ static void deliver(struct snapline_raft *snapline)
 	snapline->installs++;
 	log_line(LOG_INFO, "raft", "event=install from=%llu index=%lld",
 		held.message.server_id, (long long)held.reference.index);
-	snapline->recv(&snapline->io, &held.message);
+	pass(snapline, &held.message);
 	free(held.address);
 }
 

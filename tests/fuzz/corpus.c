@@ -28,6 +28,7 @@ int fuzz_address(const uint8_t *data, size_t size);
 int fuzz_codec(const uint8_t *data, size_t size);
 int fuzz_frame(const uint8_t *data, size_t size);
 int fuzz_journal(const uint8_t *data, size_t size);
+int fuzz_kv(const uint8_t *data, size_t size);
 int fuzz_manifest(const uint8_t *data, size_t size);
 int fuzz_name(const uint8_t *data, size_t size);
 int fuzz_offer(const uint8_t *data, size_t size);
@@ -43,6 +44,7 @@ static const struct target targets[] = {
 	{"codec", fuzz_codec},
 	{"frame", fuzz_frame},
 	{"journal", fuzz_journal},
+	{"kv", fuzz_kv},
 	{"manifest", fuzz_manifest},
 	{"name", fuzz_name},
 	{"offer", fuzz_offer},

@@ -8,6 +8,7 @@
 
 #include "control/braft_codec.h"
 #include "control/queue_codec.h"
+#include "control/reference_codec.h"
 #include "control/transfer_codec.h"
 #include "dataplane/base/units.h"
 
@@ -45,6 +46,7 @@ CODEC(close_response)
 CODEC(queue_list)
 CODEC(set_rate_request)
 CODEC(throttle_request)
+CODEC(reference)
 
 static void fini_install(void *message)
 {
@@ -98,6 +100,7 @@ static const struct codec codecs[] = {
 	{decode_queue_list, encode_queue_list, fini_queues, NULL},
 	{decode_set_rate_request, encode_set_rate_request, NULL, NULL},
 	{decode_throttle_request, encode_throttle_request, NULL, NULL},
+	{decode_reference, encode_reference, NULL, NULL},
 };
 
 union message {
@@ -117,6 +120,7 @@ union message {
 	struct queue_list queue_list;
 	struct transfer_rate set_rate_request;
 	struct throttle_request throttle_request;
+	struct reference reference;
 };
 
 /* Decodes into memory full of rubbish, so that a field left out shows. Returns whether
