@@ -98,6 +98,7 @@ struct receiver {
 	uint64_t missing_units; /* slices of open chunks not here yet */
 	uint64_t credit;        /* the most we ever granted */
 	struct bucket limit;    /* how fast it grants */
+	bool wants_auto;        /* the sender shall find out how fast it may */
 	nsec grant_at;          /* when the limit lets it grant more; NEVER: all is */
 	uint64_t bytes_written;
 	uint64_t bytes_reused;
@@ -152,7 +153,7 @@ void receiver_touch(struct receiver *receiver, nsec now);
 void receiver_set_paused(struct receiver *receiver, bool is_paused);
 
 /* How fast the sender may send, on the wire: it is told, and gets no more credit than
- * that. 0: no more at all. */
+ * that. 0: no more at all; RATE_AUTO: what the sender finds that others leave. */
 void receiver_set_rate(struct receiver *receiver, uint64_t rate_bps, nsec now);
 
 /* What shall be sent now. window holds the numbers received. Returns false when nothing.

@@ -98,6 +98,8 @@ static uint32_t rate_to_ask_for(const struct receiver *receiver)
 {
 	uint64_t rate_bps = receiver->limit.rate_bps;
 
+	if (receiver->wants_auto)
+		return WIRE_RATE_AUTO;
 	return rate_bps == RATE_UNLIMITED ? 0 : (uint32_t)((rate_bps + 999999) / 1000000);
 }
 
@@ -225,12 +227,17 @@ void receiver_set_paused(struct receiver *receiver, bool is_paused)
 
 void receiver_set_rate(struct receiver *receiver, uint64_t rate_bps, nsec now)
 {
-	uint64_t burst = bucket_default_burst(rate_bps);
+	bool wants_auto = rate_bps == RATE_AUTO;
+	uint64_t burst;
 
+	if (wants_auto)
+		rate_bps = RATE_UNLIMITED;
+	if (receiver->limit.rate_bps == rate_bps && receiver->wants_auto == wants_auto)
+		return;
+	burst = bucket_default_burst(rate_bps);
 	if (rate_bps != RATE_UNLIMITED && rate_bps / 8 / (SEC / GRANT_BURST) > burst)
 		burst = rate_bps / 8 / (SEC / GRANT_BURST);
-	if (receiver->limit.rate_bps == rate_bps)
-		return;
+	receiver->wants_auto = wants_auto;
 	bucket_set(&receiver->limit, rate_bps, burst, now);
 	receiver->grant_at = NEVER;
 	receiver->owes_pull = true;

@@ -30,6 +30,7 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	prober_init(&sender->prober, config->slice_size);
 	inflight_init(&sender->inflight);
 	cc_init(&sender->cc, config->cc, config->window);
+	delay_init(&sender->delay);
 	sender_slice(sender);
 }
 
@@ -66,6 +67,9 @@ void sender_judge(struct sender *sender, uint32_t nmarked, nsec now)
 	};
 
 	cc_on_ack(&sender->cc, &ack);
+	sender->delay.nacked += outcome->nacked;
+	if (outcome->rtt != 0)
+		delay_on_rtt(&sender->delay, outcome->rtt);
 	if (outcome->nacked > 0)
 		sender->is_limited = false;
 }

@@ -12,6 +12,7 @@
 #include "dataplane/base/bitmap.h"
 #include "dataplane/cache.h"
 #include "dataplane/cc.h"
+#include "dataplane/delay.h"
 #include "dataplane/inflight.h"
 #include "dataplane/manifest.h"
 #include "dataplane/packet.h"
@@ -94,6 +95,7 @@ struct sender {
 	struct watch watch;
 	struct prober prober;
 	struct cc cc;
+	struct delay delay;
 	struct inflight inflight;
 	struct inflight_outcome outcome; /* scratch */
 	struct sender_request requests[SENDER_REQUESTS];

@@ -72,8 +72,10 @@ static COLD void on_probe_timeout(struct sender *sender, nsec now)
 		return;
 	}
 	sender->watch.unanswered++;
-	if (++sender->unacked_probes % WATCH_CHANGE_AFTER == 0)
+	if (++sender->unacked_probes % WATCH_CHANGE_AFTER == 0) {
 		sender->path_changes++;
+		delay_forget(&sender->delay);
+	}
 	if (prober_on_timeout(&sender->prober, sender->inflight.probes, now))
 		change_slices(sender, now);
 }

@@ -72,7 +72,9 @@ static void heed_rate(struct session *session, uint32_t mbps)
 {
 	uint64_t rate_bps = mbps == 0 ? RATE_UNLIMITED : mbps * (uint64_t)1000000;
 
-	if (rate_bps > RATE_MAX)
+	if (mbps == WIRE_RATE_AUTO)
+		rate_bps = RATE_AUTO;
+	else if (rate_bps > RATE_MAX)
 		rate_bps = RATE_UNLIMITED;
 	if (rate_bps == session->peer_rate_bps)
 		return;

@@ -20,6 +20,8 @@
 #include "dataplane/base/ip.h"
 #include "dataplane/base/units.h"
 
+#define WIRE_RATE_AUTO UINT32_MAX /* in a PULL: as fast as others do not mind */
+
 enum {
 	WIRE_VERSION = 1,
 	WIRE_HEADER_LEN = 40,
@@ -82,7 +84,7 @@ struct wire_run {
  * that are still open. A request is served once, however often its PULL arrives. */
 struct wire_pull {
 	uint64_t credit;        /* units the sender may have sent in all */
-	uint32_t max_rate_mbps; /* 0: no limit */
+	uint32_t max_rate_mbps; /* 0: no limit; WIRE_RATE_AUTO */
 	uint32_t first_request; /* number of the first chunk of the first run */
 	uint32_t nruns;
 	struct wire_run runs[WIRE_RUNS_MAX];

@@ -23,6 +23,7 @@ int worker_init(struct worker *worker, const struct worker_config *config)
 		worker->config.sum = config->nic->sums ? ETHER_SUM_NIC : ETHER_SUM_SOFT;
 	neighbors_init(&worker->neighbors);
 	shaper_init(&worker->shaper, config->port_rate, 0);
+	worker->fixed_bps = RATE_UNLIMITED;
 	lease_init(&worker->disk, config->disk_rate);
 	return cache_init(&worker->cache, config->pool, config->nbuffers,
 		worker->config.sum == ETHER_SUM_SOFT);
@@ -258,11 +259,6 @@ void worker_pause(struct worker *worker, uint32_t session_id, bool is_paused)
 		session_set_paused(session, is_paused);
 }
 
-void worker_set_rate(struct worker *worker, uint64_t rate_bps, uint64_t burst, nsec now)
-{
-	shaper_set_rate(&worker->shaper, rate_bps, burst, now);
-}
-
 void worker_set_session_rate(
 	struct worker *worker, uint32_t session_id, uint64_t rate_bps, nsec now)
 {
@@ -330,6 +326,7 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
 		shaper_remove(&worker->shaper, session_slot(id));
 	worker->sessions[session_slot(id)] = NULL;
 	worker->nsessions--;
+	worker_choose_auto(worker, now);
 	share_buffers(worker);
 	report = (struct transfer_report){
 		.event = REPORT_STOPPED, .session_id = id, .chunk = UINT32_MAX};

@@ -11,6 +11,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "dataplane/auto_rate.h"
 #include "dataplane/cache.h"
 #include "dataplane/neighbor.h"
 #include "dataplane/nic.h"
@@ -38,6 +39,7 @@ struct worker_config {
 	enum cc_kind cc;
 	struct lease_source *port_rate; /* what all workers of a device may send; NULL: no
 				      limit; outlives the worker */
+	nsec auto_ceiling;              /* see auto_rate.h; 0: the default */
 	struct lease_source *disk_rate; /* the same for reads and writes of chunks */
 	uint32_t queue;                 /* of the device, which this worker serves */
 	struct strays *strays; /* of the device's workers; NULL: it is the only one */
@@ -52,8 +54,10 @@ struct worker_config {
 /* Written by the worker now and then, read by the control thread: plain numbers. What
  * passed and what waited is in struct shaper_counters. */
 struct worker_counters {
-	_Atomic uint64_t backlog; /* bytes that peers asked for and that are not sent */
-	_Atomic uint64_t drops;   /* packets: no MAC of the next hop */
+	_Atomic uint64_t backlog;  /* bytes that peers asked for and that are not sent */
+	_Atomic uint64_t drops;    /* packets: no MAC of the next hop */
+	_Atomic uint64_t auto_bps; /* what the automatic rate is now; 0: there is none */
+	_Atomic uint64_t added_ns; /* with it: the delay it saw last, beyond the least */
 };
 
 struct worker {
@@ -65,6 +69,12 @@ struct worker {
 	uint32_t first;  /* which session is polled first: rotates */
 	struct session *sessions[WORKER_SESSIONS]; /* by slot */
 	struct shaper shaper;                      /* shares by slot */
+	struct auto_rate auto_rate;                /* of the queue, while is_auto */
+	bool is_auto;         /* an operator, a session or a receiver asks for it */
+	bool is_auto_set;     /* the operator */
+	bool is_auto_limited; /* data waited for it in this round */
+	uint64_t fixed_bps;   /* the queue's own limit; holds as well */
+	uint64_t fixed_burst;
 	struct lease disk;
 	bool is_disk_throttled;
 	struct worker_counters counters;
@@ -96,9 +106,13 @@ void worker_add(struct worker *worker, struct session *session, nsec now);
 void worker_stop(struct worker *worker, uint32_t session_id);
 /* Nothing but signs of life moves while it is paused. */
 void worker_pause(struct worker *worker, uint32_t session_id, bool is_paused);
-/* What this worker may send, see bucket.h for both. */
+/* What this worker may send, see bucket.h for both; RATE_AUTO: what others leave, and
+ * burst means nothing. */
 void worker_set_rate(struct worker *worker, uint64_t rate_bps, uint64_t burst, nsec now);
-/* What a session may send or, receiving, lets its peer send; 0: nothing. */
+/* What an automatic rate may add to the delay of others, see auto_rate.h. */
+void worker_set_ceiling(struct worker *worker, nsec ceiling, nsec now);
+/* What a session may send or, receiving, lets its peer send; 0: nothing;
+ * RATE_AUTO: makes the rate of the queue that sends it automatic. */
 void worker_set_session_rate(
 	struct worker *worker, uint32_t session_id, uint64_t rate_bps, nsec now);
 /* The peer is alive though it sends nothing: the stall timeout begins again. */

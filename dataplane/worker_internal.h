@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What worker.c, worker_link.c, worker_receive.c and worker_send.c share. */
+/* What worker.c, worker_link.c, worker_receive.c, worker_send.c and
+ * worker_auto.c share. */
 #ifndef WORKER_INTERNAL_H
 #define WORKER_INTERNAL_H
 
@@ -13,6 +14,11 @@ struct nic_tx *worker_next_frame(struct worker *worker);
 bool worker_send(struct worker *worker, nsec now);
 /* A session's own limits have changed. */
 void worker_limit(struct worker *worker, struct session *session, nsec now);
+
+/* Whether the rate is automatic may have changed. */
+void worker_choose_auto(struct worker *worker, nsec now);
+/* At the end of a turn of sending: sets the automatic rate when it is time. */
+void worker_follow_auto(struct worker *worker, nsec now);
 
 /* Frames from the nic and from other workers. Returns whether there were any. */
 bool worker_receive(struct worker *worker, nsec now);

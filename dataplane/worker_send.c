@@ -123,6 +123,8 @@ bool worker_send(struct worker *worker, nsec now)
 	if (!full)
 		busy |= send_data(worker, now);
 	shaper_end(&worker->shaper, now);
+	if (worker->is_auto)
+		worker_follow_auto(worker, now);
 	if (now - worker->counted_at >= COUNT_INTERVAL)
 		count(worker, now);
 	return busy;
@@ -133,17 +135,19 @@ static uint64_t part_of(const struct session *session, uint64_t rate_bps)
 {
 	uint32_t stripes = u32_max(session->params.stripes, 1);
 
-	return rate_bps == RATE_UNLIMITED || rate_bps == 0 ? rate_bps
-							   : rate_bps / stripes;
+	return rate_bps >= RATE_AUTO || rate_bps == 0 ? rate_bps : rate_bps / stripes;
 }
 
 void worker_limit(struct worker *worker, struct session *session, nsec now)
 {
 	uint64_t rate_bps = part_of(session, session->rate_bps);
 
-	if (session->params.role == TRANSFER_RECEIVE)
+	if (session->params.role == TRANSFER_RECEIVE) {
 		receiver_set_rate(&session->machine.receiver, rate_bps, now);
-	else
-		shaper_limit(&worker->shaper, session_slot(session->params.session_id),
-			u64_min(rate_bps, session->peer_rate_bps), now);
+		return;
+	}
+	rate_bps = u64_min(rate_bps, session->peer_rate_bps);
+	shaper_limit(&worker->shaper, session_slot(session->params.session_id),
+		rate_bps == RATE_AUTO ? RATE_UNLIMITED : rate_bps, now);
+	worker_choose_auto(worker, now);
 }

@@ -18,6 +18,7 @@ typedef int64_t nsec; /* a point in time or a span, monotonic nanoseconds */
 #define GIB (1024 * MIB)
 
 #define RATE_UNLIMITED UINT64_MAX    /* bits a second */
+#define RATE_AUTO (UINT64_MAX - 1)   /* what others leave, see auto_rate.h */
 #define RATE_MIN ((uint64_t)1000000) /* the smallest limit that is not a pause */
 #define RATE_MAX (400 * (uint64_t)1000000000)
 

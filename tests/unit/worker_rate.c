@@ -88,8 +88,37 @@ static void the_receiver_says_how_fast_it_wants_it(void **state)
 	assert_true(limit->rate_bps == 100000000);
 	worker_set_session_rate(
 		&f->worker, f->session->params.session_id, RATE_UNLIMITED, 7);
-	hear_pull_at(f, UINT32_MAX, 8);
+	hear_pull_at(f, UINT32_MAX - 1, 8);
 	assert_true(bucket_is_unlimited(limit));
+}
+
+/* An operator, a session or a receiver: one that asks for it is enough, and the queue's
+ * own limit holds as well. */
+static void the_rate_is_automatic_when_anybody_asks_for_it(void **state)
+{
+	struct fixture *f = *state;
+	const struct bucket *own = &f->worker.shaper.own;
+	uint32_t id;
+
+	begin(f, RATE_AUTO);
+	id = f->session->params.session_id;
+	assert_true(own->rate_bps == AUTO_FLOOR);
+	worker_set_rate(&f->worker, RATE_UNLIMITED, 0, 3);
+	assert_true(bucket_is_unlimited(own));
+	hear_pull_at(f, WIRE_RATE_AUTO, 4);
+	assert_true(own->rate_bps == AUTO_FLOOR);
+	assert_true(bucket_is_unlimited(&f->worker.shaper.shares[3].limit));
+	worker_set_rate(&f->worker, 5000000, 0, 5);
+	assert_true(own->rate_bps == 5000000);
+	hear_pull_at(f, 0, 6);
+	assert_true(!f->worker.is_auto && own->rate_bps == 5000000);
+	worker_set_rate(&f->worker, RATE_UNLIMITED, 0, 7);
+	worker_set_session_rate(&f->worker, id, RATE_AUTO, 8);
+	assert_true(own->rate_bps == AUTO_FLOOR);
+	worker_stop(&f->worker, id);
+	f->worker.ntx = 0;
+	turn(f, 9);
+	assert_true(!f->worker.is_auto && bucket_is_unlimited(own));
 }
 
 /* The PULL that a receiver has sent, if any. */
@@ -103,6 +132,21 @@ static bool find_pull(const struct fixture *f, struct wire_pull *pull)
 				frame.payload_len - WIRE_HEADER_LEN, pull);
 	}
 	return false;
+}
+
+static void a_receiver_asks_for_an_automatic_rate(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_pull pull;
+
+	add_session(f, TRANSFER_RECEIVE, 0);
+	worker_set_session_rate(&f->worker, f->session->params.session_id, RATE_AUTO, 0);
+	turn(f, 1); /* the first PULL is for nobody: no MAC yet */
+	hear_arp(f, &us, &them, true, 2);
+	turn(f, 10 * MSEC);
+	assert_true(find_pull(f, &pull));
+	assert_true(pull.max_rate_mbps == WIRE_RATE_AUTO && pull.credit > 0);
+	assert_true(!f->worker.is_auto); /* it is for who sends */
 }
 
 static void a_limited_receiver_grants_by_and_by(void **state)
@@ -176,6 +220,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(a_paused_worker_sends_no_data_until_it_goes_on),
 		STORY(a_session_that_overdrew_waits_until_its_deadline),
+		STORY(the_rate_is_automatic_when_anybody_asks_for_it),
+		STORY(a_receiver_asks_for_an_automatic_rate),
 		STORY(the_receiver_says_how_fast_it_wants_it),
 		STORY(a_limited_receiver_grants_by_and_by),
 		STORY(a_session_s_part_is_that_of_its_stripe),

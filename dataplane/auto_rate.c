@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/auto_rate.h"
+
+#include "dataplane/bucket.h"
+
+#define SPAN_MIN (2 * MSEC)
+#define SPAN_MAX (200 * MSEC)
+
+enum {
+	SAMPLES = 4,      /* fewer are believed only when it took so long to get them */
+	SPANS_MAX = 5,    /* spans */
+	UNIT = 1024,      /* 1 in factors */
+	BETA = 768,       /* 0.75 of the excess */
+	FACTOR_MIN = 256, /* to a quarter */
+	FACTOR_MAX = 973, /* to 0.95 */
+	STEP_START = 4,   /* parts of the rate, until something queued */
+	STEP_OWN = 128,   /* parts of the rate */
+	STEP_BEST = 1024, /* and of the best */
+	CALM = 16,        /* rounds before a step doubles */
+	NEAR_PART = 16,   /* so close to where it was too much before */
+	NEAR_SLOWER = 4,  /* a step is so much smaller */
+	FLOOR_PART = 100, /* of the best rate */
+};
+
+void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec now)
+{
+	*self = (struct auto_rate){
+		.rate_bps = AUTO_FLOOR,
+		.ceiling = ceiling == 0 ? AUTO_CEILING_DEFAULT : ceiling,
+		.began = now,
+		.span = SPAN_MIN,
+		.stuck_at = NEVER,
+		.bytes = bytes,
+		.is_starting = true,
+	};
+}
+
+static uint64_t u64_max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t floor_of(const struct auto_rate *self)
+{
+	return u64_max(self->best_bps / FLOOR_PART, AUTO_FLOOR);
+}
+
+static uint64_t rate_of(uint64_t bytes, nsec span)
+{
+	return bytes * 8 * 1000000 / u64_max((uint64_t)(span / USEC), 1);
+}
+
+/* The further above what is allowed, the less, of what came through. */
+static void decrease(struct auto_rate *self, const struct auto_round *round, nsec now)
+{
+	nsec excess = round->added - self->ceiling / 2;
+	uint64_t factor = UNIT - (uint64_t)(excess * BETA / round->added);
+	uint64_t came = rate_of(round->acked, now - self->began);
+
+	came = u64_min(self->rate_bps, u64_max(came, floor_of(self)));
+	if (self->calm > 0)
+		self->full_bps = came;
+	factor = u64_min(u64_max(factor, FACTOR_MIN), FACTOR_MAX);
+	self->rate_bps = came / UNIT * factor;
+	self->calm = 0;
+	self->eased_at = now;
+}
+
+/* Where it was too much before, slowly. */
+static uint64_t step(const struct auto_rate *self)
+{
+	uint64_t whole = self->rate_bps / STEP_OWN + self->best_bps / STEP_BEST;
+	uint64_t near = self->full_bps / NEAR_PART;
+
+	if (self->rate_bps > self->full_bps - near &&
+		self->rate_bps < self->full_bps + near)
+		return whole / NEAR_SLOWER;
+	return whole << (self->calm > CALM);
+}
+
+static void increase(struct auto_rate *self)
+{
+	self->calm++;
+	self->rate_bps += self->is_starting ? self->rate_bps / STEP_START : step(self);
+}
+
+static void judge(struct auto_rate *self, const struct auto_round *round, nsec now)
+{
+	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
+	bool is_queueing = round->added > self->ceiling / 4;
+
+	if (!is_queueing) {
+		self->best_bps = u64_max(self->best_bps, u64_min(self->rate_bps, sent));
+		if (round->is_limited)
+			increase(self);
+		return;
+	}
+	self->is_starting = false;
+	/* not twice before the first could show */
+	if (round->added > self->ceiling / 2 && now - self->eased_at >= round->rtt)
+		decrease(self, round, now);
+}
+
+/* Whether the delay has stayed though we have made way, at last by going to the floor. */
+static bool is_in_vain(struct auto_rate *self, nsec now)
+{
+	if (self->added <= self->ceiling / 4) {
+		self->stuck_at = NEVER;
+		return false;
+	}
+	self->stuck_at = nsec_min(self->stuck_at, now);
+	if (now - self->stuck_at < AUTO_PATIENCE / 2)
+		return false;
+	self->rate_bps = floor_of(self);
+	if (now - self->stuck_at < AUTO_PATIENCE)
+		return false;
+	self->stuck_at = NEVER;
+	return true;
+}
+
+static void begin(struct auto_rate *self, uint64_t bytes, nsec now)
+{
+	self->began = now;
+	self->bytes = bytes;
+}
+
+enum auto_verdict auto_rate_on_round(
+	struct auto_rate *self, const struct auto_round *round, nsec now)
+{
+	nsec lasted = now - self->began;
+	bool is_forgotten;
+
+	if (lasted < self->span ||
+		(round->nsamples < SAMPLES && lasted < SPANS_MAX * self->span))
+		return AUTO_WAIT;
+	if (round->nsamples == 0) {
+		begin(self, round->bytes, now); /* nothing moves, nothing is known */
+		return AUTO_JUDGED;
+	}
+	judge(self, round, now);
+	self->added = round->added;
+	self->rate_bps = u64_min(u64_max(self->rate_bps, floor_of(self)), RATE_MAX);
+	self->span = nsec_min(nsec_max(round->rtt - round->added, SPAN_MIN), SPAN_MAX);
+	is_forgotten = is_in_vain(self, now);
+	begin(self, round->bytes, now);
+	return is_forgotten ? AUTO_FORGET : AUTO_JUDGED;
+}
+
+uint64_t auto_rate_burst(const struct auto_rate *self)
+{
+	uint64_t burst = self->rate_bps / 8 * (uint64_t)(self->ceiling / USEC) / 4000000;
+
+	return u64_min(u64_max(burst, BUCKET_BURST_MIN), 256 * KIB);
+}

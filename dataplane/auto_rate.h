@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rate of a queue that leaves the network to others: as much as nobody else wants.
+ *
+ *   packets' delay beyond the shortest      the rate, in the next round
+ *   up to a quarter of the ceiling          gently up, where it was what held data back
+ *   up to half of it                        as it is
+ *   above                                   down at once, at most to a quarter
+ *
+ * Half the ceiling is left for what happens until a round is over: a round trip, 2 to 200
+ * ms, and longer where few packets come back. The rate never falls below a hundredth of
+ * the best that was seen, nor 10 Mbit/s. A delay that stays for five seconds is met by
+ * that floor; one that stays for ten is not ours, and becomes a part of the way. */
+#ifndef AUTO_RATE_H
+#define AUTO_RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/units.h"
+
+#define AUTO_CEILING_DEFAULT (500 * USEC)
+#define AUTO_CEILING_MIN (20 * USEC)
+#define AUTO_CEILING_MAX (1 * SEC)
+#define AUTO_FLOOR ((uint64_t)10000000) /* bits a second */
+#define AUTO_PATIENCE (10 * SEC)
+
+/* What was seen since the last round. */
+struct auto_round {
+	nsec added;        /* delay beyond the shortest; of the session that has most */
+	nsec rtt;          /* longest of all sessions' */
+	uint32_t nsamples; /* 0: added and rtt say nothing */
+	uint64_t bytes;    /* sent on the wire, ever */
+	uint64_t acked;    /* bytes on the wire that came through in this round */
+	bool is_limited;   /* data waited for this rate */
+};
+
+enum auto_verdict {
+	AUTO_WAIT,   /* too early: the round goes on */
+	AUTO_JUDGED, /* rate_bps is that of the next round, which begins now */
+	AUTO_FORGET, /* the same; and the shortest round trips are to be learnt anew */
+};
+
+struct auto_rate {
+	uint64_t rate_bps;
+	uint64_t best_bps; /* the most that was sent without harm */
+	nsec ceiling;      /* on the added delay */
+	nsec added;        /* in the last round */
+	nsec began;        /* the round */
+	nsec span;         /* it lasts so long at least */
+	nsec stuck_at;     /* something queues since; NEVER: it does not */
+	uint64_t bytes;    /* when the round began */
+	uint32_t calm;     /* rounds in a row that went up */
+	uint64_t full_bps; /* where it was too much the last time */
+	nsec eased_at;     /* when it was decreased last */
+	bool is_starting;  /* half as much again in each round */
+};
+
+/* ceiling: AUTO_CEILING_MIN to AUTO_CEILING_MAX, 0: the default. Begins at the floor. */
+void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec now);
+
+/* When auto_rate_on_round may have something to say. */
+static inline nsec auto_rate_deadline(const struct auto_rate *self)
+{
+	return self->began + self->span;
+}
+
+enum auto_verdict auto_rate_on_round(
+	struct auto_rate *self, const struct auto_round *round, nsec now);
+
+/* What may pass at once, bytes: a quarter of the ceiling's worth. */
+uint64_t auto_rate_burst(const struct auto_rate *self);
+
+#endif

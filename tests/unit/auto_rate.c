@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The automatic rate: up while nothing queues, down at once when something does, and
+ * never out of its bounds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "dataplane/auto_rate.h"
+#include "dataplane/bucket.h"
+
+#define GBIT ((uint64_t)1000000000)
+#define ROUND (2 * MSEC)
+#define RTT (100 * USEC)
+
+struct story {
+	struct auto_rate rate;
+	nsec now;
+	uint64_t bytes;
+};
+
+static struct story begin(void)
+{
+	struct story story = {.now = SEC};
+
+	auto_rate_init(&story.rate, 0, 0, story.now);
+	return story;
+}
+
+/* A round in which all went out that might, and so much of it came through. */
+static enum auto_verdict pass(struct story *story, nsec added, uint64_t came_bps)
+{
+	nsec span = nsec_max(auto_rate_deadline(&story->rate) - story->now, ROUND);
+	struct auto_round round = {
+		.added = added, .rtt = RTT + added, .nsamples = 8, .is_limited = true};
+
+	story->now += span;
+	story->bytes += story->rate.rate_bps / 8 * (uint64_t)(span / USEC) / 1000000;
+	round.bytes = story->bytes;
+	round.acked = came_bps / 8 * (uint64_t)(span / USEC) / 1000000;
+	return auto_rate_on_round(&story->rate, &round, story->now);
+}
+
+static void climb(struct story *story, uint64_t to_bps)
+{
+	while (story->rate.rate_bps < to_bps)
+		assert_int_equal(pass(story, 0, story->rate.rate_bps), AUTO_JUDGED);
+}
+
+static void it_climbs_from_the_floor_in_a_moment(void **state)
+{
+	struct story story = begin();
+
+	(void)state;
+	assert_true(story.rate.rate_bps == AUTO_FLOOR);
+	climb(&story, 10 * GBIT);
+	assert_in_range(story.now - SEC, 40 * MSEC, 100 * MSEC);
+	climb(&story, RATE_MAX);
+	(void)pass(&story, 0, RATE_MAX);
+	assert_true(story.rate.rate_bps == RATE_MAX);
+}
+
+static void it_is_not_raised_where_something_else_holds_data_back(void **state)
+{
+	struct story story = begin();
+	struct auto_round round = {.rtt = RTT, .nsamples = 8};
+
+	(void)state;
+	for (int i = 1; i < 100; i++)
+		(void)auto_rate_on_round(&story.rate, &round, SEC + i * ROUND);
+	assert_true(story.rate.rate_bps == AUTO_FLOOR);
+}
+
+static void the_ceiling_s_quarters_tell_up_from_down(void **state)
+{
+	static const struct {
+		nsec added;
+		uint64_t least, most;
+	} rows[] = {
+		{125 * USEC, GBIT + 1, GBIT * 13 / 10}, /* up */
+		{126 * USEC, GBIT, GBIT},
+		{250 * USEC, GBIT, GBIT},
+		{251 * USEC, GBIT * 94 / 100, GBIT * 96 / 100}, /* a little less */
+		{500 * USEC, GBIT * 60 / 100, GBIT * 65 / 100},
+		{100 * MSEC, GBIT / 4, GBIT * 26 / 100},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct story story = begin();
+
+		climb(&story, GBIT);
+		story.rate.rate_bps = GBIT;
+		(void)pass(&story, rows[i].added, GBIT);
+		assert_in_range(story.rate.rate_bps, rows[i].least, rows[i].most);
+	}
+}
+
+/* What came through says what is left, whatever was sent. */
+static void what_came_through_is_what_is_decreased(void **state)
+{
+	struct story story = begin();
+
+	(void)state;
+	climb(&story, 10 * GBIT);
+	(void)pass(&story, 260 * USEC, 4 * GBIT);
+	assert_in_range(story.rate.rate_bps, 37 * GBIT / 10, 4 * GBIT);
+}
+
+static void a_decrease_is_given_a_round_trip_to_show(void **state)
+{
+	struct story story = begin();
+	uint64_t rate;
+
+	(void)state;
+	climb(&story, GBIT);
+	(void)pass(&story, 10 * MSEC, GBIT);
+	rate = story.rate.rate_bps;
+	for (int i = 0; i < 5; i++)
+		(void)pass(&story, 10 * MSEC, GBIT);
+	assert_true(story.rate.rate_bps == rate);
+	(void)pass(&story, 10 * MSEC, GBIT);
+	assert_true(story.rate.rate_bps < rate);
+}
+
+static void it_never_falls_below_a_hundredth_of_the_best(void **state)
+{
+	struct story story = begin();
+
+	(void)state;
+	climb(&story, 10 * GBIT);
+	for (int i = 0; i < 200; i++)
+		(void)pass(&story, 5 * MSEC, AUTO_FLOOR);
+	assert_in_range(story.rate.rate_bps, 75 * AUTO_FLOOR / 10, 15 * AUTO_FLOOR);
+}
+
+static void a_delay_that_stays_is_part_of_the_way(void **state)
+{
+	struct story story = begin();
+	enum auto_verdict verdict = AUTO_JUDGED;
+	nsec since;
+
+	(void)state;
+	climb(&story, GBIT);
+	/* in the middle: neither up nor down, until it has been so for too long */
+	since = story.now;
+	while (verdict != AUTO_FORGET) {
+		verdict = pass(&story, 200 * USEC, GBIT);
+		if (story.now - since > AUTO_PATIENCE * 6 / 10)
+			assert_true(story.rate.rate_bps < 2 * AUTO_FLOOR);
+		assert_true(story.now - since <= AUTO_PATIENCE + 2 * ROUND);
+	}
+	assert_true(story.now - since >= AUTO_PATIENCE);
+	/* when the way was learnt anew it goes on */
+	(void)pass(&story, 0, story.rate.rate_bps);
+	(void)pass(&story, 0, story.rate.rate_bps);
+	assert_true(story.rate.rate_bps > AUTO_FLOOR);
+}
+
+static void few_packets_make_long_rounds(void **state)
+{
+	struct story story = begin();
+	struct auto_round round = {
+		.added = SEC, .rtt = SEC, .nsamples = 1, .is_limited = true};
+
+	(void)state;
+	climb(&story, GBIT);
+	assert_int_equal(auto_rate_on_round(&story.rate, &round, story.now + 4 * ROUND),
+		AUTO_WAIT);
+	assert_int_equal(auto_rate_on_round(&story.rate, &round, story.now + 5 * ROUND),
+		AUTO_JUDGED);
+	assert_true(story.rate.rate_bps < GBIT);
+	/* none at all say nothing */
+	round.nsamples = 0;
+	story = begin();
+	assert_int_equal(auto_rate_on_round(&story.rate, &round, story.now + 5 * ROUND),
+		AUTO_JUDGED);
+	assert_true(story.rate.rate_bps == AUTO_FLOOR);
+}
+
+static void bursts_are_a_part_of_the_ceiling(void **state)
+{
+	struct story story = begin();
+
+	(void)state;
+	assert_true(auto_rate_burst(&story.rate) == BUCKET_BURST_MIN);
+	story.rate.rate_bps = 10 * GBIT;
+	assert_true(auto_rate_burst(&story.rate) == 156250); /* 125 us */
+	story.rate.rate_bps = RATE_MAX;
+	assert_true(auto_rate_burst(&story.rate) == 256 * KIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_climbs_from_the_floor_in_a_moment),
+		cmocka_unit_test(it_is_not_raised_where_something_else_holds_data_back),
+		cmocka_unit_test(the_ceiling_s_quarters_tell_up_from_down),
+		cmocka_unit_test(what_came_through_is_what_is_decreased),
+		cmocka_unit_test(a_decrease_is_given_a_round_trip_to_show),
+		cmocka_unit_test(it_never_falls_below_a_hundredth_of_the_best),
+		cmocka_unit_test(a_delay_that_stays_is_part_of_the_way),
+		cmocka_unit_test(few_packets_make_long_rounds),
+		cmocka_unit_test(bursts_are_a_part_of_the_ceiling),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
