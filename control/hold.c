@@ -11,6 +11,12 @@ static enum hold_verdict start(struct hold *hold, uint64_t term, int64_t index)
 	return HOLD_START;
 }
 
+/* And nothing waits for the end. */
+static bool is_cancelled(const struct hold *hold)
+{
+	return hold->state == HOLD_CANCELLING && !hold->has_next;
+}
+
 enum hold_verdict hold_on_install(
 	struct hold *hold, uint64_t term, int64_t index, int64_t committed)
 {
@@ -22,8 +28,8 @@ enum hold_verdict hold_on_install(
 		return start(hold, term, index);
 	/* A leader that repeats itself may have a newer snapshot by now. What is under
 	 * way goes on: under steady writes a follower that always began anew would never
-	 * end. */
-	if (term <= hold->term)
+	 * end. One whose heartbeat came first has cancelled already. */
+	if (term < hold->term || (term == hold->term && !is_cancelled(hold)))
 		return HOLD_JOIN;
 	hold->state = HOLD_CANCELLING;
 	hold->has_next = true;

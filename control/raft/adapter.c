@@ -112,6 +112,7 @@ static void on_tick(struct raft_io *inner)
 	if (snapline->offers != NULL)
 		offer_on_tick(snapline);
 	save_forget_early(snapline);
+	restore_on_tick(snapline);
 	snapline->tick(&snapline->io);
 }
 

@@ -107,6 +107,8 @@ void save_on_snapshot_save(
 /* restore.c: loading what is in the store */
 int restore_on_snapshot_load(void *ctx, const struct snapline_reader *reader);
 int restore_fsm(struct raft_fsm *fsm, struct raft_buffer *buf);
+/* Lets go of a state that was loaded and that the log has overtaken. */
+void restore_on_tick(struct snapline_raft *snapline);
 void restore_fini(struct snapline_raft *snapline);
 
 /* receive.c: InstallSnapshot at a follower */

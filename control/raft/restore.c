@@ -108,6 +108,61 @@ int restore_fsm(struct raft_fsm *fsm, struct raft_buffer *buf)
 	return 0;
 }
 
+/* A thread of the pool, for the state may be large. */
+struct discarding {
+	uv_work_t work; /* first */
+	void (*discard)(void *ctx, void *state);
+	void *ctx;
+	void *state;
+};
+
+static void discard_work(uv_work_t *work)
+{
+	struct discarding *discarding = (struct discarding *)work;
+
+	discarding->discard(discarding->ctx, discarding->state);
+}
+
+static void after_discard(uv_work_t *work, int status)
+{
+	(void)status;
+	free(work);
+}
+
+/* In one step: a newer one may be loaded at any moment. */
+static void *take_overtaken(struct snapline_raft *snapline)
+{
+	void *state = NULL;
+
+	uv_mutex_lock(&snapline->lock);
+	if ((int64_t)snapline->raft->last_applied > snapline->loaded.index) {
+		state = snapline->loaded.state;
+		snapline->loaded.state = NULL;
+	}
+	uv_mutex_unlock(&snapline->lock);
+	return state;
+}
+
+void restore_on_tick(struct snapline_raft *snapline)
+{
+	void *state = take_overtaken(snapline);
+	struct discarding *discarding;
+
+	if (state == NULL)
+		return;
+	discarding = calloc(1, sizeof(*discarding));
+	if (discarding == NULL) {
+		discard(snapline, state);
+		return;
+	}
+	discarding->discard = snapline->user.discard;
+	discarding->ctx = snapline->user.ctx;
+	discarding->state = state;
+	/* fails only for a NULL callback */
+	(void)uv_queue_work(
+		snapline->async.loop, &discarding->work, discard_work, after_discard);
+}
+
 void restore_fini(struct snapline_raft *snapline)
 {
 	struct loaded loaded = take(snapline);

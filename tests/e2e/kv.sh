@@ -119,11 +119,14 @@ info() { # ID FIELD
 	cli "$1" info | tr -d '\r' | sed -n "s/^$2://p"
 }
 
+is_awake() { # PID: neither ended nor frozen
+	grep -q '^State:[^ZT]*$' <(sed 's/(.*//' "/proc/$1/status" 2>/dev/null)
+}
 # Sets $leader to the server that most say leads, itself among them.
 find_leader() {
 	local id
 	for id in "${!server[@]}"; do
-		is_running "${server[$id]}" && [ "$(info "$id" role)" = leader ] &&
+		is_awake "${server[$id]}" && [ "$(info "$id" role)" = leader ] &&
 			leader=$id && return 0
 	done
 	return 1

@@ -99,6 +99,20 @@ static void a_newer_leaders_heartbeat_cancels_once(void **state)
 	assert_int_equal(hold_on_install(&hold, TERM + 1, INDEX, BEHIND), HOLD_START);
 }
 
+/* A new leader's heartbeat comes first, and its InstallSnapshot right behind. */
+static void the_message_of_whoever_cancelled_waits_its_turn(void **state)
+{
+	struct hold hold = {.state = HOLD_IDLE};
+
+	(void)state;
+	(void)hold_on_install(&hold, TERM, INDEX, BEHIND);
+	assert_true(hold_on_leader(&hold, TERM + 1));
+	assert_int_equal(hold_on_install(&hold, TERM, INDEX, BEHIND), HOLD_JOIN);
+	assert_int_equal(hold_on_install(&hold, TERM + 1, INDEX, BEHIND), HOLD_REPLACE);
+	assert_int_equal(hold_on_install(&hold, TERM + 1, INDEX, BEHIND), HOLD_JOIN);
+	assert_int_equal(hold_on_pulled(&hold, false), HOLD_START);
+}
+
 static void a_third_leader_while_the_first_is_being_cancelled(void **state)
 {
 	struct hold hold = {.state = HOLD_IDLE};
@@ -144,6 +158,7 @@ int main(void)
 		cmocka_unit_test(a_newer_leader_takes_over),
 		cmocka_unit_test(a_pull_that_ends_before_it_hears_of_the_cancel),
 		cmocka_unit_test(a_newer_leaders_heartbeat_cancels_once),
+		cmocka_unit_test(the_message_of_whoever_cancelled_waits_its_turn),
 		cmocka_unit_test(a_third_leader_while_the_first_is_being_cancelled),
 		cmocka_unit_test(a_failed_pull_is_forgotten_until_the_leader_repeats),
 		cmocka_unit_test(after_a_stop_nothing_is_passed_or_started),
