@@ -56,10 +56,16 @@ expect_logs() { # TEXT...
 		done
 	done
 }
+# What came of an attempt is kept, and the leader's disk is not asked for it again: each
+# story begins with a follower that has nothing.
+forget() {
+	rm -rf "$dir/follower/temp"
+}
 # The transfer fails; everybody names the file and the remedy; nothing is lost.
 expect_refusal() { # CODE TEXT...
 	local code=$1
 	shift
+	forget
 	mark
 	expect_error "$code" "$@" -- start_transfer --quiet
 	cat "$dir/stderr"
@@ -85,6 +91,7 @@ cp "$dir/kept" "$snapshot/a"
 
 # ---- the same in the middle of a transfer
 begin() { # returns in mid-transfer, with the follower frozen until thaw
+	forget
 	start_transfer --quiet >"$dir/begun" 2>"$dir/begun.err" </dev/null &
 	begun=$!
 	pids+=("$begun")
