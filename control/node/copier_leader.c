@@ -105,13 +105,18 @@ static void on_progress_answered(void *ctx, const struct rpc_result *result)
 		copier->done_at_failure = copier->stats.bytes_done;
 	}
 	/* a broken control connection alone is no reason to stop; nor is a pause alone */
-	if (copier->failed_calls >= SILENT_CALLS && copier->state == COPIER_MOVING) {
+	if (copier->failed_calls < SILENT_CALLS || copier->state != COPIER_MOVING)
+		return;
+	if (result->code == ENOENT)
+		(void)fault_set(&copier->fault, -ECONNRESET,
+			"the leader has ended this transfer (%s): nothing was committed",
+			result->text);
+	else
 		(void)fault_set(&copier->fault, -ECONNRESET,
 			"the leader is gone (%s) and nothing comes from %s: nothing was "
 			"committed, run it again when the leader is back",
 			result->text, copier->path == COPIER_DPDK ? "its device" : "it");
-		copier_cancel(copier, "");
-	}
+	copier_cancel(copier, "");
 }
 
 /* Its own pause the leader need not be told, and a silence it hears itself. */

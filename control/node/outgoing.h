@@ -115,8 +115,9 @@ void outgoing_apply_pause(struct outgoing *outgoing);
 /* The follower's progress. Returns 0, or -ECANCELED with what to tell it. */
 int outgoing_on_progress(struct outgoing *outgoing,
 	const struct progress_request *request, struct fault *fault);
-/* One that has ended, of which the follower may not have heard; or NULL. */
-const struct outgoing *outgoing_find_cancelled(
+/* One that has failed or was cancelled, of which the follower may not have heard; or
+ * NULL. */
+const struct outgoing *outgoing_find_failed(
 	const struct outgoing_list *list, int64_t reader_id);
 /* Ends it when the follower it was taken from does not answer. */
 void outgoing_watch_cancelled(struct outgoing *outgoing);

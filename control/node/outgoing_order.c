@@ -18,13 +18,14 @@ struct outgoing *outgoing_find(struct outgoing_list *list, int64_t id)
 	return outgoing;
 }
 
-const struct outgoing *outgoing_find_cancelled(
+const struct outgoing *outgoing_find_failed(
 	const struct outgoing_list *list, int64_t reader_id)
 {
 	const struct outgoing *outgoing = list->first;
 
 	while (outgoing != NULL &&
-		(outgoing->reader_id != reader_id || outgoing->cancelled.code == 0))
+		(outgoing->reader_id != reader_id ||
+			(outgoing->cancelled.code == 0 && outgoing->fault.code == 0)))
 		outgoing = outgoing->next;
 	return outgoing;
 }

@@ -277,7 +277,7 @@ void serve_progress(void *ctx, struct rpc_call *call)
 	struct node *node = ctx;
 	struct rpc_bytes message = rpc_call_message(call);
 	struct progress_request request;
-	const struct outgoing *ended;
+	const struct outgoing *failed;
 	struct outgoing *outgoing;
 	struct fault fault = {0};
 
@@ -286,9 +286,11 @@ void serve_progress(void *ctx, struct rpc_call *call)
 		return;
 	}
 	outgoing = outgoing_find_reader(&node->outgoing, request.transfer_id);
-	ended = outgoing_find_cancelled(&node->outgoing, request.transfer_id);
-	if (outgoing == NULL && ended != NULL)
-		refuse(call, &ended->cancelled);
+	failed = outgoing_find_failed(&node->outgoing, request.transfer_id);
+	if (outgoing == NULL && failed != NULL && failed->cancelled.code != 0)
+		refuse(call, &failed->cancelled);
+	else if (outgoing == NULL && failed != NULL)
+		rpc_call_fail(call, ENOENT, "%s", failed->fault.text);
 	else if (outgoing == NULL)
 		rpc_call_fail(
 			call, ENOENT, "no transfer %lld", (long long)request.transfer_id);
