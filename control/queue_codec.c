@@ -23,6 +23,10 @@ static void queue_to_message(
 	message->backlog = queue->backlog;
 	message->throttled_ns = queue->throttled_ns;
 	message->drops = queue->drops;
+	message->auto_bps = queue->auto_bps;
+	message->has_auto_bps = queue->auto_bps != 0;
+	message->added_ns = (uint64_t)queue->added;
+	message->has_added_ns = queue->auto_bps != 0;
 	message->read_at_ns = queue->read_at;
 }
 
@@ -45,6 +49,8 @@ static void queue_from_message(
 		.backlog = message->backlog,
 		.throttled_ns = message->throttled_ns,
 		.drops = message->drops,
+		.auto_bps = message->auto_bps,
+		.added = (nsec)message->added_ns,
 		.read_at = message->read_at_ns,
 	};
 }
@@ -110,8 +116,14 @@ void queue_list_fini(struct queue_list *list)
 
 static bool is_rate(uint64_t rate_bps)
 {
-	return rate_bps == 0 || rate_bps == RATE_UNLIMITED ||
+	return rate_bps == 0 || rate_bps >= RATE_AUTO ||
 	       (rate_bps >= RATE_MIN && rate_bps <= RATE_MAX);
+}
+
+static bool is_ceiling(nsec ceiling)
+{
+	return ceiling == 0 ||
+	       (ceiling >= AUTO_CEILING_MIN && ceiling <= AUTO_CEILING_MAX);
 }
 
 int set_rate_request_encode(
@@ -125,6 +137,8 @@ int set_rate_request_encode(
 	message.rate_bps = request->rate_bps;
 	message.has_burst = request->burst != 0;
 	message.burst = request->burst;
+	message.has_ceiling_ns = request->ceiling != 0;
+	message.ceiling_ns = (uint64_t)request->ceiling;
 	return pb_pack(&message.base, bytes, len);
 }
 
@@ -144,9 +158,10 @@ int set_rate_request_decode(
 		.queue = message->has_queue ? message->queue : TRANSFER_ALL_QUEUES,
 		.rate_bps = message->rate_bps,
 		.burst = message->has_burst ? message->burst : 0,
+		.ceiling = message->has_ceiling_ns ? (nsec)message->ceiling_ns : 0,
 	};
 	pb_free(unpacked);
-	if (!is_rate(request->rate_bps) ||
+	if (!is_rate(request->rate_bps) || !is_ceiling(request->ceiling) ||
 		(request->burst != 0 && (request->burst < BUCKET_BURST_MIN ||
 						request->burst > BUCKET_BURST_MAX)))
 		return -EBADMSG;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/auto_rate.h"
 #include "dataplane/base/fault.h"
 #include "dataplane/base/ip.h"
 #include "dataplane/cc.h"
@@ -45,7 +46,8 @@ struct transfer_device {
 	uint16_t vlan;      /* 802.1Q, 1 to 4094; 0: no tag */
 	uint32_t mtu;       /* bytes; 0: what the device says */
 	uint32_t queues;    /* each with a worker of its own; 0: one */
-	uint64_t rate_bps;  /* what all its queues may send; 0: no limit */
+	uint64_t rate_bps;  /* what all its queues may send; 0: no limit; RATE_AUTO: each
+			       what others leave */
 };
 
 struct transfer_options {
@@ -56,6 +58,8 @@ struct transfer_options {
 	uint32_t window;        /* packets in flight a session, at most 2048 */
 	enum cc_kind cc;        /* auto: fixed on rings and memif, swift elsewhere */
 	uint64_t disk_rate_bps; /* chunks read and written; 0, RATE_UNLIMITED: none */
+	nsec auto_ceiling; /* what an automatic rate may add to the delay of others; 0:
+			      the default, see auto_rate.h */
 	struct lease_source *disk_rate; /* transfer_open's own */
 	nsec stall_timeout;    /* no packet from the peer for so long: -ETIMEDOUT */
 	const uint16_t *cores; /* CPUs the workers stay on, device by device and queue by
@@ -83,14 +87,18 @@ struct transfer_endpoint {
 struct transfer_rate {
 	uint32_t port;     /* number of the device */
 	uint32_t queue;    /* TRANSFER_ALL_QUEUES: the port's own limit */
-	uint64_t rate_bps; /* 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED */
+	uint64_t rate_bps; /* 0 (paused), RATE_MIN to RATE_MAX, RATE_UNLIMITED, or
+			      RATE_AUTO: of each queue */
 	uint64_t burst;    /* bytes; 0: the default, see bucket.h */
+	nsec ceiling;      /* RATE_AUTO: as auto_ceiling; 0: as it was */
 };
 
 /* A queue's limit, and what became of it. Numbers as in struct transfer_stats. */
 struct transfer_queue {
 	struct transfer_rate limit;
 	uint64_t port_rate_bps; /* what it shares with the port's other queues */
+	uint64_t auto_bps;      /* an automatic rate is this now; 0: there is none */
+	nsec added;             /* with it: delay seen last, beyond the shortest */
 	bool is_hardware;       /* the device keeps the limit as well, at 105 % */
 	uint64_t rate_now_bps;  /* sent, over the last tenth of a second */
 	uint64_t bytes;         /* sent in all */
@@ -117,7 +125,8 @@ struct transfer_session {
 	uint8_t rx_key[TRANSFER_KEY_LEN]; /* for packets we receive */
 	enum shaper_class class;          /* send: recovery goes before rebalance */
 	uint32_t weight;   /* send: among those of its class; 0: the default */
-	uint64_t rate_bps; /* at most, on the wire; 0: no limit */
+	uint64_t rate_bps; /* at most, on the wire; 0: no limit; RATE_AUTO: makes the
+			      sending queue's rate automatic */
 	const struct manifest *manifest;
 	struct store_object *object;
 	const uint64_t *have; /* receive: bitmap of chunks already there; NULL: none */

@@ -72,13 +72,12 @@ int cli_parse_rate(const char *text, uint64_t *rate_bps, struct fault *fault)
 	if (err == -ERANGE)
 		return fault_set(fault, -EINVAL,
 			"a rate of '%.40s' is out of range: it is 0 (paused), 1Mbit to "
-			"400Gbit, or unlimited",
+			"400Gbit, auto or unlimited",
 			text);
 	if (err != 0)
 		return fault_set(fault, -EINVAL,
-			"'%.40s' is no rate: write 0 (paused), 500Mbit, 10Gbit, 1GiB/s "
-			"or "
-			"unlimited",
+			"'%.40s' is no rate: write 0 (paused), 500Mbit, 10Gbit, 1GiB/s, "
+			"auto or unlimited",
 			text);
 	return 0;
 }

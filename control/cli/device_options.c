@@ -199,6 +199,7 @@ int device_options_resolve(struct device_options *options,
 		.window = WINDOW,
 		.cc = cc,
 		.disk_rate_bps = options->disk_rate_bps,
+		.auto_ceiling = options->auto_latency,
 		.stall_timeout = options->stall_timeout,
 	};
 	return options->cores == NULL ? 0 : resolve_cores(options, transfer, fault);

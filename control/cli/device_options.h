@@ -16,6 +16,7 @@ struct device_options {
 	const char *cores; /* CPUs of the workers; NULL: any */
 	uint64_t mtu;      /* bytes; 0: what the device says */
 	uint64_t rate_bps; /* a device; RATE_UNLIMITED: none */
+	nsec auto_latency; /* RATE_AUTO: what it may add to others' */
 	uint64_t disk_rate_bps;
 	uint64_t buffers;     /* chunk buffers a worker */
 	uint64_t buffer_size; /* bytes */
@@ -79,11 +80,20 @@ struct device_options {
 			.help = "of the link; what the device says if not given"},       \
 		{.name = "rate",                                                         \
 			.arg = "RATE",                                                   \
-			.kind = OPTION_LIMIT,                                            \
+			.kind = OPTION_AUTO_LIMIT,                                       \
 			.fallback = "unlimited",                                         \
 			.offset = offsetof(target, device.rate_bps),                     \
 			.help = "at most so fast: what a device sends, and what a peer " \
-				"may send to it"},                                       \
+				"may send to it; auto: what others leave"},              \
+		{.name = "auto-latency",                                                 \
+			.arg = "TIME",                                                   \
+			.kind = OPTION_DURATION,                                         \
+			.fallback = "500us",                                             \
+			.min = 20000,                                                    \
+			.max = 1000000000,                                               \
+			.offset = offsetof(target, device.auto_latency),                 \
+			.help = "with an automatic rate: at most so much longer may "    \
+				"packets of others take"},                               \
 		{.name = "disk-rate",                                                    \
 			.arg = "RATE",                                                   \
 			.kind = OPTION_LIMIT,                                            \

@@ -178,7 +178,7 @@ static int run(struct pull *pull, struct arguments *arguments,
 
 	if (err != 0)
 		return err;
-	if (arguments->device.rate_bps != RATE_UNLIMITED)
+	if (arguments->device.rate_bps < RATE_AUTO)
 		limit_tcp(pull, arguments->device.rate_bps, copier);
 	storage_options_init(&storage);
 	storage.create = true;

@@ -13,6 +13,7 @@
 struct arguments {
 	const char *admin;
 	uint64_t burst;
+	nsec auto_latency;
 	bool json;
 };
 
@@ -33,6 +34,14 @@ static const struct option_spec options[] = {
 		AT(burst),
 		.help = "at most so much at once; 50 us of the rate and 64 KiB at least "
 			"if not given"},
+	{.name = "auto-latency",
+		.arg = "TIME",
+		.kind = OPTION_DURATION,
+		.min = AUTO_CEILING_MIN,
+		.max = AUTO_CEILING_MAX,
+		AT(auto_latency),
+		.help = "with auto: at most so much longer may packets of others take; "
+			"as it was if not given"},
 	{.name = "json",
 		.kind = OPTION_FLAG,
 		AT(json),
@@ -45,8 +54,9 @@ static const struct option_command command = {
 	.operands = "PORT[:QUEUE] RATE",
 	.summary = "Limits what a queue sends from now on, or without :QUEUE what all "
 		   "queues\n"
-		   "of the port send together; RATE is 0 (paused), 1Mbit to 400Gbit, or\n"
-		   "unlimited, on the wire. Transfers go on.\n",
+		   "of the port send together; RATE is 0 (paused), 1Mbit to 400Gbit on\n"
+		   "the wire, unlimited, or auto: what others leave, queue by queue.\n"
+		   "Transfers go on.\n",
 	.options = options,
 	.min_operands = 2,
 	.max_operands = 2,
@@ -134,6 +144,7 @@ int queue_set_rate_command(int argc, char *const argv[])
 	if (!cli_parse(&command, argc, argv, &arguments, &operands, &exit_code))
 		return exit_code;
 	rate.burst = arguments.burst;
+	rate.ceiling = arguments.auto_latency;
 	if (parse_place(operands.items[0], &rate, &fault) != 0 ||
 		cli_parse_rate(operands.items[1], &rate.rate_bps, &fault) != 0 ||
 		admin_client_open(&admin, arguments.admin, &fault) != 0)

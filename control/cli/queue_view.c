@@ -29,10 +29,17 @@ static const char *mechanism(const struct transfer_queue *queue)
 	return queue->is_hardware ? "hardware" : "software";
 }
 
+/* An operator or a follower made it automatic, and no other limit is tighter. */
+static bool is_auto(const struct transfer_queue *queue)
+{
+	return queue->limit.rate_bps == RATE_AUTO ||
+	       (queue->auto_bps != 0 && queue->auto_bps <= queue->limit.rate_bps);
+}
+
 /* null: no limit */
 static void json_limit(struct json *json, const char *key, uint64_t rate_bps)
 {
-	if (rate_bps == RATE_UNLIMITED)
+	if (rate_bps >= RATE_AUTO)
 		json_string(json, key, NULL);
 	else
 		json_u64(json, key, rate_bps);
@@ -50,11 +57,16 @@ static void print_json(const struct queue_list *list)
 		json_open_object(&json, NULL);
 		json_u64(&json, "port", queue->limit.port);
 		json_u64(&json, "queue", queue->limit.queue);
-		json_limit(&json, "limit_bps", queue->limit.rate_bps);
+		json_limit(&json, "limit_bps",
+			is_auto(queue) && queue->auto_bps != 0 ? queue->auto_bps
+							       : queue->limit.rate_bps);
+		json_bool(&json, "auto", is_auto(queue));
 		json_limit(&json, "port_limit_bps", queue->port_rate_bps);
 		json_string(&json, "mechanism", mechanism(queue));
 		json_u64(&json, "burst", queue->limit.burst);
 		json_u64(&json, "rate_bps", queue->rate_now_bps);
+		if (queue->auto_bps != 0)
+			json_u64(&json, "added_us", (uint64_t)(queue->added / USEC));
 		json_u64(&json, "backlog", queue->backlog);
 		json_thousandths(
 			&json, "throttled_seconds", queue->throttled_ns / (uint64_t)MSEC);
@@ -72,15 +84,26 @@ static const char *limit_text(uint64_t rate_bps, char text[static FORMAT_MAX])
 	return rate_bps == 0 ? "paused" : format_rate(rate_bps, text);
 }
 
+static const char *queue_limit_text(
+	const struct transfer_queue *queue, char text[static 2 * FORMAT_MAX])
+{
+	char rate[FORMAT_MAX];
+
+	if (!is_auto(queue) || queue->auto_bps == 0) /* the worker has not begun */
+		return limit_text(queue->limit.rate_bps, text);
+	(void)snprintf(
+		text, 2 * FORMAT_MAX, "auto (%s)", format_rate(queue->auto_bps, rate));
+	return text;
+}
+
 static void print_queue(const struct transfer_queue *queue)
 {
-	char limit[FORMAT_MAX], port[FORMAT_MAX], now[FORMAT_MAX], burst[FORMAT_MAX],
+	char limit[2 * FORMAT_MAX], port[FORMAT_MAX], now[FORMAT_MAX], burst[FORMAT_MAX],
 		backlog[FORMAT_MAX], throttled[FORMAT_MAX];
 
 	(void)printf("%4" PRIu32 "  %5" PRIu32
-		     "  %10s  %10s  %-9s  %10s  %10s  %10s  %10s  %6" PRIu64 "\n",
-		queue->limit.port, queue->limit.queue,
-		limit_text(queue->limit.rate_bps, limit),
+		     "  %16s  %10s  %-9s  %10s  %10s  %10s  %10s  %6" PRIu64 "\n",
+		queue->limit.port, queue->limit.queue, queue_limit_text(queue, limit),
 		limit_text(queue->port_rate_bps, port), mechanism(queue),
 		format_rate(queue->rate_now_bps, now),
 		format_bytes(queue->limit.burst, burst),
@@ -98,7 +121,7 @@ void queue_view_print(const struct queue_list *list, bool json)
 		(void)puts("no queues: the node has no device");
 		return;
 	}
-	(void)printf("%4s  %5s  %10s  %10s  %-9s  %10s  %10s  %10s  %10s  %6s\n", "PORT",
+	(void)printf("%4s  %5s  %16s  %10s  %-9s  %10s  %10s  %10s  %10s  %6s\n", "PORT",
 		"QUEUE", "LIMIT", "PORT LIMIT", "MECHANISM", "RATE", "BURST", "BACKLOG",
 		"THROTTLED", "DROPS");
 	for (size_t i = 0; i < list->count; i++)

@@ -32,6 +32,10 @@ char *format_rate(uint64_t rate_bps, char text[static FORMAT_MAX])
 		(void)snprintf(text, FORMAT_MAX, "unlimited");
 		return text;
 	}
+	if (rate_bps == RATE_AUTO) {
+		(void)snprintf(text, FORMAT_MAX, "auto");
+		return text;
+	}
 	while (value >= 999.5 && unit + 1 < ARRAY_LEN(units)) {
 		value /= 1000;
 		unit++;

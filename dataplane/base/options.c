@@ -22,6 +22,8 @@ static const char *const takes[] = {
 	[OPTION_RATE] = "a rate such as 0 (paused), 500Mbit, 10Gbit, 1GiB/s or unlimited",
 	[OPTION_LIMIT] = "unlimited, or a rate from 1Mbit to 400Gbit such as 500Mbit or "
 			 "1GiB/s",
+	[OPTION_AUTO_LIMIT] = "auto, unlimited, or a rate from 1Mbit to 400Gbit such as "
+			      "500Mbit or 1GiB/s",
 	[OPTION_DURATION] = "a duration such as 500ms, 10s or 2m",
 	[OPTION_LIST] = "a text",
 };
@@ -61,6 +63,9 @@ static int parse_number(enum option_kind kind, const char *text, uint64_t *value
 	case OPTION_RATE:
 		return parse_rate(text, value);
 	case OPTION_LIMIT:
+		rv = parse_limit(text, value);
+		return rv == 0 && (*value == 0 || *value == RATE_AUTO) ? -ERANGE : rv;
+	case OPTION_AUTO_LIMIT:
 		rv = parse_limit(text, value);
 		return rv == 0 && *value == 0 ? -ERANGE : rv;
 	case OPTION_DURATION:

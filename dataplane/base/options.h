@@ -29,15 +29,16 @@ struct option_list {
 };
 
 enum option_kind {
-	OPTION_FLAG,     /* bool: --name */
-	OPTION_SWITCH,   /* bool: --name true, --name false */
-	OPTION_STRING,   /* const char *, not empty; NULL when absent */
-	OPTION_U64,      /* uint64_t: a decimal number */
-	OPTION_SIZE,     /* uint64_t, bytes: 4096, 64KiB, 1.5GiB, 10MB */
-	OPTION_RATE,     /* uint64_t, bits a second: 0, 500Mbit, 1GiB/s, unlimited */
-	OPTION_LIMIT,    /* uint64_t, the same: RATE_MIN to RATE_MAX, or unlimited */
-	OPTION_DURATION, /* nsec: 10s, 500ms, 2m, 1h */
-	OPTION_LIST,     /* struct option_list: may be given many times */
+	OPTION_FLAG,       /* bool: --name */
+	OPTION_SWITCH,     /* bool: --name true, --name false */
+	OPTION_STRING,     /* const char *, not empty; NULL when absent */
+	OPTION_U64,        /* uint64_t: a decimal number */
+	OPTION_SIZE,       /* uint64_t, bytes: 4096, 64KiB, 1.5GiB, 10MB */
+	OPTION_RATE,       /* uint64_t, bits a second: 0, 500Mbit, 1GiB/s, unlimited */
+	OPTION_LIMIT,      /* uint64_t, the same: RATE_MIN to RATE_MAX, or unlimited */
+	OPTION_AUTO_LIMIT, /* uint64_t, the same, or auto */
+	OPTION_DURATION,   /* nsec: 10s, 500ms, 2m, 1h */
+	OPTION_LIST,       /* struct option_list: may be given many times */
 };
 
 struct option_spec {

@@ -132,6 +132,10 @@ int parse_limit(const char *text, uint64_t *rate_bps)
 {
 	uint64_t value;
 
+	if (strcmp(text, "auto") == 0) {
+		*rate_bps = RATE_AUTO;
+		return 0;
+	}
 	if (parse_rate(text, &value) != 0)
 		return -EINVAL;
 	if (value != 0 && value != RATE_UNLIMITED &&

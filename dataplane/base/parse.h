@@ -16,8 +16,8 @@ int parse_u64(const char *text, uint64_t *value);
 int parse_size(const char *text, uint64_t *bytes);
 /* 0 (paused), 500Mbit, 10Gbit, 1GiB/s, unlimited. */
 int parse_rate(const char *text, uint64_t *rate_bps);
-/* What the data plane can keep to: 0 (paused), RATE_MIN to RATE_MAX, unlimited. Returns
- * -ERANGE for another rate. */
+/* What the data plane can keep to: 0 (paused), RATE_MIN to RATE_MAX, unlimited,
+ * auto (RATE_AUTO). Returns -ERANGE for another rate. */
 int parse_limit(const char *text, uint64_t *rate_bps);
 /* 500ms, 10s, 2m, 1h. */
 int parse_duration(const char *text, nsec *span);

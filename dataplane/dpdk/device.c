@@ -104,6 +104,7 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 		.dscp = TRANSFER_DSCP,
 		.cc = choose_cc(options, config->dev),
 		.port_rate = &device->rate,
+		.auto_ceiling = options->auto_ceiling,
 		.disk_rate = options->disk_rate,
 		.wake = on_strays,
 		.wake_ctx = device,
@@ -119,13 +120,17 @@ static int open_worker(struct device *device, const struct transfer_options *opt
 	self->limit = (struct transfer_rate){
 		.port = index,
 		.queue = device->nopen,
-		.rate_bps = RATE_UNLIMITED,
+		.rate_bps = config->rate_bps == RATE_AUTO ? RATE_AUTO : RATE_UNLIMITED,
+		.ceiling = options->auto_ceiling != 0 ? options->auto_ceiling
+						      : AUTO_CEILING_DEFAULT,
 	};
 	self->is_crowded = is_crowded(options);
 	self->strays = device->nqueues > 1 ? &device->strays : NULL;
 	rc = worker_thread_open(self, &worker, fault);
-	if (rc == 0)
-		set_neighbors(&self->worker, options);
+	if (rc != 0)
+		return rc;
+	set_neighbors(&self->worker, options);
+	worker_set_rate(&self->worker, self->limit.rate_bps, 0, 0);
 	return rc;
 }
 
@@ -206,7 +211,8 @@ int device_open(struct device *device, struct eal *eal,
 	memset(device, 0, sizeof(*device));
 	device->nqueues = count_queues(config);
 	lease_source_init(&device->rate,
-		config->rate_bps != 0 ? config->rate_bps : RATE_UNLIMITED,
+		config->rate_bps != 0 && config->rate_bps != RATE_AUTO ? config->rate_bps
+								       : RATE_UNLIMITED,
 		BUCKET_BURST_MIN);
 	rc = nic_dpdk_open(&device->port, device->nics, eal, &nic, fault);
 	if (rc != 0)

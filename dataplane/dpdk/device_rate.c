@@ -16,11 +16,11 @@ static nsec clock_now(void)
 
 /* The workers find the new rate in their next turn; a full ring means that one is coming
  * anyway. */
-static void set_port_rate(struct device *device, const struct transfer_rate *rate)
+static void set_port_rate(struct device *device, uint64_t rate_bps, uint64_t burst)
 {
 	const struct worker_order look = {.what = ORDER_LOOK};
 
-	lease_source_set(&device->rate, rate->rate_bps, rate->burst, clock_now());
+	lease_source_set(&device->rate, rate_bps, burst, clock_now());
 	for (uint32_t i = 0; i < device->nqueues; i++)
 		(void)worker_thread_order(&device->workers[i], &look);
 }
@@ -28,32 +28,69 @@ static void set_port_rate(struct device *device, const struct transfer_rate *rat
 /* Drivers count in Mbit/s, and 0 is no limit there: a pause is for the software alone. */
 static bool mirror(struct device *device, const struct transfer_rate *rate)
 {
-	uint64_t rate_bps = rate->rate_bps == RATE_UNLIMITED ? 0 : rate->rate_bps;
+	uint64_t rate_bps = rate->rate_bps >= RATE_AUTO ? 0 : rate->rate_bps;
 
 	return nic_dpdk_set_rate(device->port, rate->queue, rate_bps) == 0 &&
 	       rate_bps != 0;
 }
 
-int device_set_rate(struct device *device, const struct transfer_rate *rate)
+static int set_queue_rate(struct device *device, const struct transfer_rate *rate)
 {
-	const struct worker_order order = {
-		.what = ORDER_RATE, .rate_bps = rate->rate_bps, .burst = rate->burst};
-	struct worker_thread *worker;
-	int rc;
+	const struct worker_order order = {.what = ORDER_RATE,
+		.rate_bps = rate->rate_bps,
+		.burst = rate->burst,
+		.ceiling = rate->ceiling};
+	struct worker_thread *worker = &device->workers[rate->queue];
+	int rc = worker_thread_order(worker, &order);
+	nsec ceiling;
 
-	if (rate->queue == TRANSFER_ALL_QUEUES) {
-		set_port_rate(device, rate);
-		return 0;
-	}
-	if (rate->queue >= device->nqueues)
-		return -EINVAL;
-	worker = &device->workers[rate->queue];
-	rc = worker_thread_order(worker, &order);
 	if (rc != 0)
 		return rc;
+	ceiling = rate->ceiling != 0 ? rate->ceiling : worker->limit.ceiling;
 	worker->limit = *rate;
+	worker->limit.ceiling = ceiling;
 	worker->is_hardware = mirror(device, rate);
 	return 0;
+}
+
+/* Each queue for itself finds out what others leave; a limit for all ends that. */
+static int set_all_rates(struct device *device, const struct transfer_rate *rate)
+{
+	bool is_auto = rate->rate_bps == RATE_AUTO;
+	struct transfer_rate each = *rate;
+	int rc = 0;
+
+	each.rate_bps = is_auto ? RATE_AUTO : RATE_UNLIMITED;
+	each.burst = 0;
+	for (each.queue = 0; each.queue < device->nqueues && rc == 0; each.queue++) {
+		if (is_auto || device->workers[each.queue].limit.rate_bps == RATE_AUTO)
+			rc = set_queue_rate(device, &each);
+	}
+	if (rc == 0)
+		set_port_rate(device, is_auto ? RATE_UNLIMITED : rate->rate_bps,
+			is_auto ? 0 : rate->burst);
+	return rc;
+}
+
+int device_set_rate(struct device *device, const struct transfer_rate *rate)
+{
+	if (rate->queue == TRANSFER_ALL_QUEUES)
+		return set_all_rates(device, rate);
+	return rate->queue < device->nqueues ? set_queue_rate(device, rate) : -EINVAL;
+}
+
+/* What passes at once if nobody said. */
+static uint64_t default_burst(
+	const struct device *device, const struct worker_thread *self, uint64_t auto_bps)
+{
+	const struct auto_rate rate = {
+		.rate_bps = auto_bps, .ceiling = self->limit.ceiling};
+
+	if (auto_bps != 0)
+		return auto_rate_burst(&rate);
+	return self->limit.rate_bps == RATE_UNLIMITED
+		       ? lease_source_burst(&device->rate)
+		       : bucket_default_burst(self->limit.rate_bps);
 }
 
 static uint64_t load(const _Atomic uint64_t *counter)
@@ -75,6 +112,8 @@ bool device_get_queue(
 	*stats = (struct transfer_queue){
 		.limit = self->limit,
 		.port_rate_bps = lease_source_rate(&device->rate),
+		.auto_bps = load(&self->worker.counters.auto_bps),
+		.added = (nsec)load(&self->worker.counters.added_ns),
 		.is_hardware = self->is_hardware,
 		.rate_now_bps = load(&sent->rate_bps),
 		.bytes = load(&sent->bytes),
@@ -85,8 +124,6 @@ bool device_get_queue(
 		.read_at = (uint64_t)clock_now(),
 	};
 	if (stats->limit.burst == 0)
-		stats->limit.burst = self->limit.rate_bps == RATE_UNLIMITED
-					     ? lease_source_burst(&device->rate)
-					     : bucket_default_burst(self->limit.rate_bps);
+		stats->limit.burst = default_burst(device, self, stats->auto_bps);
 	return true;
 }

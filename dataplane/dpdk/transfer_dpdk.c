@@ -359,7 +359,7 @@ int transfer_pause(struct transfer *transfer, uint32_t session_id, bool is_pause
 
 static bool is_rate(uint64_t rate_bps)
 {
-	return rate_bps == 0 || rate_bps == RATE_UNLIMITED ||
+	return rate_bps == 0 || rate_bps >= RATE_AUTO ||
 	       (rate_bps >= RATE_MIN && rate_bps <= RATE_MAX);
 }
 

@@ -70,6 +70,8 @@ static void obey(struct worker_thread *self, const struct worker_order *order, n
 		worker_pause(worker, order->session_id, order->what == ORDER_PAUSE);
 		break;
 	case ORDER_RATE:
+		if (order->ceiling != 0)
+			worker_set_ceiling(worker, order->ceiling, now);
 		worker_set_rate(worker, order->rate_bps, order->burst, now);
 		break;
 	case ORDER_SESSION_RATE:

@@ -35,6 +35,7 @@ struct worker_order {
 	struct session *session; /* START */
 	uint64_t rate_bps;       /* RATE, SESSION_RATE */
 	uint64_t burst;          /* RATE: bytes */
+	nsec ceiling;            /* RATE: of an automatic one; 0: as it was */
 };
 
 struct rte_memzone;

@@ -131,6 +131,24 @@ sleep 0.1
 expect_rate $((80 * mbit)) 'a pull at 80 Mbit/s'
 end_pull
 
+# ---- or says only that others shall not mind: then the leader's queue finds out
+begin_pull --rate auto
+is_auto() {
+	queues list | jq -e '.[0].auto and .[0].limit_bps >= 10000000' >"$dir/jq"
+}
+wait_for 10 is_auto || fail "a pull with --rate auto: $(queues list)"
+"$snapline" queue list --admin "$dir/leader.sock" | grep -q ' auto (.*b/s) ' ||
+	fail 'the list does not say auto'
+end_pull
+is_plain() {
+	queues list | jq -e '.[0].auto | not' >"$dir/jq"
+}
+wait_for 10 is_plain || fail "auto outlives who asked for it: $(queues list)"
+queues set-rate 0 auto --auto-latency 2ms | jq -e '.[0].auto' >"$dir/jq" ||
+	fail 'set-rate auto does not'
+queues set-rate 0 unlimited >"$dir/out"
+wait_for 10 is_plain || fail "auto does not end: $(queues list)"
+
 # ---- people read it, too
 "$snapline" queue list --admin "$dir/leader.sock" >"$dir/out"
 cat "$dir/out"
@@ -162,7 +180,7 @@ bad 66 'no queue 0:7' 0:7 1Gbit
 bad 66 'no port 3' 3 1Gbit
 expect_error 66 'no transfer 99' -- "$snapline" transfer throttle 99 1Gbit --admin "$dir/leader.sock"
 expect_error 66 "transfer $id has ended" -- throttle 1Gbit
-expect_error 64 '--rate takes unlimited, or a rate from 1Mbit' -- pull "$dir/pulled" --rate 0
+expect_error 64 '--rate takes auto, unlimited, or a rate from 1Mbit' -- pull "$dir/pulled" --rate 0
 stop_node leader
 
 # ---- from the command line, and where there is no device

@@ -28,6 +28,8 @@ static void a_list_of_queues_survives(void **state)
 			.backlog = 6,
 			.throttled_ns = 7,
 			.drops = 8,
+			.auto_bps = 10,
+			.added = 11,
 			.read_at = 9},
 	};
 	struct queue_list list = {queues, 2}, again;
@@ -41,6 +43,8 @@ static void a_list_of_queues_survives(void **state)
 	assert_int_equal(again.queues[1].limit.queue, 15);
 	assert_true(again.queues[1].is_hardware);
 	assert_int_equal(again.queues[1].throttled_ns, 7);
+	assert_int_equal(again.queues[1].auto_bps, 10);
+	assert_int_equal(again.queues[1].added, 11);
 	assert_int_equal(queue_list_encode(&again, &same, &same_len), 0);
 	assert_int_equal(same_len, len);
 	assert_memory_equal(same, bytes, len);
@@ -68,12 +72,15 @@ static int there_and_back(const struct transfer_rate *rate, struct transfer_rate
 
 static void a_rate_is_for_a_queue_or_a_port(void **state)
 {
-	struct transfer_rate rate = {1, 3, RATE_MAX, BUCKET_BURST_MIN}, again;
+	struct transfer_rate rate = {1, 3, RATE_MAX, BUCKET_BURST_MIN, 0}, again;
 
 	(void)state;
 	assert_int_equal(there_and_back(&rate, &again), 0);
 	assert_memory_equal(&again, &rate, sizeof(rate));
-	rate = (struct transfer_rate){0, TRANSFER_ALL_QUEUES, 0, 0};
+	rate = (struct transfer_rate){0, TRANSFER_ALL_QUEUES, 0, 0, 0};
+	assert_int_equal(there_and_back(&rate, &again), 0);
+	assert_memory_equal(&again, &rate, sizeof(rate));
+	rate = (struct transfer_rate){0, 1, RATE_AUTO, 0, AUTO_CEILING_MIN};
 	assert_int_equal(there_and_back(&rate, &again), 0);
 	assert_memory_equal(&again, &rate, sizeof(rate));
 }
@@ -81,11 +88,13 @@ static void a_rate_is_for_a_queue_or_a_port(void **state)
 static void what_no_bucket_can_keep_is_refused(void **state)
 {
 	static const struct transfer_rate rates[] = {
-		{0, 0, RATE_MIN - 1, 0},
-		{0, 0, RATE_MAX + 1, 0},
-		{0, 0, UINT64_MAX - 1, 0},
-		{0, 0, RATE_MIN, BUCKET_BURST_MIN - 1},
-		{0, 0, RATE_MIN, BUCKET_BURST_MAX + 1},
+		{0, 0, RATE_MIN - 1, 0, 0},
+		{0, 0, RATE_MAX + 1, 0, 0},
+		{0, 0, UINT64_MAX - 2, 0, 0},
+		{0, 0, RATE_MIN, BUCKET_BURST_MIN - 1, 0},
+		{0, 0, RATE_MIN, BUCKET_BURST_MAX + 1, 0},
+		{0, 0, RATE_AUTO, 0, AUTO_CEILING_MIN - 1},
+		{0, 0, RATE_AUTO, 0, AUTO_CEILING_MAX + 1},
 	};
 	struct throttle_request request = {.id = -1, .rate_bps = 1}, answer;
 	struct transfer_rate again;
@@ -108,7 +117,7 @@ static void what_no_bucket_can_keep_is_refused(void **state)
 
 static void nothing_and_half_of_something_is_malformed(void **state)
 {
-	struct transfer_rate rate = {1, 3, RATE_MAX, MIB}, again;
+	struct transfer_rate rate = {1, 3, RATE_MAX, MIB, 0}, again;
 	struct throttle_request request;
 	uint8_t *bytes;
 	size_t len;
