@@ -18,6 +18,7 @@
 #include "control/storage/storage.h"
 #include "control/storage/tree.h"
 #include "control/storage/writer.h"
+#include "dataplane/base/bitmap.h"
 #include "dataplane/journal.h"
 #include "dataplane/manifest_codec.h"
 
@@ -32,6 +33,7 @@ struct commit {
 	size_t manifest_len;
 	struct manifest manifest; /* decoded; empty when there is none */
 	int dirfd;                /* of temp */
+	uint64_t *finished;       /* files of the table whose mode was seen to be right */
 };
 
 int commit_check_order(
@@ -69,6 +71,19 @@ static bool syncs_meta(const struct commit *commit)
 	return commit->options.sync || commit->options.sync_meta;
 }
 
+static int read_manifest(struct commit *commit, struct fault *fault)
+{
+	int error;
+
+	if (commit->manifest_bytes == NULL)
+		return 0;
+	error = manifest_decode(
+		&commit->manifest, commit->manifest_bytes, commit->manifest_len, fault);
+	if (error != 0)
+		return error;
+	return layout_compare(commit->table, &commit->manifest, fault);
+}
+
 /* Into temp when the table lists it; a snapshot that braft made has no room for it, and
  * keeps it beside. */
 static int write_manifest(struct commit *commit, struct fault *fault)
@@ -80,25 +95,26 @@ static int write_manifest(struct commit *commit, struct fault *fault)
 	};
 	char name[LAYOUT_NAME];
 	bool inside = table_find(commit->table, MANIFEST_NAME) != NULL;
-	int error;
 
 	if (commit->manifest_bytes == NULL)
 		return 0;
-	error = manifest_decode(
-		&commit->manifest, commit->manifest_bytes, commit->manifest_len, fault);
-	if (error == 0)
-		error = layout_compare(commit->table, &commit->manifest, fault);
-	if (error != 0)
-		return error;
 	return file_save(inside ? commit->dirfd : commit->storage->fd,
 		inside ? MANIFEST_NAME : layout_manifest(name, commit->table->meta.index),
 		&image, fault);
 }
 
 /* The owner keeps the right to read, or the snapshot could never be served. */
-static int set_mode(const struct commit *commit, int fd, const char *name)
+static bool is_mode_right(const struct commit *commit, const char *name,
+	const struct stat *st, mode_t *want)
 {
 	const struct manifest_file *file = manifest_find(&commit->manifest, name);
+
+	*want = file != NULL ? (file->mode & 0777) | S_IRUSR : st->st_mode & 0777;
+	return (st->st_mode & 0777) == *want;
+}
+
+static int set_mode(const struct commit *commit, int fd, const char *name)
+{
 	struct stat st;
 	mode_t mode;
 
@@ -106,11 +122,8 @@ static int set_mode(const struct commit *commit, int fd, const char *name)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if (file == NULL)
-		return 0;
-	mode = (file->mode & 0777) | S_IRUSR;
 	/* A hard link is left alone when it is right already. */
-	if ((st.st_mode & 0777) != mode && fchmod(fd, mode) != 0)
+	if (!is_mode_right(commit, name, &st, &mode) && fchmod(fd, mode) != 0)
 		return -errno;
 	return 0;
 }
@@ -159,14 +172,17 @@ static int sync_file(
 
 /* Each fsync waits for the disk's cache, even when there is nothing left to write. Many
  * files share one syncfs instead; the store's descriptor has been open since the start,
- * so no write error since then can have been missed. */
+ * so no write error since then can have been missed; a file that needs nothing else is
+ * not even opened. */
 static int sync_files(const struct commit *commit, struct fault *fault)
 {
 	const struct table *table = commit->table;
+	bool is_alone = commit->options.sync && table->nfiles <= FSYNC_MAX;
 	int error = 0;
 
-	for (size_t i = 0; i < table->nfiles && error == 0; i++)
-		error = finish_file(commit, &table->files[i], fault);
+	for (uint32_t i = 0; i < table->nfiles && error == 0; i++)
+		if (is_alone || !bitmap_test(commit->finished, i))
+			error = finish_file(commit, &table->files[i], fault);
 	if (error != 0 || !commit->options.sync)
 		return error;
 	if (table->nfiles > FSYNC_MAX) {
@@ -219,9 +235,15 @@ static int publish(struct commit *commit, struct fault *fault)
 static bool is_listed(void *ctx, const char *name, const struct stat *st)
 {
 	const struct commit *commit = ctx;
+	const struct table_file *entry = table_find(commit->table, name);
+	mode_t mode;
 
-	(void)st;
-	return strcmp(name, JOURNAL_NAME) == 0 || table_find(commit->table, name) != NULL;
+	if (strcmp(name, JOURNAL_NAME) == 0)
+		return true;
+	if (entry != NULL && S_ISREG(st->st_mode) &&
+		is_mode_right(commit, name, st, &mode))
+		bitmap_set(commit->finished, (uint32_t)(entry - commit->table->files));
+	return entry != NULL;
 }
 
 static int remove_unlisted(struct commit *commit, struct fault *fault)
@@ -235,7 +257,13 @@ static int run(struct commit *commit, struct fault *fault)
 {
 	int error;
 
-	error = remove_unlisted(commit, fault);
+	commit->finished = calloc(
+		BITMAP_WORDS(commit->table->nfiles) + 1, sizeof(*commit->finished));
+	if (commit->finished == NULL)
+		return fault_set(fault, -ENOMEM, "no memory to commit");
+	error = read_manifest(commit, fault);
+	if (error == 0)
+		error = remove_unlisted(commit, fault);
 	if (error == 0)
 		error = write_manifest(commit, fault);
 	if (error == 0)
@@ -250,6 +278,7 @@ static int run(struct commit *commit, struct fault *fault)
 	if (error == 0)
 		error = publish(commit, fault);
 	manifest_fini(&commit->manifest);
+	free(commit->finished);
 	return error;
 }
 

@@ -156,6 +156,8 @@ static void take_from_last(struct filter *filter, struct filter_item *item)
 
 int filter_drop(struct filter *filter, struct filter_item *item, struct fault *fault)
 {
+	if (item->origin == FILTER_NONE)
+		return 0;
 	item->origin = FILTER_NONE;
 	item->local = NULL;
 	item->is_complete = false;
@@ -165,11 +167,13 @@ int filter_drop(struct filter *filter, struct filter_item *item, struct fault *f
 int filter_choose(struct filter *filter, struct filter_item *item, struct fault *fault)
 {
 	bool is_empty = filter->request->manifest != NULL && item->size == 0;
-	int error;
+	int error = 0;
 
 	if (!is_empty && keep(filter, item))
 		return 0;
-	error = tree_unlink(filter->tempfd, item->entry->name, fault);
+	/* what temp's table does not list has been removed already */
+	if (table_find(&filter->temp, item->entry->name) != NULL)
+		error = tree_unlink(filter->tempfd, item->entry->name, fault);
 	if (error != 0 || is_empty) /* made anew, there is nothing to save */
 		return error;
 	take_from_last(filter, item);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -121,9 +122,6 @@ static int create_file(int dirfd, const struct manifest *manifest,
 	int error;
 	int fd;
 
-	error = tree_make_parents(dirfd, file->name, fault);
-	if (error != 0)
-		return error;
 	error = tree_open(
 		dirfd, file->name, O_WRONLY | O_CREAT | O_EXCL, 0600, &fd, fault);
 	if (error != 0)
@@ -162,13 +160,39 @@ static int is_kept(const struct storage_writer *writer, int dirfd,
 	return error;
 }
 
+/* A small file is made by who writes its chunk; unless nobody will, as it is of zeros. */
+static bool comes_whole(const struct manifest *manifest, const struct manifest_file *file,
+	const uint64_t *have)
+{
+	return file->size > 0 && file->size < manifest->chunk_size &&
+	       !is_zero(manifest, file->first_chunk) &&
+	       (have == NULL || !bitmap_test(have, file->first_chunk));
+}
+
+static bool is_beside(const char *name, const char *other)
+{
+	const char *slash = strrchr(name, '/');
+	size_t len = slash != NULL ? (size_t)(slash - name) : 0;
+	const char *others = strrchr(other, '/');
+
+	return len == (others != NULL ? (size_t)(others - other) : 0) &&
+	       memcmp(name, other, len) == 0;
+}
+
 static int make_file(const struct storage_writer *writer, int dirfd,
 	const struct manifest *manifest, const struct manifest_file *file,
 	struct fault *fault)
 {
+	bool is_first = file == manifest->files;
 	bool kept;
-	int error;
+	int error = 0;
 
+	/* files are sorted by name: those of a directory follow one another */
+	if (is_first ? strchr(file->name, '/') != NULL
+		     : !is_beside(file->name, file[-1].name))
+		error = tree_make_parents(dirfd, file->name, fault);
+	if (error != 0 || comes_whole(manifest, file, writer->have))
+		return error;
 	error = is_kept(writer, dirfd, file, &kept);
 	if (error != 0)
 		return file_fault(fault, error, "look at", file->name);

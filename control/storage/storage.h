@@ -132,9 +132,10 @@ int storage_writer_save_meta(
  * listed file that was not written. */
 int storage_writer_commit(struct storage_writer *writer, struct fault *fault);
 
-/* Creates every file of the manifest with its final size and mode, and all
- * sub-directories, for a transfer to fill. All-zero chunks stay holes. Files that
- * storage_filter kept stay as they are. Returns 0, -ENOSPC
+/* Creates all sub-directories of the manifest, and its files with their final size, for
+ * a transfer to fill; but files smaller than a chunk, which come whole, are left to who
+ * writes them. All-zero chunks stay holes. Files that storage_filter kept stay as they
+ * are. Returns 0, -ENOSPC
  * before anything is created when the file system cannot hold it (naming need and free),
  * or an errno. */
 int storage_prepare(struct storage_writer *writer, const struct manifest *manifest,

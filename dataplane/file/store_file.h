@@ -17,9 +17,10 @@ int store_file_open(struct store *store, struct fault *fault);
 void store_file_close(struct store *store);
 
 /* Opens a snapshot directory for reading or writing of ranges. Files are opened at first
- * use and a bounded number is kept open. When writing, files already exist with their
- * final size (storage creates them). The manifest belongs to the caller and must outlive
- * the object. Returns 0, or the errno of open(2). */
+ * use and a bounded number is kept open. When writing, directories exist already, and
+ * files of at least a chunk with their final size (storage creates them); smaller ones
+ * are made by the write, in place of what has their name. The manifest belongs to the
+ * caller and must outlive the object. Returns 0, or the errno of open(2). */
 int store_object_open(struct store_object **object, const char *path,
 	const struct manifest *manifest, struct fault *fault);
 /* Does one request on the calling thread; cookie is not used. Any thread, several at

@@ -165,10 +165,10 @@ static void a_chunk_that_cannot_be_written_is_local(void **state)
 {
 	struct world *world = *state;
 	struct tcp_copy_options options = {0};
-	uint8_t *bytes = scratch_noise(100000, 1);
+	uint8_t *bytes = scratch_noise(3 * MANIFEST_CHUNK_MIN, 1);
 
-	scratch_write(&world->scratch, "data/file", bytes, 100000);
-	scratch_write(&world->scratch, "copy/file", bytes, 99999);
+	scratch_write(&world->scratch, "data/file", bytes, 3 * MANIFEST_CHUNK_MIN);
+	scratch_write(&world->scratch, "copy/file", bytes, 3 * MANIFEST_CHUNK_MIN - 1);
 	free(bytes);
 	serve_snapshot(world);
 	options.manifest = &world->reader->manifest;

@@ -16,6 +16,7 @@
 
 #include "control/storage/storage.h"
 #include "dataplane/base/units.h"
+#include "dataplane/file/store_file.h"
 #include "dataplane/manifest_codec.h"
 #include "tests/lib/scratch.h"
 
@@ -267,7 +268,22 @@ static void make_manifest(struct manifest *manifest)
 	assert_int_equal(manifest_layout(manifest, NULL), 0);
 }
 
-static void prepare_makes_the_files_and_commit_their_modes(void **state)
+/* As the data plane does, with zeros. */
+static void write_chunk(const struct storage_writer *writer,
+	const struct manifest *manifest, uint32_t chunk)
+{
+	struct store_request request = {.op = STORE_WRITE, .chunk = chunk};
+
+	assert_int_equal(
+		store_object_open(&request.object, writer->path, manifest, NULL), 0);
+	request.buf = calloc(1, manifest->chunk_size);
+	assert_int_equal(store_object_run(&request), 0);
+	free(request.buf);
+	store_object_close(request.object);
+}
+
+static void prepare_makes_large_files_writes_the_small_and_commit_their_modes(
+	void **state)
 {
 	struct place *place = *state;
 	struct storage_writer *writer;
@@ -287,8 +303,12 @@ static void prepare_makes_the_files_and_commit_their_modes(void **state)
 	assert_int_equal(fstatat(fd, "store/temp/a/b/big", &st, 0), 0);
 	assert_int_equal(st.st_size, 4 * MANIFEST_CHUNK_MIN + 1);
 	assert_true(st.st_blocks * 512 < 2 * MANIFEST_CHUNK_MIN);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_false(exists(place, "store/temp/a/small"));   /* its chunk brings it */
+	assert_true(exists(place, "store/temp/empty file")); /* nothing else will */
+	write_chunk(writer, &manifest, 0);
 	assert_int_equal(fstatat(fd, "store/temp/a/small", &st, 0), 0);
-	assert_int_equal(st.st_mode & 07777, 0644); /* writable until it is filled */
+	assert_int_equal(st.st_mode & 07777, 0644); /* writable until then, too */
 
 	for (uint32_t i = 0; i < manifest.nchunks; i++)
 		manifest.leaves[i].flags = 0;
@@ -330,6 +350,7 @@ static void a_manifest_without_an_entry_goes_beside(void **state)
 	assert_int_equal(manifest_encode(&manifest, &bytes, &len), 0);
 	assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
 	assert_int_equal(storage_prepare(writer, &manifest, NULL), 0);
+	write_chunk(writer, &manifest, 0);
 	make_table(&table, 38);
 	assert_int_equal(storage_commit(writer, &table, bytes, len, NULL), 0);
 	assert_true(exists(place, "store/manifest_00000000000000000038"));
@@ -445,7 +466,7 @@ int main(void)
 		STORY(only_one_writer_at_a_time),
 		STORY(a_reader_keeps_a_superseded_snapshot),
 		STORY(an_empty_store_has_nothing_to_read),
-		STORY(prepare_makes_the_files_and_commit_their_modes),
+		STORY(prepare_makes_large_files_writes_the_small_and_commit_their_modes),
 		STORY(a_manifest_without_an_entry_goes_beside),
 		STORY(a_manifest_of_other_files_is_not_believed),
 		STORY(a_snapshot_that_cannot_fit_is_refused_first),

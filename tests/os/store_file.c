@@ -205,6 +205,67 @@ static void small_files_of_one_chunk_get_their_own_bytes(void **state)
 	}
 }
 
+static void a_small_file_is_made_by_the_write_that_brings_it(void **state)
+{
+	struct scene *scene = *state;
+	struct stat st;
+	char path[128];
+
+	path_of(scene, "small-007", path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	write_chunk(scene, chunk_of(scene, "small-007"));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 5007);
+	assert_int_equal(st.st_mode & 0700, 0600);
+}
+
+/* The inode may be another snapshot's, too: what has the name makes room. */
+static void a_small_file_is_never_written_through_a_link(void **state)
+{
+	struct scene *scene = *state;
+	char path[128], other[128], byte;
+	struct stat st;
+	int fd;
+
+	path_of(scene, "small-007", path, sizeof(path));
+	path_of(scene, "older", other, sizeof(other));
+	fd = open(other, O_CREAT | O_RDWR, 0400);
+	assert_int_equal(write(fd, "old", 3), 3);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(link(other, path), 0);
+	write_chunk(scene, chunk_of(scene, "small-007"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink(other, path), 0);
+	write_chunk(scene, chunk_of(scene, "small-007"));
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 3);
+	assert_int_equal(pread(fd, &byte, 1, 0), 1);
+	assert_int_equal(byte, 'o');
+	(void)close(fd);
+}
+
+static void a_small_file_of_another_size_or_kind_is_not_sent(void **state)
+{
+	struct scene *scene = *state;
+	uint32_t chunk = chunk_of(scene, "small-007");
+	char path[128];
+
+	path_of(scene, "small-007", path, sizeof(path));
+	assert_int_equal(truncate(path, 5008), 0);
+	assert_int_equal(transact(scene, STORE_READ, chunk), -EBADMSG);
+	assert_fault(scene, -EBADMSG, "small-007 has 5008 bytes");
+	assert_int_equal(truncate(path, 5006), 0);
+	assert_int_equal(transact(scene, STORE_READ, chunk), -EBADMSG);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(transact(scene, STORE_READ, chunk), -ELOOP);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("big", path), 0);
+	assert_int_equal(transact(scene, STORE_READ, chunk), -ELOOP);
+}
+
 static int count_open_files(void)
 {
 	int count = 0;
@@ -386,6 +447,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_chunk_comes_back_with_the_crc_of_each_slice),
 		TEST(small_files_of_one_chunk_get_their_own_bytes),
+		TEST(a_small_file_is_made_by_the_write_that_brings_it),
+		TEST(a_small_file_is_never_written_through_a_link),
+		TEST(a_small_file_of_another_size_or_kind_is_not_sent),
 		TEST(few_files_stay_open),
 		TEST(a_shrunk_file_is_named_with_both_sizes),
 		TEST(a_grown_file_is_refused_even_where_its_bytes_are_there),

@@ -17,6 +17,7 @@
 #include "control/storage/storage.h"
 #include "control/storage/verify.h"
 #include "dataplane/base/bitmap.h"
+#include "dataplane/file/store_file.h"
 #include "tests/lib/scratch.h"
 
 /* A file to be saved: len bytes of noise by seed; seed 0: all zero. */
@@ -77,39 +78,26 @@ static inline int world_save(struct storage *storage, int64_t index,
 	return storage_writer_commit(writer, fault);
 }
 
-/* Moves one chunk as the data plane's store adapter does: every file of it is written.
- * Returns 0 or an errno. */
+/* Moves one chunk as the data plane does. Returns 0 or an errno. */
 static inline int world_pull_chunk(
 	const struct storage_reader *from, const char *to, uint32_t chunk)
 {
-	struct manifest_cursor cursor;
-	struct manifest_extent extent;
-	int error = 0;
+	struct store_object *source, *target;
+	uint8_t *buf = malloc(from->manifest.chunk_size);
+	struct store_request request = {.op = STORE_READ, .chunk = chunk, .buf = buf};
+	int error;
 
-	manifest_extents(&from->manifest, chunk, &cursor);
-	while (error == 0 && manifest_next_extent(&from->manifest, &cursor, &extent)) {
-		const char *name = from->manifest.files[extent.file].name;
-		uint8_t *buf = malloc(extent.len);
-		char path[500];
-		int fd;
-
-		(void)snprintf(path, sizeof(path), "%s/%s", from->path, name);
-		fd = open(path, O_RDONLY);
-		assert_true(fd >= 0);
-		assert_int_equal(pread(fd, buf, extent.len, (off_t)extent.file_offset),
-			extent.len);
-		close(fd);
-		(void)snprintf(path, sizeof(path), "%s/%s", to, name);
-		fd = open(path, O_RDWR);
-		error = fd < 0 ? -errno : 0;
-		if (error == 0 &&
-			pwrite(fd, buf, extent.len, (off_t)extent.file_offset) !=
-				(ssize_t)extent.len)
-			error = -errno;
-		if (fd >= 0)
-			close(fd);
-		free(buf);
-	}
+	assert_int_equal(
+		store_object_open(&source, from->path, &from->manifest, NULL), 0);
+	assert_int_equal(store_object_open(&target, to, &from->manifest, NULL), 0);
+	request.object = source;
+	assert_int_equal(store_object_run(&request), 0);
+	request.object = target;
+	request.op = STORE_WRITE;
+	error = store_object_run(&request);
+	store_object_close(target);
+	store_object_close(source);
+	free(buf);
 	return error;
 }
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The files that are kept open. */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "dataplane/file/object_state.h"
+
+static struct slot *find_slot(struct store_object *object, uint32_t file, bool writable)
+{
+	for (int i = 0; i < OBJECT_FDS; i++) {
+		struct slot *slot = &object->slots[i];
+
+		if (slot->fd >= 0 && slot->file == file && slot->writable >= writable)
+			return slot;
+	}
+	return NULL;
+}
+
+/* An empty slot, else the one longest unused; NULL when requests hold all of them. */
+static struct slot *find_room(struct store_object *object)
+{
+	struct slot *oldest = NULL;
+
+	for (int i = 0; i < OBJECT_FDS; i++) {
+		struct slot *slot = &object->slots[i];
+
+		if (slot->fd < 0)
+			return slot;
+		if (slot->users == 0 && (oldest == NULL || slot->last < oldest->last))
+			oldest = slot;
+	}
+	if (oldest != NULL) {
+		(void)close(oldest->fd);
+		oldest->fd = -1;
+	}
+	return oldest;
+}
+
+static int open_slot(
+	struct store_object *object, uint32_t file, bool writable, struct slot **slot)
+{
+	const char *name = object->manifest->files[file].name;
+	int flags = writable ? O_RDWR : O_RDONLY;
+	struct slot *room = find_room(object);
+
+	if (room == NULL)
+		return -EMFILE;
+	/* O_NONBLOCK: should a FIFO have taken the file's place, we do not hang on it */
+	room->fd =
+		openat(object->folder, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (room->fd < 0)
+		return -errno;
+	room->file = file;
+	room->writable = writable;
+	room->users = 0;
+	*slot = room;
+	return 0;
+}
+
+int object_acquire(
+	struct store_object *object, uint32_t file, bool writable, struct slot **slot)
+{
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&object->lock);
+	*slot = find_slot(object, file, writable);
+	if (*slot == NULL)
+		rc = open_slot(object, file, writable, slot);
+	if (rc == 0) {
+		(*slot)->users++;
+		(*slot)->last = ++object->tick;
+	}
+	(void)pthread_mutex_unlock(&object->lock);
+	return rc;
+}
+
+void object_release(struct store_object *object, struct slot *slot)
+{
+	(void)pthread_mutex_lock(&object->lock);
+	slot->users--;
+	(void)pthread_mutex_unlock(&object->lock);
+}
