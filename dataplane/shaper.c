@@ -59,6 +59,11 @@ void shaper_limit(struct shaper *shaper, uint32_t at, uint64_t rate_bps, nsec no
 	bucket_set(&shaper->shares[at].limit, rate_bps, 0, now);
 }
 
+void shaper_weigh(struct shaper *shaper, uint32_t at, uint32_t weight)
+{
+	shaper->shares[at].weight = u32_min(weight, SHAPER_WEIGHT_MAX);
+}
+
 void shaper_begin(struct shaper *shaper, nsec now)
 {
 	lease_begin(&shaper->port, now);

@@ -218,6 +218,9 @@ int transfer_set_rate(struct transfer *transfer, const struct transfer_rate *rat
 /* Sending: what may be sent, all stripes together; receiving: what the peer may send. */
 int transfer_set_session_rate(
 	struct transfer *transfer, uint32_t session_id, uint64_t rate_bps);
+/* Sending: its part among the sessions of its class, 1 to 100, 10 at first. */
+int transfer_set_session_weight(
+	struct transfer *transfer, uint32_t session_id, uint32_t weight);
 /* Returns false when there is no such port or queue. */
 bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,
 	struct transfer_queue *stats);

@@ -270,6 +270,15 @@ void worker_set_session_rate(
 	worker_limit(worker, session, now);
 }
 
+void worker_set_session_weight(
+	struct worker *worker, uint32_t session_id, uint32_t weight)
+{
+	const struct session *session = find(worker, session_id);
+
+	if (session != NULL && session->params.role == TRANSFER_SEND)
+		shaper_weigh(&worker->shaper, session_slot(session_id), weight);
+}
+
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now)
 {
 	struct session *session = find(worker, session_id);

@@ -380,6 +380,15 @@ int transfer_set_session_rate(
 	return is_rate(rate_bps) ? tell_all(transfer, &order) : -EINVAL;
 }
 
+int transfer_set_session_weight(
+	struct transfer *transfer, uint32_t session_id, uint32_t weight)
+{
+	const struct worker_order order = {
+		.what = ORDER_SESSION_WEIGHT, .session_id = session_id, .weight = weight};
+
+	return weight >= 1 ? tell_all(transfer, &order) : -EINVAL;
+}
+
 bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,
 	struct transfer_queue *stats)
 {

@@ -122,6 +122,20 @@ static void weights_are_respected_within_3_percent(void **state)
 	}
 }
 
+static void a_weight_raised_on_the_way_counts_from_then_on(void **state)
+{
+	(void)state;
+	start(NULL);
+	shaper_set_rate(&shaper, GBIT, 0, START);
+	join(0, 10, SHAPER_RECOVERY, JUMBO);
+	join(1, 10, SHAPER_RECOVERY, JUMBO);
+	run(START, SEC);
+	shaper_weigh(&shaper, 1, 1000); /* as far as it goes: 100 */
+	memset(sent, 0, sizeof(sent));
+	run(START + SEC, SEC);
+	assert_true(sent[1] > sent[0] * 9 && sent[1] < sent[0] * 11);
+}
+
 static void what_one_does_not_use_is_the_others(void **state)
 {
 	(void)state;
@@ -292,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eight_equal_sessions_get_equal_shares),
 		cmocka_unit_test(weights_are_respected_within_3_percent),
+		cmocka_unit_test(a_weight_raised_on_the_way_counts_from_then_on),
 		cmocka_unit_test(what_one_does_not_use_is_the_others),
 		cmocka_unit_test(recovery_goes_before_rebalance),
 		cmocka_unit_test(control_packets_always_pass_and_are_charged),
