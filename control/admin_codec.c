@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "control/convergence_codec.h"
 #include "control/pb_codec.h"
 #include "dataplane/base/units.h"
 #include "proto/snapline.pb-c.h"
@@ -120,9 +121,16 @@ int list_request_decode(struct list_request *request, const uint8_t *bytes, size
 	return 0;
 }
 
-static void info_to_message(
-	const struct transfer_info *info, Snapline__TransferInfo *message)
+/* A transfer and what it refers to. */
+struct info_message {
+	Snapline__TransferInfo info;
+	Snapline__Convergence convergence;
+};
+
+static void info_to_message(const struct transfer_info *info, struct info_message *both)
 {
+	Snapline__TransferInfo *message = &both->info;
+
 	snapline__transfer_info__init(message);
 	message->id = info->id;
 	message->sending = info->sending;
@@ -151,6 +159,10 @@ static void info_to_message(
 	message->error_code = info->error_code;
 	if (info->error_text[0] != '\0')
 		message->error_text = (char *)info->error_text;
+	if (info->has_convergence) {
+		convergence_to_message(&info->convergence, &both->convergence);
+		message->convergence = &both->convergence;
+	}
 }
 
 static int info_from_message(
@@ -182,6 +194,9 @@ static int info_from_message(
 		return -EBADMSG;
 	pb_copy_text(info->steered_by, sizeof(info->steered_by), message->steered_by);
 	pb_copy_text(info->error_text, sizeof(info->error_text), message->error_text);
+	info->has_convergence = message->convergence != NULL;
+	if (info->has_convergence)
+		return convergence_from_message(&info->convergence, message->convergence);
 	return 0;
 }
 
@@ -189,7 +204,7 @@ int transfer_list_encode(const struct transfer_list *list, uint8_t **bytes, size
 {
 	Snapline__ListResponse message = SNAPLINE__LIST_RESPONSE__INIT;
 	size_t room = list->count > 0 ? list->count : 1;
-	Snapline__TransferInfo *infos = calloc(room, sizeof(*infos));
+	struct info_message *infos = calloc(room, sizeof(*infos));
 	Snapline__TransferInfo **pointers = calloc(room, sizeof(*pointers));
 	int err = -ENOMEM;
 
@@ -197,7 +212,7 @@ int transfer_list_encode(const struct transfer_list *list, uint8_t **bytes, size
 		goto free_infos;
 	for (size_t i = 0; i < list->count; i++) {
 		info_to_message(&list->transfers[i], &infos[i]);
-		pointers[i] = &infos[i];
+		pointers[i] = &infos[i].info;
 	}
 	message.n_transfers = list->count;
 	message.transfers = pointers;

@@ -97,11 +97,26 @@ void convergence_on_log(
 	add_sample(&convergence->log_entries, entries, now);
 }
 
-void convergence_on_progress(struct convergence *convergence, uint64_t bytes_done,
-	uint64_t bytes_total, nsec now)
+void convergence_on_missing(struct convergence *convergence)
 {
-	convergence->bytes_left = bytes_total - u64_min(bytes_done, bytes_total);
-	add_sample(&convergence->moved, bytes_done, now);
+	if (convergence->verdict == CONVERGENCE_LOST)
+		return;
+	convergence->is_missing = true;
+	convergence->verdict = CONVERGENCE_LOST;
+	convergence->is_said = false;
+}
+
+void convergence_on_progress(
+	struct convergence *convergence, uint64_t moved, uint64_t left, nsec now)
+{
+	convergence->bytes_left = left;
+	add_sample(&convergence->moved, moved, now);
+}
+
+void convergence_set_config(
+	struct convergence *convergence, const struct convergence_config *config)
+{
+	convergence->config = *config;
 }
 
 const struct convergence_limit *convergence_limit(const struct convergence *convergence)
@@ -138,6 +153,18 @@ nsec convergence_horizon(const struct convergence *convergence)
 nsec convergence_need(const struct convergence *convergence)
 {
 	return time_for(&convergence->moved, convergence->bytes_left);
+}
+
+nsec convergence_margin(const struct convergence *convergence)
+{
+	nsec horizon = convergence_horizon(convergence);
+	nsec need = convergence_need(convergence);
+
+	if (convergence->verdict == CONVERGENCE_LOST)
+		return 0;
+	if (horizon == NEVER)
+		return NEVER;
+	return need < horizon ? horizon - need : 0;
 }
 
 static bool is_reached(
@@ -180,8 +207,13 @@ static void judge(struct convergence *convergence, nsec now)
 
 enum convergence_action convergence_poll(struct convergence *convergence, nsec now)
 {
-	if (convergence->verdict == CONVERGENCE_LOST)
-		return CONVERGENCE_NOTHING;
+	if (convergence->verdict == CONVERGENCE_LOST) {
+		enum convergence_action last =
+			convergence->is_said ? CONVERGENCE_NOTHING : CONVERGENCE_SAY;
+
+		convergence->is_said = true;
+		return last;
+	}
 	if (is_reached(&convergence->config.hard, &convergence->kept)) {
 		convergence->is_stretched = true;
 		convergence->verdict = CONVERGENCE_LOST;
@@ -242,12 +274,54 @@ char *convergence_describe(
 			format_time(horizon, first), format_time(need, second));
 		break;
 	case CONVERGENCE_LOST:
-		(void)snprintf(text, CONVERGENCE_TEXT_MAX,
-			"did not converge: kept %s of log (%" PRIu64
-			" entries), which is the limit",
-			format_bytes(convergence->kept.bytes, first),
-			convergence->kept.entries);
+		if (convergence->is_missing)
+			(void)snprintf(text, CONVERGENCE_TEXT_MAX,
+				"will not converge: entries behind the snapshot are gone "
+				"from the log already");
+		else
+			(void)snprintf(text, CONVERGENCE_TEXT_MAX,
+				"did not converge: kept %s of log (%" PRIu64
+				" entries), which is the limit",
+				format_bytes(convergence->kept.bytes, first),
+				convergence->kept.entries);
 		break;
 	}
+	return text;
+}
+
+/* A second's worth. */
+static uint64_t rate_per_s(const struct convergence_meter *meter)
+{
+	nsec span = span_of(meter);
+	uint32_t newest = (meter->nsamples - 1) % CONVERGENCE_SAMPLES;
+	uint64_t grown;
+
+	if (span <= 0)
+		return 0;
+	grown = meter->samples[newest].count - meter->samples[oldest_of(meter)].count;
+	return (uint64_t)((double)grown / (double)span * (double)SEC);
+}
+
+char *convergence_reason(
+	const struct convergence *convergence, char text[static CONVERGENCE_REASON_MAX])
+{
+	bool by_bytes = convergence->kept.bytes >= convergence->config.hard.bytes;
+	char kept[FORMAT_MAX], grown[FORMAT_MAX], moved[FORMAT_MAX];
+
+	if (by_bytes) {
+		(void)format_bytes(convergence->kept.bytes, kept);
+		(void)format_bytes(rate_per_s(&convergence->log_bytes), grown);
+	} else {
+		(void)snprintf(kept, sizeof(kept), "%" PRIu64 " entries",
+			convergence->kept.entries);
+		(void)snprintf(grown, sizeof(grown), "%" PRIu64 " entries",
+			rate_per_s(&convergence->log_entries));
+	}
+	(void)snprintf(text, CONVERGENCE_REASON_MAX,
+		"did not converge: %s of log were kept for it, which is the limit; the "
+		"log grew %s/s, the transfer moved %s/s: raise its rate or %s, or lower "
+		"the write load",
+		kept, grown, format_bytes(rate_per_s(&convergence->moved), moved),
+		by_bytes ? "pin-log-max-mib" : "pin-log-max-entries");
 	return text;
 }

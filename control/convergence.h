@@ -22,7 +22,8 @@
 
 enum {
 	CONVERGENCE_SAMPLES = 16,
-	CONVERGENCE_TEXT_MAX = 160, /* bytes that hold any description */
+	CONVERGENCE_TEXT_MAX = 160,   /* bytes that hold any description */
+	CONVERGENCE_REASON_MAX = 320, /* bytes that hold any reason */
 };
 
 enum convergence_verdict {
@@ -67,6 +68,7 @@ struct convergence {
 	bool is_said; /* the caller knows the verdict */
 	bool is_raised;
 	bool is_stretched; /* the hard limit rules */
+	bool is_missing;   /* entries it will need are gone */
 	nsec doubt_since;  /* the measure contradicts the verdict; NEVER: it does not */
 	nsec no_since;
 	uint64_t bytes_left; /* of the snapshot */
@@ -84,9 +86,18 @@ void convergence_init(
 void convergence_on_log(
 	struct convergence *convergence, uint64_t bytes, uint64_t entries, nsec now);
 
-/* bytes_done only grows, and includes what was there already. */
-void convergence_on_progress(struct convergence *convergence, uint64_t bytes_done,
-	uint64_t bytes_total, nsec now);
+/* The log begins behind the first entry it will need: it needs another snapshot after
+ * this one. */
+void convergence_on_missing(struct convergence *convergence);
+
+/* moved: bytes that came over, without what was there already; left: bytes still to
+ * come. */
+void convergence_on_progress(
+	struct convergence *convergence, uint64_t moved, uint64_t left, nsec now);
+
+/* The limits have been changed while it runs. */
+void convergence_set_config(
+	struct convergence *convergence, const struct convergence_config *config);
 
 /* Call a few times a second, until it returns NOTHING. */
 enum convergence_action convergence_poll(struct convergence *convergence, nsec now);
@@ -96,6 +107,9 @@ nsec convergence_horizon(const struct convergence *convergence);
 /* Until the snapshot is there; NEVER: it does not move. */
 nsec convergence_need(const struct convergence *convergence);
 
+/* need and horizon apart; NEVER: no limit in sight, 0: it will not converge. */
+nsec convergence_margin(const struct convergence *convergence);
+
 /* The limit in force. */
 const struct convergence_limit *convergence_limit(const struct convergence *convergence);
 
@@ -103,6 +117,10 @@ const struct convergence_limit *convergence_limit(const struct convergence *conv
  * s", … Returns text. */
 char *convergence_describe(
 	const struct convergence *convergence, char text[static CONVERGENCE_TEXT_MAX]);
+
+/* Why it was given up, and what helps: "the log grew 120.0 MiB/s, …". Returns text. */
+char *convergence_reason(
+	const struct convergence *convergence, char text[static CONVERGENCE_REASON_MAX]);
 
 /* "measuring", "converging", "will-not-converge", "lost": for programs. */
 const char *convergence_name(enum convergence_verdict verdict);

@@ -17,7 +17,7 @@ const char *log_action_name(enum log_action action)
 
 void log_rule_init(struct log_rule *rule)
 {
-	*rule = (struct log_rule){{0}, {0}};
+	*rule = (struct log_rule){.wanted = 0};
 }
 
 /* An index from outside may be the largest there is. */
@@ -56,6 +56,31 @@ struct log_update log_rule_on_snapshot(struct log_rule *rule, struct log_id snap
 struct log_update log_rule_on_idle(const struct log_rule *rule, struct log_range log)
 {
 	return truncate_to(rule->newest.index, log);
+}
+
+struct log_update log_rule_hold(struct log_rule *rule, struct log_update update,
+	struct log_range log, int64_t pin)
+{
+	if (update.action == LOG_KEEP)
+		return update;
+	rule->wanted = 0;
+	if (update.action != LOG_TRUNCATE_PREFIX || update.index <= pin)
+		return update;
+	rule->wanted = update.index;
+	return truncate_to(pin - 1, log);
+}
+
+struct log_update log_rule_on_pin(
+	struct log_rule *rule, struct log_range log, int64_t pin)
+{
+	struct log_update update;
+
+	if (rule->wanted == 0)
+		return keep();
+	update = truncate_to((rule->wanted < pin ? rule->wanted : pin) - 1, log);
+	if (rule->wanted <= pin)
+		rule->wanted = 0;
+	return update;
 }
 
 int64_t log_rule_term_at(const struct log_rule *rule, int64_t index, struct log_range log,

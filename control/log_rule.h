@@ -5,6 +5,9 @@
  *          └ first kept after 21 and 31: one more than the snapshot before the newest,
  *            so that a follower slightly behind still gets entries, not a snapshot
  *
+ * A pin holds the cut back: entries from it on are kept for followers in flight, and what
+ * was held back is cut when the pin moves or falls.
+ *
  * Called only after the snapshot is durable under its final name. Nothing else may take
  * entries away: that is why a snapshot that fails loses none. */
 #ifndef LOG_RULE_H
@@ -28,7 +31,10 @@ struct log_range {
 struct log_rule {
 	struct log_id newest; /* the newest two snapshots */
 	struct log_id before;
+	int64_t wanted; /* first index to keep but for a pin; 0: nothing was held back */
 };
+
+#define LOG_NO_PIN INT64_MAX
 
 enum log_action {
 	LOG_KEEP,
@@ -59,6 +65,14 @@ struct log_update log_rule_on_snapshot(struct log_rule *rule, struct log_id snap
 /* A snapshot was asked for and nothing had happened since the newest: the entries kept
  * for slow followers go, too. */
 struct log_update log_rule_on_idle(const struct log_rule *rule, struct log_range log);
+
+/* The part of an update that leaves the entries from `pin` on; the rest is remembered. An
+ * installed snapshot replaces the log, pinned or not. */
+struct log_update log_rule_hold(struct log_rule *rule, struct log_update update,
+	struct log_range log, int64_t pin);
+/* The pin has moved, or fallen: what was held back and may go now. */
+struct log_update log_rule_on_pin(
+	struct log_rule *rule, struct log_range log, int64_t pin);
 
 /* The term of an index: the log's, or a snapshot's that the log no longer holds; else 0.
  */

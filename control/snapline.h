@@ -74,7 +74,9 @@ struct snapline_fsm {
 };
 
 /* The Raft log, as far as snapshots need it. All NULL when Snapline shall not touch it.
- */
+ * term_at, truncate_prefix and reset NULL: the engine cuts its log by itself, and asks
+ * snapline_get_pin before; the others are then called from any thread at any time, and
+ * must not wait for Snapline. */
 struct snapline_log {
 	void *ctx;
 	int64_t (*first_index)(
@@ -86,7 +88,8 @@ struct snapline_log {
 	/* Term of an entry, 0 when it is not in the log. */
 	int64_t (*term_at)(void *ctx, int64_t index);
 	/* Forget entries below first_kept; beyond the end the log is then empty and goes
-	 * on there. Called only after a durable snapshot covers them. */
+	 * on there. Called only after a durable snapshot covers them, and not while a
+	 * follower in flight will need them (pin-log-mib and its like). */
 	int (*truncate_prefix)(void *ctx, int64_t first_kept);
 	/* Forget everything; the next entry is next_index. */
 	int (*reset)(void *ctx, int64_t next_index);
@@ -168,6 +171,33 @@ SNAPLINE_API void snapline_step_down(struct snapline_node *node, int64_t new_ter
 SNAPLINE_API int snapline_set_option(struct snapline_node *node, const char *name,
 	const char *value, struct snapline_error *error);
 
+/* The first entry that a follower in flight will need and that the log is to keep for it;
+ * INT64_MAX: none. Does not wait. */
+SNAPLINE_API int64_t snapline_get_pin(struct snapline_node *node);
+
+/* Whether a follower in flight will find the log it needs when its snapshot is there. */
+enum snapline_verdict {
+	SNAPLINE_NOBODY, /* no follower in flight, or no log to look at */
+	SNAPLINE_MEASURING,
+	SNAPLINE_CONVERGING,
+	SNAPLINE_WILL_NOT_CONVERGE,
+	SNAPLINE_LOST, /* given up, or needs another snapshot after this one */
+};
+
+#define SNAPLINE_FOR_EVER INT64_MAX
+
+/* Of the follower that is worst off, but for the pin. */
+struct snapline_convergence {
+	enum snapline_verdict verdict;
+	int64_t horizon_ms;      /* until the log kept reaches its limit, or FOR_EVER */
+	int64_t need_ms;         /* until the snapshot is there, or FOR_EVER */
+	int64_t margin_ms;       /* between them; 0: too late */
+	int64_t pinned_from;     /* first entry kept for any of them; 0: none is */
+	uint64_t pinned_entries; /* from there on, as last measured */
+	uint64_t pinned_bytes;   /* 0 where the log does not know */
+	char text[160];          /* "converging (margin 41 s)", … */
+};
+
 enum snapline_state {
 	SNAPLINE_IDLE,
 	SNAPLINE_SAVING,
@@ -184,6 +214,7 @@ struct snapline_status {
 	int64_t downloading_index; /* DOWNLOADING, LOADING */
 	uint64_t bytes_done;       /* DOWNLOADING */
 	uint64_t bytes_total;
+	struct snapline_convergence convergence; /* of followers served by this node */
 };
 
 SNAPLINE_API void snapline_get_status(

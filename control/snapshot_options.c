@@ -10,6 +10,8 @@
 
 #define AT(field) .offset = offsetof(struct snapshot_options, field)
 
+enum { PIN_MIB_MAX = 1 << 30 }; /* a PiB */
+
 static const struct snapshot_option table[] = {
 	{.spec = {.name = "snapshot-interval-s",
 		 .arg = "SECONDS",
@@ -161,6 +163,46 @@ static const struct snapshot_option table[] = {
 		 AT(connect_timeout_ms),
 		 .help = "to reach a peer"},
 		.braft = "raft_rpc_channel_connect_timeout_ms",
+		.is_reloadable = true},
+	{.spec = {.name = "pin-log-mib",
+		 .arg = "MIB",
+		 .kind = OPTION_U64,
+		 .fallback = "512",
+		 .max = PIN_MIB_MAX,
+		 AT(pin_mib),
+		 .help = "leader: log kept for a follower in flight; 0: any size"},
+		.is_reloadable = true},
+	{.spec = {.name = "pin-log-entries",
+		 .arg = "N",
+		 .kind = OPTION_U64,
+		 .fallback = "4000000",
+		 .max = INT64_MAX,
+		 AT(pin_entries),
+		 .help = "the same in entries; 0: any number"},
+		.is_reloadable = true},
+	{.spec = {.name = "pin-log-max-mib",
+		 .arg = "MIB",
+		 .kind = OPTION_U64,
+		 .fallback = "1024",
+		 .max = PIN_MIB_MAX,
+		 AT(pin_max_mib),
+		 .help = "kept for one that will not converge, then it is given up"},
+		.is_reloadable = true},
+	{.spec = {.name = "pin-log-max-entries",
+		 .arg = "N",
+		 .kind = OPTION_U64,
+		 .fallback = "8000000",
+		 .max = INT64_MAX,
+		 AT(pin_max_entries),
+		 .help = "the same in entries; 0: any number"},
+		.is_reloadable = true},
+	{.spec = {.name = "pin-log-linger-s",
+		 .arg = "SECONDS",
+		 .kind = OPTION_U64,
+		 .fallback = "30",
+		 .max = 3600,
+		 AT(pin_linger_s),
+		 .help = "kept on for a follower that has its snapshot"},
 		.is_reloadable = true},
 	{.spec = {.name = "enable-throttle-when-install-snapshot",
 		 .arg = "BOOL",
@@ -377,6 +419,24 @@ void snapshot_options_timer(
 		.entries = options->log_entries,
 		.bytes = options->log_bytes,
 	};
+}
+
+static uint64_t limit_of(uint64_t value, uint64_t unit)
+{
+	return value == 0 ? UINT64_MAX : value * unit;
+}
+
+void snapshot_options_pin(
+	const struct snapshot_options *options, struct convergence_config *config)
+{
+	config->soft.bytes = limit_of(options->pin_mib, MIB);
+	config->soft.entries = limit_of(options->pin_entries, 1);
+	config->hard.bytes = limit_of(options->pin_max_mib, MIB);
+	config->hard.entries = limit_of(options->pin_max_entries, 1);
+	if (config->hard.bytes < config->soft.bytes)
+		config->hard.bytes = config->soft.bytes;
+	if (config->hard.entries < config->soft.entries)
+		config->hard.entries = config->soft.entries;
 }
 
 void snapshot_options_throttle(

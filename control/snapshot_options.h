@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "control/convergence.h"
 #include "control/snapshot_timer.h"
 #include "control/throttle_braft.h"
 #include "dataplane/base/options.h"
@@ -40,6 +41,12 @@ struct snapshot_options {
 	uint64_t copy_retry_interval_ms;
 	uint64_t copy_timeout_ms;
 	uint64_t connect_timeout_ms;
+	/* the log kept for followers in flight; 0: no limit */
+	uint64_t pin_mib;
+	uint64_t pin_entries;
+	uint64_t pin_max_mib;
+	uint64_t pin_max_entries;
+	uint64_t pin_linger_s;
 	/* throttle */
 	bool is_throttled;
 	uint64_t throttle_rate_bps;
@@ -81,6 +88,9 @@ void snapshot_options_help(FILE *out);
 
 void snapshot_options_timer(
 	const struct snapshot_options *options, struct snapshot_timer_limits *limits);
+/* A hard limit below its soft one counts as that. */
+void snapshot_options_pin(
+	const struct snapshot_options *options, struct convergence_config *config);
 void snapshot_options_throttle(
 	const struct snapshot_options *options, struct throttle_limits *limits);
 /* How long a leader leaves a follower alone after InstallSnapshot failed with this code:

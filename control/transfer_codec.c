@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/convergence_codec.h"
 #include "control/pb_codec.h"
 #include "dataplane/base/units.h"
 #include "proto/snapline.pb-c.h"
@@ -222,9 +223,14 @@ int progress_response_encode(
 	const struct progress_response *response, uint8_t **bytes, size_t *len)
 {
 	Snapline__ProgressResponse message = SNAPLINE__PROGRESS_RESPONSE__INIT;
+	Snapline__Convergence convergence;
 
 	message.has_paused = response->is_paused;
 	message.paused = response->is_paused;
+	if (response->has_convergence) {
+		convergence_to_message(&response->convergence, &convergence);
+		message.convergence = &convergence;
+	}
 	return pb_pack(&message.base, bytes, len);
 }
 
@@ -232,14 +238,22 @@ int progress_response_decode(
 	struct progress_response *response, const uint8_t *bytes, size_t len)
 {
 	ProtobufCMessage *unpacked;
+	const Snapline__ProgressResponse *message;
 	int err = pb_unpack(&snapline__progress_response__descriptor, bytes, len,
 		PB_SMALL_MAX, &unpacked);
 
 	if (err != 0)
 		return err;
-	response->is_paused = ((const Snapline__ProgressResponse *)unpacked)->paused != 0;
+	message = (const Snapline__ProgressResponse *)unpacked;
+	*response = (struct progress_response){
+		.is_paused = message->paused != 0,
+		.has_convergence = message->convergence != NULL,
+	};
+	if (response->has_convergence)
+		err = convergence_from_message(
+			&response->convergence, message->convergence);
 	pb_free(unpacked);
-	return 0;
+	return err;
 }
 
 int close_request_encode(

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "control/convergence.h"
 #include "control/effort.h"
 #include "dataplane/transfer.h"
 
@@ -72,8 +73,21 @@ struct progress_request {
 	uint64_t bytes_reused;
 };
 
+/* Whether the follower will find the log it needs, as its leader sees it. */
+struct transfer_convergence {
+	enum convergence_verdict verdict;
+	nsec horizon; /* NEVER: no limit in sight */
+	nsec need;    /* NEVER: it does not move */
+	nsec margin;  /* NEVER: without end; 0: too late */
+	uint64_t pinned_bytes;
+	uint64_t pinned_entries;
+	char text[CONVERGENCE_TEXT_MAX];
+};
+
 struct progress_response {
 	bool is_paused; /* by the leader's operator */
+	bool has_convergence;
+	struct transfer_convergence convergence;
 };
 
 struct close_request {
@@ -106,7 +120,9 @@ struct transfer_info {
 	uint32_t slice_size; /* over dpdk: bytes of data a packet carries; else 0 */
 	uint32_t stripes;    /* over dpdk: workers that share it; else 0 */
 	char steered_by[TRANSFER_PATH_MAX]; /* of several: what brings packets to them */
-	uint64_t strays; /* packets that one of them passed to another */
+	uint64_t strays;      /* packets that one of them passed to another */
+	bool has_convergence; /* it runs, and its leader has a log */
+	struct transfer_convergence convergence;
 	int32_t error_code;
 	char error_text[TRANSFER_TEXT_MAX]; /* empty: none; cut when longer */
 	bool has_report;                    /* never over the operator's socket */

@@ -35,11 +35,6 @@ void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec n
 	};
 }
 
-static uint64_t u64_max(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 static uint64_t floor_of(const struct auto_rate *self)
 {
 	return u64_max(self->best_bps / FLOOR_PART, AUTO_FLOOR);

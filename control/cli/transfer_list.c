@@ -34,6 +34,34 @@ static const struct option_command command = {
 	.options = options,
 };
 
+/* null: never, or without end. */
+static void print_seconds(struct json *json, const char *key, nsec time)
+{
+	if (time == NEVER)
+		json_string(json, key, NULL);
+	else
+		json_thousandths(json, key, (uint64_t)(time / MSEC));
+}
+
+static void print_convergence(struct json *json, const struct transfer_info *info)
+{
+	const struct transfer_convergence *convergence = &info->convergence;
+
+	if (!info->has_convergence) {
+		json_string(json, "convergence", NULL);
+		return;
+	}
+	json_open_object(json, "convergence");
+	json_string(json, "verdict", convergence_name(convergence->verdict));
+	print_seconds(json, "margin_s", convergence->margin);
+	print_seconds(json, "horizon_s", convergence->horizon);
+	print_seconds(json, "need_s", convergence->need);
+	json_u64(json, "pinned_bytes", convergence->pinned_bytes);
+	json_u64(json, "pinned_entries", convergence->pinned_entries);
+	json_string(json, "text", convergence->text);
+	json_close(json);
+}
+
 static void print_json(const struct transfer_list *list)
 {
 	struct json json;
@@ -66,6 +94,7 @@ static void print_json(const struct transfer_list *list)
 				&json, "silent_seconds", info->silent_ns / 1000000);
 		if (info->slice_size != 0)
 			json_u64(&json, "slice_size", info->slice_size);
+		print_convergence(&json, info);
 		json_i64(&json, "code", info->error_code);
 		json_string(&json, "error", info->error_text);
 		json_close(&json);
@@ -102,6 +131,8 @@ static void print_text(const struct transfer_list *list)
 		if (info->stage == STAGE_SUSPENDED)
 			(void)printf("      no packet from the peer for %" PRIu64 " s\n",
 				info->silent_ns / SEC);
+		if (info->has_convergence && info->error_code == 0)
+			(void)printf("      %s\n", info->convergence.text);
 		if (info->error_code != 0)
 			(void)printf("      %s\n", info->error_text);
 	}

@@ -28,7 +28,8 @@ static void on_started(void *ctx, int64_t id, const struct fault *fault)
 
 static void on_start(void *ctx, struct rpc_call *call)
 {
-	const struct install_starter starter = {.started = on_started, .ctx = call};
+	const struct install_starter starter = {
+		.started = on_started, .ctx = call, .is_forced = true};
 	struct rpc_bytes message = rpc_call_message(call);
 	struct start_request request;
 

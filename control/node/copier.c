@@ -205,6 +205,8 @@ void copier_describe(struct copier *copier, struct transfer_info *info)
 	info->bytes_reused = copier->stats.bytes_reused;
 	info->has_report = copier->state == COPIER_ENDED && !copier->is_stock;
 	info->report = copier->report;
+	info->has_convergence = copier->has_convergence && copier->ended == 0;
+	info->convergence = copier->convergence;
 	info->error_code = -copier->fault.code;
 	(void)snprintf(
 		info->error_text, sizeof(info->error_text), "%s", copier->fault.text);

@@ -71,15 +71,17 @@ static void on_progress(struct copier *copier, const struct rpc_result *result)
 		    &response, result->message.data, result->message.len) != 0)
 		return;
 	copier->is_leader_paused = response.is_paused;
+	copier->has_convergence = response.has_convergence;
+	copier->convergence = response.convergence;
 	copier_apply_pause(copier);
 }
 
-static void on_cancelled(struct copier *copier)
+/* The leader gives it up, by its operator's word or because it cannot succeed. */
+static void on_cancelled(struct copier *copier, const char *text)
 {
 	char why[256];
 
-	(void)snprintf(why, sizeof(why), "cancelled by the operator of the leader %.200s",
-		copier->address);
+	(void)snprintf(why, sizeof(why), "%.255s", text);
 	(void)copier_give_up(copier, why, NULL);
 }
 
@@ -92,8 +94,8 @@ static void on_progress_answered(void *ctx, const struct rpc_result *result)
 		on_progress(copier, result);
 		return;
 	}
-	if (result->code == ECANCELED) {
-		on_cancelled(copier);
+	if (result->code == ECANCELED || result->code == ESTALE) {
+		on_cancelled(copier, result->text);
 		return;
 	}
 	/* the data plane notices by itself when nobody is there any more */

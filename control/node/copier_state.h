@@ -41,8 +41,10 @@ struct copier {
 	uint8_t nonce[TRANSFER_NONCE_LEN];
 	bool has_session; /* session_id is reserved and not started */
 	bool is_own_fault;
-	bool is_paused;         /* by this node's operator */
-	bool is_leader_paused;  /* by the leader's, who says so */
+	bool is_paused;        /* by this node's operator */
+	bool is_leader_paused; /* by the leader's, who says so */
+	bool has_convergence;  /* the leader has said how it stands: */
+	struct transfer_convergence convergence;
 	bool has_rate;          /* this node's operator has limited it */
 	uint64_t rate_bps;      /* 0: nothing may come */
 	bool is_session_paused; /* what the worker was told last */

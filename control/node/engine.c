@@ -14,6 +14,7 @@ void engine_init(struct engine *engine, const struct snapline_fsm *fsm,
 	engine->fsm = *fsm;
 	engine->log = *log;
 	log_rule_init(&engine->rule);
+	atomic_init(&engine->pin, LOG_NO_PIN);
 }
 
 bool engine_can_save(const struct engine *engine)
@@ -21,9 +22,20 @@ bool engine_can_save(const struct engine *engine)
 	return engine->fsm.on_snapshot_save != NULL;
 }
 
+/* Whether the log is ours to cut. */
 static bool has_log(const struct engine *engine)
 {
+	return engine->log.truncate_prefix != NULL;
+}
+
+bool engine_has_log(const struct engine *engine)
+{
 	return engine->log.first_index != NULL;
+}
+
+bool engine_cuts_itself(const struct engine *engine)
+{
+	return engine_has_log(engine) && !has_log(engine);
 }
 
 static struct log_range range(const struct engine *engine)
@@ -66,6 +78,20 @@ static int carry_out(
 	return 0;
 }
 
+/* What the rule says, but for what is pinned. */
+static int cut(
+	struct engine *engine, const struct log_update *update, struct fault *fault)
+{
+	const struct log_update held = log_rule_hold(
+		&engine->rule, *update, range(engine), atomic_load(&engine->pin));
+
+	if (engine->rule.wanted != 0)
+		log_line(LOG_INFO, "engine", "event=log_pinned from=%lld instead_of=%lld",
+			(long long)atomic_load(&engine->pin),
+			(long long)engine->rule.wanted);
+	return carry_out(engine, &held, fault);
+}
+
 int engine_on_snapshot(
 	struct engine *engine, int64_t index, int64_t term, struct fault *fault)
 {
@@ -76,7 +102,7 @@ int engine_on_snapshot(
 		return 0;
 	update = log_rule_on_snapshot(&engine->rule, snapshot, range(engine),
 		engine->log.term_at(engine->log.ctx, index));
-	return carry_out(engine, &update, fault);
+	return cut(engine, &update, fault);
 }
 
 int engine_on_idle(struct engine *engine, struct fault *fault)
@@ -86,6 +112,21 @@ int engine_on_idle(struct engine *engine, struct fault *fault)
 	if (!has_log(engine))
 		return 0;
 	update = log_rule_on_idle(&engine->rule, range(engine));
+	return cut(engine, &update, fault);
+}
+
+void engine_set_pin(struct engine *engine, int64_t first)
+{
+	atomic_store(&engine->pin, first);
+}
+
+int engine_on_pin(struct engine *engine, struct fault *fault)
+{
+	struct log_update update;
+
+	if (!has_log(engine))
+		return 0;
+	update = log_rule_on_pin(&engine->rule, range(engine), atomic_load(&engine->pin));
 	return carry_out(engine, &update, fault);
 }
 
@@ -177,4 +218,20 @@ void engine_log_length(const struct engine *engine, uint64_t *entries, uint64_t 
 	*entries = (uint64_t)(last - newest);
 	if (log->bytes_from != NULL)
 		*bytes = log->bytes_from(log->ctx, newest + 1);
+}
+
+void engine_measure_from(
+	const struct engine *engine, int64_t first, struct engine_log *measured)
+{
+	const struct snapline_log *log = &engine->log;
+	const struct log_range now = range(engine);
+
+	*measured = (struct engine_log){.first_index = now.first_index};
+	if (first < now.first_index)
+		first = now.first_index;
+	if (now.last_index < first)
+		return;
+	measured->entries = (uint64_t)(now.last_index - first + 1);
+	if (log->bytes_from != NULL)
+		measured->bytes = log->bytes_from(log->ctx, first);
 }

@@ -7,6 +7,8 @@
 #ifndef ENGINE_H
 #define ENGINE_H
 
+#include <stdatomic.h>
+
 #include "control/log_rule.h"
 #include "control/snapline.h"
 #include "control/storage/storage.h"
@@ -15,6 +17,14 @@ struct engine {
 	struct snapline_fsm fsm; /* on_snapshot_save NULL: no state machine */
 	struct snapline_log log; /* first_index NULL: no log */
 	struct log_rule rule;
+	_Atomic int64_t pin; /* first entry kept for followers; the loop writes it */
+};
+
+/* What the log holds for a follower. */
+struct engine_log {
+	int64_t first_index;
+	uint64_t entries; /* from the one asked for on */
+	uint64_t bytes;   /* of these; 0 where not known */
 };
 
 void engine_init(struct engine *engine, const struct snapline_fsm *fsm,
@@ -37,6 +47,20 @@ int engine_load(struct engine *engine, struct storage *storage, bool *is_broken,
  * or what the log's function returned. */
 int engine_on_snapshot(
 	struct engine *engine, int64_t index, int64_t term, struct fault *fault);
+
+/* Entries from first on are not cut; LOG_NO_PIN: none are kept. Any thread, at once. */
+void engine_set_pin(struct engine *engine, int64_t first);
+/* The pin has moved or fallen: cuts what it had held back. Returns as engine_on_snapshot.
+ */
+int engine_on_pin(struct engine *engine, struct fault *fault);
+
+/* Whether there is a log to look at. */
+bool engine_has_log(const struct engine *engine);
+/* Whether the engine cuts its log by itself: then engine_measure_from may be called from
+ * the loop. */
+bool engine_cuts_itself(const struct engine *engine);
+void engine_measure_from(
+	const struct engine *engine, int64_t first, struct engine_log *measured);
 
 /* A snapshot was asked for and there is nothing new. Returns as engine_on_snapshot. */
 int engine_on_idle(struct engine *engine, struct fault *fault);

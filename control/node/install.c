@@ -139,6 +139,7 @@ static void on_newest(void *ctx, struct served *served, const struct fault *unre
 		starter->started(starter->ctx, 0, &fault);
 	} else {
 		outgoing->is_install = true;
+		outgoing_on_served(outgoing);
 		outgoing->on_end = starter->ended;
 		outgoing->on_end_ctx = starter->ctx;
 		starter->started(starter->ctx, outgoing->id, NULL);
@@ -180,6 +181,7 @@ void install_start(
 	struct node *node, const char *peer, const struct install_starter *starter)
 {
 	struct starting *starting = calloc(1, sizeof(*starting));
+	char address[PEER_ID_TEXT_MAX];
 	struct fault fault = {0};
 
 	if (starting == NULL)
@@ -190,6 +192,10 @@ void install_start(
 			"%s is this node itself: name the follower", peer);
 	if (fault.code == 0 && node->is_stopping)
 		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
+	if (fault.code == 0 && !starter->is_forced) {
+		peer_id_format_address(&starting->peer, address);
+		(void)outgoing_check_barred(&node->outgoing, address, &fault);
+	}
 	if (fault.code != 0) {
 		starter->started(starter->ctx, 0, &fault);
 		free(starting);

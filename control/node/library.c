@@ -116,6 +116,7 @@ static int check_callbacks(const struct snapline_options *options, struct fault 
 	const struct snapline_log *log = &options->log;
 	bool has_fsm = fsm->on_snapshot_save != NULL;
 	bool has_log = log->first_index != NULL;
+	bool cuts = log->truncate_prefix != NULL;
 
 	if (options->store == NULL || options->group == NULL || options->peer_id == NULL)
 		return fault_set(
@@ -126,11 +127,12 @@ static int check_callbacks(const struct snapline_options *options, struct fault 
 			"fsm: give last_applied, on_snapshot_save and on_snapshot_load, "
 			"or "
 			"none of them");
-	if (has_log != (log->last_index != NULL) || has_log != (log->term_at != NULL) ||
-		has_log != (log->truncate_prefix != NULL) ||
-		has_log != (log->reset != NULL))
+	if (has_log != (log->last_index != NULL) ||
+		(!has_log && (cuts || log->bytes_from != NULL)) ||
+		cuts != (log->term_at != NULL) || cuts != (log->reset != NULL))
 		return fault_set(fault, -EINVAL,
-			"log: give all functions (bytes_from may be NULL), or none");
+			"log: give all functions (bytes_from may be NULL), or none, or "
+			"neither term_at, truncate_prefix nor reset");
 	return 0;
 }
 

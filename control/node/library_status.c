@@ -49,6 +49,7 @@ static void look(struct errand *errand)
 	status->last_index = executor->last_index;
 	status->last_term = executor->last_term;
 	status->downloading_index = executor->downloading;
+	pins_get_status(&node->pins, &status->convergence);
 	if (node->incoming.copier == NULL)
 		return;
 	copier_describe(node->incoming.copier, &info);
@@ -62,6 +63,11 @@ void snapline_get_status(struct snapline_node *node, struct snapline_status *sta
 
 	memset(status, 0, sizeof(*status));
 	(void)library_run(&errand.errand);
+}
+
+int64_t snapline_get_pin(struct snapline_node *node)
+{
+	return atomic_load(&node->node->engine.pin);
 }
 
 /* What may change at run time takes effect here. */
@@ -81,6 +87,7 @@ static void apply(struct node *node)
 	storage_set_sync(node->storage, &sync);
 	node->executor.min_index_gap = (int64_t)node->settings.min_index_gap;
 	node_timer_on_settings(node);
+	pins_on_settings(&node->pins);
 }
 
 static void set(struct errand *errand)

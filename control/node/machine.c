@@ -313,19 +313,23 @@ static void answer(const struct executor_update *update)
 	}
 }
 
+void machine_on_log_fault(struct node *node, const struct fault *fault)
+{
+	struct executor_update update;
+
+	log_line(LOG_ERROR, "machine", "event=log_failed text=\"%s\"", fault->text);
+	executor_on_error(&node->executor, &update);
+	perform(node, &update);
+}
+
 static void after_tell(struct engine_job *job)
 {
 	struct telling *telling = (struct telling *)job;
 	struct node *node = telling->node;
-	struct executor_update update;
 
 	answer(&telling->update);
-	if (telling->fault.code != 0) {
-		log_line(LOG_ERROR, "machine", "event=log_failed text=\"%s\"",
-			telling->fault.text);
-		executor_on_error(&node->executor, &update);
-		perform(node, &update);
-	}
+	if (telling->fault.code != 0)
+		machine_on_log_fault(node, &telling->fault);
 	free(telling);
 	node_on_settled(node);
 }

@@ -17,6 +17,8 @@ void machine_install(
 	struct node *node, const struct executor_request *request, struct ask *ask);
 /* Takes ask over; NULL for the timer. */
 void machine_save(struct node *node, struct ask *ask);
+/* The log could not be cut: the node is in error. The engine has been told. */
+void machine_on_log_fault(struct node *node, const struct fault *fault);
 void machine_step_down(struct node *node, int64_t term);
 void machine_stop(struct node *node);
 /* Nothing is under way, everybody has been answered. */

@@ -63,6 +63,7 @@ static void close_handles(struct node *node)
 	uv_close((uv_handle_t *)&node->timer_handle, NULL);
 	uv_close((uv_handle_t *)&node->watcher, NULL);
 	uv_close((uv_handle_t *)&node->stopper, NULL);
+	pins_close(&node->pins);
 }
 
 static void on_stop_poll(uv_timer_t *timer)
@@ -90,6 +91,7 @@ void node_stop(struct node *node)
 	node->is_stopping = true;
 	(void)fault_set(&fault, -ECANCELED, "the leader was stopped; run it again later");
 	node_timer_stop(node);
+	pins_stop(&node->pins);
 	machine_stop(node);
 	for (struct outgoing *it = node->outgoing.first; it != NULL; it = it->next) {
 		it->is_held = false;
@@ -232,11 +234,13 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 		goto close_servers;
 	outgoing = (struct outgoing_list){.plane = made->plane,
 		.tcp = made->tcp,
+		.pins = &made->pins,
 		.group_id = made->group,
 		.stall_timeout = transfer.stall_timeout};
 	engine_queue_init(&made->queue, loop, &made->engine);
 	served_init(&made->served, loop, made->storage);
 	outgoing_init(&made->outgoing, &outgoing);
+	pins_start(&made->pins, made);
 	start_timers(made);
 	log_line(LOG_INFO, "node",
 		"event=ready listen=%s group=%s peer_id=%s store=%s index=%lld "

@@ -11,6 +11,7 @@
 #include "control/node/mailbox.h"
 #include "control/node/node.h"
 #include "control/node/outgoing.h"
+#include "control/node/pins.h"
 #include "control/node/saver.h"
 #include "control/node/served.h"
 #include "control/node/tcp_serve.h"
@@ -55,6 +56,7 @@ struct node {
 	uint32_t stop_polls;
 	struct served_list served;
 	struct outgoing_list outgoing;
+	struct pins pins;
 	struct incoming incoming;
 	struct rpc_server *server;
 	struct rpc_server *admin;
@@ -87,6 +89,7 @@ struct install_starter {
 	/* After it was started: the end, code 0 when the follower has it. May be NULL. */
 	void (*ended)(void *ctx, const struct fault *fault);
 	void *ctx;
+	bool is_forced; /* also to a follower that has lately not converged */
 };
 
 /* Brings a peer up to date with this node's newest snapshot. */

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "control/node/copier_fault.h"
+#include "control/node/pins.h"
 #include "control/node/session_setup.h"
 #include "control/rpc/rpc.h"
 #include "dataplane/base/log.h"
@@ -42,7 +43,7 @@ static void prune(struct outgoing_list *list)
 		struct outgoing *outgoing = *link;
 
 		if (outgoing->is_ended && outgoing->served == NULL &&
-			++kept > OUTGOING_KEPT) {
+			outgoing->pin.state == PIN_NONE && ++kept > OUTGOING_KEPT) {
 			*link = outgoing->next;
 			free(outgoing);
 		} else {
@@ -152,6 +153,7 @@ int outgoing_offer(struct outgoing_list *list, struct served *served, int64_t *r
 	served_ref(served);
 	made->is_held = true;
 	made->is_offer = true;
+	pins_on_offered(list->pins, made);
 	*reader_id = made->reader_id;
 	return 0;
 }
@@ -234,12 +236,15 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault)
 	outgoing->is_ended = true;
 	outgoing->ended = uv_hrtime();
 	outgoing->stage = STAGE_DONE;
+	if (outgoing->pin.is_lost)
+		fault = &outgoing->cancelled; /* whatever the follower calls it */
 	if (fault != NULL && fault->code != 0) {
 		outgoing->fault = *fault;
 		outgoing->stage = STAGE_FAILED;
 	}
 	read_stats(outgoing);
 	log_end(outgoing);
+	pins_on_ended(outgoing->list->pins, outgoing);
 	if (outgoing->client != NULL)
 		rpc_client_close(outgoing->client);
 	outgoing->client = NULL;
@@ -316,6 +321,34 @@ void outgoing_watch(struct outgoing_list *list)
 	}
 }
 
+static uint64_t done_of(const struct outgoing *outgoing)
+{
+	uint64_t done = outgoing->stats.bytes_done + outgoing->bytes_reused;
+
+	return done < outgoing->follower_done ? outgoing->follower_done : done;
+}
+
+void outgoing_on_served(struct outgoing *outgoing)
+{
+	pins_on_served(outgoing->list->pins, outgoing);
+}
+
+/* Before the first byte moves there is nothing to judge by; the limits hold all the same.
+ */
+void outgoing_measure(struct outgoing *outgoing, nsec now)
+{
+	uint64_t done;
+
+	read_stats(outgoing);
+	done = u64_min(done_of(outgoing), outgoing->bytes);
+	if (outgoing->stage == STAGE_OPEN ||
+		(outgoing->is_opened && done == 0 && outgoing->follower_done == 0))
+		return;
+	convergence_on_progress(&outgoing->pin.convergence,
+		done - u64_min(outgoing->bytes_reused, done), outgoing->bytes - done,
+		now);
+}
+
 void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 {
 	read_stats(outgoing);
@@ -339,13 +372,13 @@ void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 		session_describe(&outgoing->stats, info);
 	info->bytes_resent = outgoing->stats.bytes_resent;
 	info->bytes_reused = outgoing->bytes_reused;
-	info->bytes_done = outgoing->stats.bytes_done + outgoing->bytes_reused;
-	if (info->bytes_done < outgoing->follower_done)
-		info->bytes_done = outgoing->follower_done;
+	info->bytes_done = done_of(outgoing);
 	if (outgoing->stage == STAGE_DONE)
 		info->bytes_done = outgoing->bytes;
 	info->elapsed_ns =
 		(outgoing->is_ended ? outgoing->ended : uv_hrtime()) - outgoing->began;
+	info->has_convergence = (!outgoing->is_ended || outgoing->pin.is_lost) &&
+				pin_describe(&outgoing->pin, &info->convergence);
 	if (outgoing->is_ended) {
 		info->error_code = -outgoing->fault.code;
 		(void)snprintf(info->error_text, sizeof(info->error_text), "%s",

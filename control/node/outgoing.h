@@ -9,12 +9,14 @@
 #define OUTGOING_H
 
 #include "control/node/effort_mark.h"
+#include "control/node/pin.h"
 #include "control/node/plane.h"
 #include "control/node/served.h"
 #include "control/node/tcp_serve.h"
 #include "control/transfer_codec.h"
 
 struct outgoing;
+struct pins;
 struct rpc_client;
 
 enum {
@@ -25,6 +27,7 @@ enum {
 struct outgoing_list {
 	struct plane *plane; /* NULL: no device */
 	struct tcp_serve *tcp;
+	struct pins *pins;
 	const char *group_id; /* the node's */
 	nsec stall_timeout;
 	struct outgoing *first; /* newest first */
@@ -58,6 +61,7 @@ struct outgoing {
 	bool has_rate;          /* this node's operator has limited it */
 	uint64_t rate_bps;      /* 0: nothing may go */
 	bool is_session_paused; /* what the worker was told last */
+	struct pin pin;
 	struct fault cancelled; /* the follower is told to give up; code 0: it is not */
 	uint64_t cancelled_at;
 	struct fault fault;
@@ -74,7 +78,7 @@ struct outgoing {
 	struct rpc_client *client; /* InstallSnapshot is under way; NULL for a pull */
 };
 
-/* Takes plane, tcp, group_id and stall_timeout of `with`. */
+/* Takes plane, tcp, pins, group_id and stall_timeout of `with`. */
 void outgoing_init(struct outgoing_list *list, const struct outgoing_list *with);
 /* Everything has been stopped. */
 void outgoing_fini(struct outgoing_list *list);
@@ -110,6 +114,18 @@ int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault
 int outgoing_apply_rate(struct outgoing *outgoing);
 /* It ends when the follower has obeyed, or does not answer. */
 int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault);
+/* Gives it all that its limits allow: it goes before others of this node. */
+void outgoing_raise(struct outgoing *outgoing);
+/* It cannot succeed: the follower is told why, unless it is committing already. */
+void outgoing_fail(struct outgoing *outgoing, const struct fault *why);
+/* One that did not converge is not served again for a while, which doubles each time.
+ * Returns 0, or -EAGAIN with the reason. */
+int outgoing_check_barred(
+	const struct outgoing_list *list, const char *peer, struct fault *fault);
+/* How far it is, for its pin. */
+void outgoing_measure(struct outgoing *outgoing, nsec now);
+/* A follower has come for it. */
+void outgoing_on_served(struct outgoing *outgoing);
 /* The wire follows what both operators want. */
 void outgoing_apply_pause(struct outgoing *outgoing);
 /* The follower's progress. Returns 0, or -ECANCELED with what to tell it. */

@@ -2,11 +2,14 @@
 /* What an operator may order of an outgoing transfer, and how the follower hears of it:
  * in the answers to its progress, so that it ends in its own time and says how. */
 #include <errno.h>
+#include <string.h>
 
 #include <uv.h>
 
 #include "control/node/outgoing.h"
 
+#define BAR_FIRST ((uint64_t)(10 * SEC))
+#define BAR_MAX ((uint64_t)(320 * SEC))
 #define CANCEL_PATIENCE ((uint64_t)(3 * SEC))
 
 struct outgoing *outgoing_find(struct outgoing_list *list, int64_t id)
@@ -102,15 +105,11 @@ int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault
 	return 0;
 }
 
-int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault)
+/* The follower hears of it in the answer to its next progress. */
+static void break_off(struct outgoing *outgoing, const struct fault *why)
 {
-	int err = check(outgoing, "cancel", fault);
-	struct fault cancelled = {0};
+	const struct fault cancelled = *why;
 
-	if (err != 0)
-		return err;
-	(void)fault_set(&cancelled, -ECANCELED,
-		"cancelled by the operator of the leader %s", who);
 	outgoing->cancelled = cancelled;
 	outgoing->cancelled_at = uv_hrtime();
 	outgoing_apply_pause(outgoing);
@@ -123,7 +122,63 @@ int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fa
 	/* a stock follower learns it when its next get_file finds nothing */
 	if (!outgoing->is_opened)
 		outgoing_end(outgoing, &cancelled);
+}
+
+int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fault)
+{
+	int err = check(outgoing, "cancel", fault);
+	struct fault cancelled = {0};
+
+	if (err != 0)
+		return err;
+	(void)fault_set(&cancelled, -ECANCELED,
+		"cancelled by the operator of the leader %s", who);
+	break_off(outgoing, &cancelled);
 	return 0;
+}
+
+void outgoing_raise(struct outgoing *outgoing)
+{
+	if (outgoing->session == SESSION_RUNNING)
+		(void)transfer_set_session_weight(plane_transfer(outgoing->list->plane),
+			outgoing->session_id, SHAPER_WEIGHT_MAX);
+}
+
+void outgoing_fail(struct outgoing *outgoing, const struct fault *why)
+{
+	if (outgoing->is_ended || check(outgoing, "", NULL) != 0)
+		return; /* it commits, and will need another one */
+	outgoing->pin.is_lost = true;
+	break_off(outgoing, why);
+}
+
+int outgoing_check_barred(
+	const struct outgoing_list *list, const char *peer, struct fault *fault)
+{
+	const struct outgoing *last = NULL;
+	uint64_t bar = BAR_FIRST;
+	uint64_t since;
+
+	for (const struct outgoing *it = list->first; it != NULL; it = it->next) {
+		if (!it->is_ended || strcmp(it->peer, peer) != 0)
+			continue;
+		if (it->fault.code == 0)
+			break; /* what was before has been made good */
+		if (it->pin.is_lost && last != NULL)
+			bar = u64_min(2 * bar, BAR_MAX);
+		else if (it->pin.is_lost)
+			last = it;
+	}
+	if (last == NULL)
+		return 0;
+	since = uv_hrtime() - last->ended;
+	if (since >= bar)
+		return 0;
+	return fault_set(fault, -EAGAIN,
+		"transfer %lld to %s %s. Not served again for %llu s: 'snapline transfer "
+		"start' does not wait",
+		(long long)last->id, peer, last->fault.text,
+		(unsigned long long)((bar - since) / SEC + 1));
 }
 
 void outgoing_watch_cancelled(struct outgoing *outgoing)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/node/node_state.h"
+#include "control/node/pins.h"
 #include "control/node/session_setup.h"
 #include "control/route.h"
 #include "dataplane/base/log.h"
@@ -158,6 +159,7 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 		(void)snprintf(
 			outgoing->peer, sizeof(outgoing->peer), "%s", request->peer_id);
 	outgoing_apply_pause(outgoing);
+	outgoing_on_served(outgoing);
 	log_line(LOG_INFO, "serve",
 		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu path=%s "
 		"slice=%u stripes=%u reason=\"%s\"",
@@ -187,7 +189,9 @@ static void on_newest(void *ctx, struct served *served, const struct fault *unre
 	else if (node->is_stopping)
 		(void)fault_set(&fault, -EHOSTDOWN, "Node is stopped");
 	else
-		(void)outgoing_create(&outgoing, &node->outgoing, served, peer, &fault);
+		(void)(outgoing_check_barred(&node->outgoing, peer, &fault) == 0 &&
+			outgoing_create(
+				&outgoing, &node->outgoing, served, peer, &fault) == 0);
 	if (fault.code == 0) {
 		open_transfer(node, outgoing, &pending->request, pending->call);
 	} else {
@@ -214,6 +218,14 @@ static int check_request(
 	if (node->is_stopping)
 		return fault_set(fault, -EHOSTDOWN, "Node is stopped");
 	return 0;
+}
+
+/* Who is named by an install comes because this node has asked it to. */
+static bool is_barred(const struct node *node, const struct outgoing *outgoing,
+	const struct open_request *request, struct fault *fault)
+{
+	return !outgoing->is_install &&
+	       outgoing_check_barred(&node->outgoing, request->peer_id, fault) != 0;
 }
 
 void serve_open(void *ctx, struct rpc_call *call)
@@ -253,6 +265,8 @@ void serve_open(void *ctx, struct rpc_call *call)
 	else if (outgoing->session != SESSION_NONE || outgoing->is_tcp)
 		rpc_call_fail(call, EAGAIN, "reader=%lld is being read already",
 			(long long)pending->request.reader_id);
+	else if (is_barred(node, outgoing, &pending->request, &fault))
+		refuse(call, &fault);
 	else
 		open_transfer(node, outgoing, &pending->request, call);
 	free(pending);
@@ -260,10 +274,11 @@ void serve_open(void *ctx, struct rpc_call *call)
 
 static void answer_progress(const struct outgoing *outgoing, struct rpc_call *call)
 {
-	const struct progress_response response = {.is_paused = outgoing->is_paused};
+	struct progress_response response = {.is_paused = outgoing->is_paused};
 	uint8_t *bytes;
 	size_t len;
 
+	response.has_convergence = pin_describe(&outgoing->pin, &response.convergence);
 	if (progress_response_encode(&response, &bytes, &len) != 0) {
 		rpc_call_fail(call, ENOMEM, "no memory for an answer");
 		return;

@@ -53,7 +53,8 @@ static void tick(struct race *race)
 	race->now += TICK;
 	race->done = u64_min(race->total, race->done + race->rate / 10);
 	race->log += race->log_rate / 10;
-	convergence_on_progress(&race->convergence, race->done, race->total, race->now);
+	convergence_on_progress(
+		&race->convergence, race->done, race->total - race->done, race->now);
 	convergence_on_log(&race->convergence, race->log, race->log / KIB, race->now);
 	while ((action = convergence_poll(&race->convergence, race->now)) !=
 		CONVERGENCE_NOTHING) {
@@ -134,6 +135,7 @@ static void too_slow_a_link_is_told_within_five_seconds(void **state)
 
 static void help_comes_in_order_and_ends_in_a_reason_not_in_a_loop(void **state)
 {
+	char reason[CONVERGENCE_REASON_MAX];
 	struct race race;
 	nsec raised_at;
 
@@ -154,6 +156,10 @@ static void help_comes_in_order_and_ends_in_a_reason_not_in_a_loop(void **state)
 	assert_true(race.log <= 2 * GIB + 10 * MIB);
 	assert_text(&race, "did not converge: kept 2.0 GiB of log (2099200 entries), "
 			   "which is the limit");
+	assert_string_equal(convergence_reason(&race.convergence, reason),
+		"did not converge: 2.0 GiB of log were kept for it, which is the limit; "
+		"the log grew 100.0 MiB/s, the transfer moved 100.0 MiB/s: raise its "
+		"rate or pin-log-max-mib, or lower the write load");
 	race.last = CONVERGENCE_NOTHING;
 	run(&race, 10 * SEC);
 	assert_int_equal(race.actions[CONVERGENCE_FAIL], 1);
@@ -213,7 +219,7 @@ static void entries_count_where_bytes_are_not_known(void **state)
 	(void)state;
 	convergence_init(&convergence, &config);
 	for (uint64_t i = 0; i < 20; i++, now += TICK) {
-		convergence_on_progress(&convergence, i, 1000, now);
+		convergence_on_progress(&convergence, i, 1000 - i, now);
 		convergence_on_log(&convergence, 0, 10 * i, now);
 	}
 	/* 810 entries at 100 a second; 981 bytes at 10 */
@@ -221,6 +227,61 @@ static void entries_count_where_bytes_are_not_known(void **state)
 	assert_int_equal(convergence.verdict, CONVERGENCE_NO);
 	assert_true(convergence_horizon(&convergence) / SEC == 8);
 	assert_true(convergence_need(&convergence) / SEC == 98);
+}
+
+/* What a broken transfer had left counts as there, not as speed. */
+static void what_was_there_already_is_no_rate(void **state)
+{
+	struct race race;
+
+	(void)state;
+	start(&race, 10 * GIB, 100 * MIB, 100 * MIB);
+	for (int i = 0; i < 20; i++) {
+		race.now += TICK;
+		race.log += 10 * MIB;
+		race.done += 10 * MIB;
+		/* after half a second 5 GiB turn out to be there */
+		convergence_on_progress(&race.convergence, race.done,
+			(i < 5 ? 10 : 5) * GIB - race.done, race.now);
+		convergence_on_log(&race.convergence, race.log, 1, race.now);
+		(void)convergence_poll(&race.convergence, race.now);
+	}
+	assert_int_equal(race.convergence.verdict, CONVERGENCE_NO);
+	assert_true(convergence_need(&race.convergence) / SEC == 49);
+}
+
+static void a_log_that_begins_too_late_is_told_once(void **state)
+{
+	struct race race;
+
+	(void)state;
+	start(&race, 10 * GIB, GIB, MIB);
+	convergence_on_missing(&race.convergence);
+	convergence_on_missing(&race.convergence);
+	run(&race, 3 * SEC);
+	assert_int_equal(race.actions[CONVERGENCE_SAY], 1);
+	assert_int_equal(race.actions[CONVERGENCE_FAIL], 0);
+	assert_int_equal(convergence_margin(&race.convergence), 0);
+	assert_text(&race, "will not converge: entries behind the snapshot are gone from "
+			   "the log already");
+}
+
+static void limits_may_be_raised_on_the_way(void **state)
+{
+	const struct convergence_config more = {
+		.soft = {.bytes = 100 * GIB, .entries = UINT64_MAX},
+		.hard = {.bytes = 200 * GIB, .entries = UINT64_MAX},
+	};
+	struct race race;
+
+	(void)state;
+	start(&race, 10 * GIB, 100 * MIB, 100 * MIB);
+	run(&race, 2 * SEC);
+	assert_int_equal(race.convergence.verdict, CONVERGENCE_NO);
+	convergence_set_config(&race.convergence, &more);
+	run(&race, SEC);
+	assert_int_equal(race.convergence.verdict, CONVERGENCE_YES);
+	assert_true(convergence_margin(&race.convergence) > 100 * SEC);
 }
 
 int main(void)
@@ -235,6 +296,9 @@ int main(void)
 		cmocka_unit_test(a_hiccup_does_not_turn_the_verdict),
 		cmocka_unit_test(a_transfer_that_stands_still_does_not_converge),
 		cmocka_unit_test(entries_count_where_bytes_are_not_known),
+		cmocka_unit_test(what_was_there_already_is_no_rate),
+		cmocka_unit_test(a_log_that_begins_too_late_is_told_once),
+		cmocka_unit_test(limits_may_be_raised_on_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

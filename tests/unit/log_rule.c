@@ -281,6 +281,71 @@ static void largest_index_does_not_overflow(void **state)
 	assert_string_equal(log_action_name(update.action), "virtual-first");
 }
 
+/* A snapshot while entries from `pin` on are kept for somebody. */
+static enum log_action snapshot_pinned(int64_t index, int64_t pin)
+{
+	const struct log_id id = {index, 1};
+	struct log_update update =
+		log_rule_on_snapshot(&rule, id, range, term_in_log(index));
+
+	update = log_rule_hold(&rule, update, range, pin);
+	obey(update);
+	return update.action;
+}
+
+static enum log_action move_pin(int64_t pin)
+{
+	struct log_update update = log_rule_on_pin(&rule, range, pin);
+
+	obey(update);
+	return update.action;
+}
+
+static void a_pin_keeps_what_a_follower_in_flight_will_need(void **state)
+{
+	(void)state;
+	start();
+	append(1, 50);
+	(void)snapshot(10, 1);
+	/* the one at 10 is on its way: entries from 11 on */
+	assert_int_equal(snapshot_pinned(20, 11), LOG_TRUNCATE_PREFIX);
+	assert_int_equal(range.first_index, 11);
+	assert_int_equal(snapshot_pinned(30, 11), LOG_KEEP);
+	assert_int_equal(snapshot_pinned(40, 11), LOG_KEEP);
+	assert_int_equal(range.first_index, 11);
+	/* another follower is served from 20 on when the first has all it needs */
+	assert_int_equal(move_pin(21), LOG_TRUNCATE_PREFIX);
+	assert_int_equal(range.first_index, 21);
+	assert_int_equal(move_pin(21), LOG_KEEP);
+	/* no more is cut than the rule had wanted */
+	assert_int_equal(move_pin(LOG_NO_PIN), LOG_TRUNCATE_PREFIX);
+	assert_int_equal(range.first_index, 31);
+	assert_int_equal(move_pin(LOG_NO_PIN), LOG_KEEP);
+}
+
+static void a_pin_ahead_of_the_cut_changes_nothing(void **state)
+{
+	(void)state;
+	start();
+	append(1, 50);
+	(void)snapshot(10, 1);
+	assert_int_equal(snapshot_pinned(20, 21), LOG_TRUNCATE_PREFIX);
+	assert_int_equal(range.first_index, 11);
+	assert_int_equal(move_pin(LOG_NO_PIN), LOG_KEEP);
+}
+
+static void an_installed_snapshot_replaces_a_pinned_log(void **state)
+{
+	(void)state;
+	start();
+	append(1, 50);
+	(void)snapshot(10, 1);
+	assert_int_equal(snapshot_pinned(20, 1), LOG_KEEP);
+	assert_int_equal(snapshot_pinned(90, 1), LOG_VIRTUAL_FIRST);
+	assert_int_equal(range.first_index, 91);
+	assert_int_equal(move_pin(LOG_NO_PIN), LOG_KEEP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +363,9 @@ int main(void)
 		cmocka_unit_test(truncate_suffix_to_last_snapshot),
 		cmocka_unit_test(set_snapshot_and_get_log_term),
 		cmocka_unit_test(largest_index_does_not_overflow),
+		cmocka_unit_test(a_pin_keeps_what_a_follower_in_flight_will_need),
+		cmocka_unit_test(a_pin_ahead_of_the_cut_changes_nothing),
+		cmocka_unit_test(an_installed_snapshot_replaces_a_pinned_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,22 @@ static void leader_waits_by_the_code(void **state)
 	assert_int_equal(snapshot_options_block(&options, 0), 10 * MSEC);
 }
 
+static void a_pin_has_two_limits_the_hard_one_never_below_the_soft(void **state)
+{
+	struct convergence_config config;
+
+	(void)state;
+	snapshot_options_pin(&options, &config);
+	assert_int_equal(config.soft.bytes, 512 * MIB);
+	assert_int_equal(config.hard.bytes, 1024 * MIB);
+	assert_int_equal(config.hard.entries, 2 * config.soft.entries);
+	assert_int_equal(set("pin-log-mib", "2048", true), 0);
+	assert_int_equal(set("pin-log-entries", "0", true), 0);
+	snapshot_options_pin(&options, &config);
+	assert_int_equal(config.hard.bytes, 2048 * MIB);
+	assert_true(config.hard.entries == UINT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +282,8 @@ int main(void)
 		cmocka_unit_test_setup(command_line_takes_the_rows_of_the_table, start),
 		cmocka_unit_test_setup(options_become_limits, start),
 		cmocka_unit_test_setup(leader_waits_by_the_code, start),
+		cmocka_unit_test_setup(
+			a_pin_has_two_limits_the_hard_one_never_below_the_soft, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

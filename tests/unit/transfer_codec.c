@@ -153,7 +153,7 @@ static void a_pause_is_told_and_an_old_peer_never_pauses(void **state)
 
 	(void)state;
 	for (int paused = 0; paused <= 1; paused++) {
-		const struct progress_response response = {paused != 0};
+		const struct progress_response response = {.is_paused = paused != 0};
 
 		assert_int_equal(progress_response_encode(&response, &bytes, &len), 0);
 		/* not paused, it is the empty message of old */
