@@ -265,7 +265,7 @@ check-tests: $(C_TESTS) $(BENCH)
 # a real Raft group under faults, ROUNDS=100.
 SEEDS ?= 5000
 ROUNDS ?= 100
-SOAK := $(addprefix $(BUILD)/tests/sim/,matrix corruption congestion incast flow sessions strangers)
+SOAK := $(addprefix $(BUILD)/tests/sim/,matrix loss corruption congestion incast flow sessions strangers)
 soak:
 	$(Q)tests/lib/deps.sh $(PACKAGES)
 	$(Q)$(MAKE) --no-print-directory $(jobs) all $(SOAK)
