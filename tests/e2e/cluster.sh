@@ -41,7 +41,7 @@ expect_equal 1 2 3
 expect_installed "$one"
 
 for percent in 0 50 85; do
-	story "a follower killed past $percent % goes on where it was"
+	story "a follower killed past $percent % catches up, with what it has where that is much"
 	kill_server "$one"
 	wipe_server "$one"
 	freeze_in_transfer "$one" "$percent" --join
