@@ -239,7 +239,10 @@ static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *pl
 		self->port, (uint16_t)plan->queues, (uint16_t)plan->queues, &conf);
 	if (rc != 0)
 		return device_fault(eal, plan, -ENODEV, "cannot be configured", fault);
-	self->can_gather = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	/* In plain memory a slice lies on several pages, which QEMU's e1000e and vmxnet3
+	 * do not put together. */
+	self->can_gather = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 &&
+			   (plan->kind != NIC_HARDWARE || rte_eal_has_hugepages());
 	rc = settle_mtu(eal, plan, self->port, mtu, fault);
 	if (rc != 0)
 		return rc;
