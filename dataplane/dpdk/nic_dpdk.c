@@ -381,7 +381,7 @@ bool nic_dpdk_holds(const struct nic_dpdk *self, uint32_t queue, const uint8_t *
 	const struct nic_gather *gather = &self->queues[queue].gather;
 
 	return gather->pool != NULL &&
-	       rte_mbuf_ext_refcnt_read(nic_gather_count(gather, buffer)) > 1;
+	       rte_mbuf_ext_refcnt_read(nic_gather_count(gather, buffer)) > 0;
 }
 
 enum steered_by nic_dpdk_steered_by(const struct nic_dpdk *self)
