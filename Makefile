@@ -121,7 +121,8 @@ help:
 	@echo 'make            build snapline, snapline-kv and the libraries into $(BUILD)/'
 	@echo 'make demo       install what is missing, build, run the main job'
 	@echo 'make test       install what is missing, build, run every test'
-	@echo 'make soak       the simulated network over SEEDS=5000 seeds, a cluster for ROUNDS=100'
+	@echo 'make soak       the simulated network over SEEDS=5000 seeds, a cluster for ROUNDS=100,'
+	@echo '                a follower that races the log 20 times'
 	@echo 'make fuzz       look for inputs that break a decoder, FUZZ_SECONDS=$(FUZZ_SECONDS) a target'
 	@echo 'make bench      all that design and README promise, measured; QUICK=1 in three'
 	@echo '                minutes, ROWS="crc memif" only these (see bench/README.md)'
@@ -271,6 +272,7 @@ soak:
 	$(Q)$(MAKE) --no-print-directory $(jobs) all $(SOAK)
 	$(Q)set -e; for test in $(SOAK); do SEEDS=$(SEEDS) $$test; done
 	$(Q)ROUNDS=$(ROUNDS) tests/soak/cluster.sh $(BUILD)/snapline
+	$(Q)ROUNDS=20 tests/e2e/converge.sh $(BUILD)/snapline
 
 fuzz:
 	$(Q)tests/lib/deps.sh $(PACKAGES) $(FUZZ_PACKAGES)

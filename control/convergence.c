@@ -11,6 +11,8 @@
  * enough to warn within five seconds. */
 #define SAMPLE_PERIOD (250 * MSEC)
 #define SPAN_MIN SEC
+/* Where nothing has arrived yet: a chunk may take a second or two. */
+#define PATIENCE (3 * SEC)
 /* A verdict changes only when the opposite was measured for so long. */
 #define DOUBT (500 * MSEC)
 /* How long raising the transfer is given to help before more log is kept. */
@@ -180,6 +182,9 @@ static enum convergence_verdict measure(const struct convergence *convergence)
 
 	if (span_of(&convergence->moved) < SPAN_MIN ||
 		span_of(&convergence->log_entries) < SPAN_MIN)
+		return CONVERGENCE_MEASURING;
+	if (convergence_need(convergence) == NEVER &&
+		span_of(&convergence->moved) < PATIENCE)
 		return CONVERGENCE_MEASURING;
 	if (horizon == NEVER || convergence_need(convergence) <= horizon)
 		return CONVERGENCE_YES;

@@ -158,7 +158,8 @@ typedef void (*snapline_installed)(
 SNAPLINE_API void snapline_install_snapshot(struct snapline_node *node,
 	const struct snapline_install *install, snapline_installed done, void *ctx);
 
-/* Sends the newest snapshot to a follower and waits for its answer. */
+/* Sends the newest snapshot to a follower and waits for its answer. done gets ESTALE when
+ * it did not converge, and at once for a while after that (10 s, doubling to 320 s). */
 SNAPLINE_API void snapline_send_snapshot(
 	struct snapline_node *node, const char *peer_id, snapline_done done, void *ctx);
 

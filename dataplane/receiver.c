@@ -151,7 +151,7 @@ static uint8_t *take_buffer(struct receiver *receiver)
 {
 	uint8_t *buf = pool_take(receiver->config.pool);
 
-	while (buf == NULL && cache_reclaim(receiver->config.cache))
+	if (buf == NULL && cache_reclaim(receiver->config.cache))
 		buf = pool_take(receiver->config.pool);
 	return buf;
 }

@@ -48,6 +48,16 @@ static void print_raft(FILE *out, struct kv *kv)
 	}
 }
 
+/* The log kept for followers in flight, and whether it will last. */
+static void print_convergence(FILE *out, const struct snapline_convergence *convergence)
+{
+	(void)fprintf(out,
+		"log_pinned_from:%" PRId64 "\r\nlog_pinned_entries:%" PRIu64 "\r\n"
+		"log_pinned_bytes:%" PRIu64 "\r\nconvergence:%s\r\n",
+		convergence->pinned_from, convergence->pinned_entries,
+		convergence->pinned_bytes, convergence->text);
+}
+
 static void print_snapshot(FILE *out, struct kv *kv)
 {
 	static const char *const states[] = {
@@ -75,6 +85,7 @@ static void print_snapshot(FILE *out, struct kv *kv)
 		(long long)node.last_index, states[node.state], node.is_in_error,
 		(long long)node.downloading_index, node.bytes_done, node.bytes_total,
 		status.installs, status.joins, status.failures, status.offers);
+	print_convergence(out, &node.convergence);
 }
 
 void info_run(struct client *client, const struct resp_request *request)

@@ -119,7 +119,7 @@ void outgoing_raise(struct outgoing *outgoing);
 /* It cannot succeed: the follower is told why, unless it is committing already. */
 void outgoing_fail(struct outgoing *outgoing, const struct fault *why);
 /* One that did not converge is not served again for a while, which doubles each time.
- * Returns 0, or -EAGAIN with the reason. */
+ * Returns 0, or -ESTALE with the reason. */
 int outgoing_check_barred(
 	const struct outgoing_list *list, const char *peer, struct fault *fault);
 /* How far it is, for its pin. */

@@ -174,7 +174,7 @@ int outgoing_check_barred(
 	since = uv_hrtime() - last->ended;
 	if (since >= bar)
 		return 0;
-	return fault_set(fault, -EAGAIN,
+	return fault_set(fault, -ESTALE,
 		"transfer %lld to %s %s. Not served again for %llu s: 'snapline transfer "
 		"start' does not wait",
 		(long long)last->id, peer, last->fault.text,

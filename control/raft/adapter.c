@@ -101,8 +101,12 @@ static int io_load(struct raft_io *io, raft_term *term, raft_id *voted_for,
 {
 	struct snapline_raft *snapline = of(io);
 
-	return pass_on(snapline, snapline->inner->load(snapline->inner, term, voted_for,
-					 snapshot, start_index, entries, n_entries));
+	int rv = snapline->inner->load(snapline->inner, term, voted_for, snapshot,
+		start_index, entries, n_entries);
+
+	if (rv == 0)
+		keep_on_load(snapline, *start_index, *entries, *n_entries);
+	return pass_on(snapline, rv);
 }
 
 static void on_tick(struct raft_io *inner)
@@ -176,6 +180,7 @@ static int io_append(struct raft_io *io, struct raft_io_append *req,
 {
 	struct snapline_raft *snapline = of(io);
 
+	keep_on_append(snapline, entries, n);
 	return pass_on(
 		snapline, snapline->inner->append(snapline->inner, req, entries, n, cb));
 }
@@ -184,6 +189,7 @@ static int io_truncate(struct raft_io *io, raft_index index)
 {
 	struct snapline_raft *snapline = of(io);
 
+	keep_on_truncate(snapline, index);
 	return pass_on(snapline, snapline->inner->truncate(snapline->inner, index));
 }
 
@@ -193,8 +199,8 @@ static int io_snapshot_put(struct raft_io *io, unsigned trailing,
 {
 	struct snapline_raft *snapline = of(io);
 
-	return pass_on(snapline, snapline->inner->snapshot_put(
-					 snapline->inner, trailing, req, snapshot, cb));
+	return pass_on(
+		snapline, keep_snapshot_put(snapline, trailing, req, snapshot, cb));
 }
 
 static int io_snapshot_get(
@@ -293,7 +299,7 @@ static int open_node(struct snapline_raft *snapline,
 		.on_snapshot_save = save_on_snapshot_save,
 		.on_snapshot_load = restore_on_snapshot_load,
 	};
-	memset(&wanted.log, 0, sizeof(wanted.log));
+	keep_fill(&wanted.log, snapline);
 	return snapline_open(&snapline->node, &wanted, error);
 }
 
@@ -312,6 +318,7 @@ int snapline_raft_open(struct snapline_raft **snapline,
 	made->user = options->fsm;
 	(void)snprintf(made->peer_id, sizeof(made->peer_id), "%s", options->node.peer_id);
 	fill_tables(made);
+	keep_init(made);
 	err = open_node(made, &options->node, error);
 	if (err != 0)
 		goto destroy_lock;

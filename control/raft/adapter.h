@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "control/hold.h"
+#include "control/log_size.h"
 #include "control/raft/snapline_raft.h"
 #include "control/reference_codec.h"
 
@@ -35,7 +36,8 @@ struct held {
 struct news {
 	bool is_pulled;
 	bool is_here;
-	char why[400]; /* not here */
+	bool is_barred; /* the leader serves it no snapshot for a while */
+	char why[400];  /* not here */
 	bool is_saved;
 	int save_code; /* positive errno, braft's code, or 0 */
 	char save_text[400];
@@ -47,6 +49,13 @@ struct loaded {
 	void *state; /* NULL: none */
 	int64_t index;
 	uint8_t root[REFERENCE_ROOT_LEN];
+};
+
+/* libraft's log, as Snapline's thread may look at it; the lock guards it. */
+struct seen_log {
+	int64_t first;
+	int64_t last;
+	struct log_size size;
 };
 
 struct snapline_raft {
@@ -61,6 +70,7 @@ struct snapline_raft {
 	uv_mutex_t lock;
 	struct news news;
 	struct loaded loaded;
+	struct seen_log seen;
 	_Atomic int64_t applied; /* read by Snapline's threads */
 	int64_t state_index;     /* of the snapshot that the state was loaded from */
 
@@ -70,8 +80,10 @@ struct snapline_raft {
 	bool is_closing;
 
 	struct hold hold;
-	struct held held; /* being pulled */
-	struct held next; /* waits for the end of a cancelled pull */
+	struct held held;  /* being pulled */
+	struct held next;  /* waits for the end of a cancelled pull */
+	raft_time pull_at; /* ms: not before, from the leader of bar_term */
+	raft_term bar_term;
 	uint64_t installs;
 	uint64_t joins;
 	uint64_t failures;
@@ -90,6 +102,19 @@ struct snapline_raft {
 	struct raft_io_async_work *work;
 	raft_io_async_work_cb worked;
 };
+
+/* keep.c: the log kept for followers in flight */
+void keep_init(struct snapline_raft *snapline);
+void keep_fill(struct snapline_log *log, struct snapline_raft *snapline);
+void keep_on_load(struct snapline_raft *snapline, raft_index start,
+	const struct raft_entry *entries, size_t count);
+void keep_on_append(
+	struct snapline_raft *snapline, const struct raft_entry *entries, unsigned count);
+/* That entry and all behind it are gone. */
+void keep_on_truncate(struct snapline_raft *snapline, raft_index first_gone);
+int keep_snapshot_put(struct snapline_raft *snapline, unsigned trailing,
+	struct raft_io_snapshot_put *req, const struct raft_snapshot *snapshot,
+	raft_io_snapshot_put_cb cb);
 
 /* save.c: the engine's snapshots */
 void save_init(struct snapline_raft *snapline);

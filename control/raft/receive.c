@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A follower: holds InstallSnapshot back until its snapshot is here. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/raft/adapter.h"
 #include "dataplane/base/log.h"
+
+/* Before it asks a leader again that has said that it does not serve it for a while. */
+enum { BARRED_MS = 5000 };
 
 static void free_content(struct raft_message *message)
 {
@@ -49,6 +53,7 @@ static void on_installed(
 	uv_mutex_lock(&snapline->lock);
 	news->is_pulled = true;
 	news->is_here = code == 0 && success;
+	news->is_barred = code == ESTALE;
 	(void)snprintf(news->why, sizeof(news->why), "%s",
 		code != 0 ? text : "a newer term is known here");
 	uv_mutex_unlock(&snapline->lock);
@@ -117,6 +122,12 @@ static void pass(struct snapline_raft *snapline, struct raft_message *message)
 	snapline->recv(&snapline->io, message);
 }
 
+static bool is_barred(const struct snapline_raft *snapline, raft_term term)
+{
+	return term <= snapline->bar_term &&
+	       snapline->inner->time(snapline->inner) < snapline->pull_at;
+}
+
 static void on_install(struct snapline_raft *snapline, struct raft_message *message)
 {
 	const struct raft_install_snapshot *install = &message->install_snapshot;
@@ -136,6 +147,11 @@ static void on_install(struct snapline_raft *snapline, struct raft_message *mess
 	if (install->term < snapline->raft->current_term) {
 		pass(snapline,
 			message); /* the engine tells the sender of the newer term */
+		return;
+	}
+	if (is_barred(snapline, install->term)) {
+		snapline->joins++;
+		free_content(message);
 		return;
 	}
 	switch (hold_on_install(&snapline->hold, install->term, reference.index,
@@ -206,6 +222,11 @@ void receive_on_news(struct snapline_raft *snapline, const struct news *news)
 		log_line(LOG_WARN, "raft", "event=pull_ended index=%lld text=\"%s\"",
 			(long long)snapline->held.reference.index,
 			news->is_here ? "its leader has been replaced" : news->why);
+		if (news->is_barred) {
+			snapline->pull_at =
+				snapline->inner->time(snapline->inner) + BARRED_MS;
+			snapline->bar_term = snapline->hold.term;
+		}
 		forget(&snapline->held);
 		break;
 	}

@@ -10,13 +10,11 @@
 
 enum { POOL_CACHE = 64 };
 
-/* The last frame of a buffer was freed. */
+/* Our own reference is never given up, so no count falls to zero. */
 static void on_zero(void *addr, void *context)
 {
-	struct nic_gather *gather = context;
-
 	(void)addr;
-	gather->nheld--;
+	(void)context;
 }
 
 int nic_gather_open(struct nic_gather *gather, const char *name, uint32_t count,
@@ -27,14 +25,12 @@ int nic_gather_open(struct nic_gather *gather, const char *name, uint32_t count,
 		return -ENOMEM;
 	for (uint32_t i = 0; i < memory->count; i++) {
 		gather->counts[i].free_cb = on_zero;
-		gather->counts[i].fcb_opaque = gather;
+		rte_mbuf_ext_refcnt_set(&gather->counts[i], 1);
 	}
 	gather->base = memory->base;
 	gather->step = memory->step;
 	gather->size = (size_t)memory->count * memory->step;
 	gather->iova = memory->iova;
-	gather->nheld = 0;
-	gather->max_held = memory->count / 2;
 	gather->pool =
 		rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0, 0, SOCKET_ID_ANY);
 	if (gather->pool != NULL)

@@ -150,7 +150,7 @@ static void past_the_budget_it_is_given_up_with_the_reason(void **state)
 	assert_int_equal(count_entries(follower), 1); /* temp: what came is kept */
 	/* no loop: the next attempt is refused at once, for a while */
 	snapline_send_snapshot(leader->node, follower->peer_id, on_done, &again);
-	expect(&again, EAGAIN, "Not served again for ");
+	expect(&again, ESTALE, "Not served again for ");
 }
 
 static void the_verdict_is_known_before_it_comes_true(void **state)
