@@ -22,7 +22,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
 # Debian packages. deps.sh installs what is missing; the two lists are printed by `make help`.
 PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libprotobuf-c-dev \
-	protobuf-c-compiler protobuf-compiler libcmocka-dev libuv1-dev libssl-dev libsodium-dev jq \
+	protobuf-c-compiler protobuf-compiler libcmocka-dev liburing-dev libuv1-dev libssl-dev libsodium-dev jq \
 	libraft-dev redis-tools
 LINT_PACKAGES := clang-format cppcheck shellcheck
 BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl iproute2 jq
@@ -30,6 +30,7 @@ FUZZ_PACKAGES := clang libclang-rt-14-dev
 FUZZ_SECONDS ?= 30
 
 PKG_CORE := libisal libprotobuf-c libsodium libcrypto
+PKG_DISK := liburing
 PKG_UV := libuv
 PKG_RAFT := raft
 
@@ -45,6 +46,7 @@ jobs = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Evaluated only when a recipe needs them, so that `make deps` runs before they exist.
 core_libs = $(shell pkg-config --libs $(PKG_CORE))
+disk_libs = $(shell pkg-config --libs $(PKG_DISK))
 uv_libs = $(shell pkg-config --libs $(PKG_UV))
 raft_libs = $(shell pkg-config --libs $(PKG_RAFT))
 dpdk_cflags = $(shell pkg-config --cflags libdpdk)
@@ -162,7 +164,7 @@ $(BUILD)/%.o: %.c | $(PB_HDR)
 
 $(BUILD)/snapline: $(APP_OBJ) $(ALL_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) $(dpdk_libs)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) $(dpdk_libs)
 
 # The library exports snapline_* and nothing else, in both of its forms.
 $(BUILD)/libsnapline.so: $(ALL_OBJ)
@@ -170,7 +172,7 @@ $(BUILD)/libsnapline.so: $(ALL_OBJ)
 	$(Q)echo '{ global: snapline_*; local: *; };' >$(BUILD)/exports.map
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libsnapline.so.$(SOVERSION) \
 		-Wl,--version-script=$(BUILD)/exports.map -o $@ $^ \
-		$(core_libs) $(uv_libs) $(dpdk_libs)
+		$(core_libs) $(disk_libs) $(uv_libs) $(dpdk_libs)
 	$(Q)ln -sf libsnapline.so $(BUILD)/libsnapline.so.$(SOVERSION)
 
 $(BUILD)/libsnapline.a: $(ALL_OBJ)
@@ -202,7 +204,7 @@ $(BUILD)/libcore.a: $(PURE_OBJ) $(PB_OBJ)
 
 $(BUILD)/snapline-kv: $(KV_OBJ) $(RAFT_OBJ) $(ALL_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(raft_libs) $(core_libs) $(uv_libs) $(dpdk_libs)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(raft_libs) $(core_libs) $(disk_libs) $(uv_libs) $(dpdk_libs)
 
 # The link line is the proof of purity: unit and sim tests get no DPDK, libuv or disk code.
 $(UNIT_TESTS): %: %.o $(TEST_LIB_OBJ) $(KV_PURE_OBJ) $(PURE_OBJ) $(PB_OBJ)
@@ -229,7 +231,7 @@ $(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(KV_PURE_OBJ) $(PURE_OBJ) 
 
 $(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(BUILD)/control/kv/image.o $(KV_PURE_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) -lcmocka
 
 $(API_TESTS:%=%.o): EXTRA_CFLAGS = -Icontrol
 $(API_TESTS): %: %.o $(BUILD)/libsnapline.so
@@ -245,7 +247,7 @@ $(RAFT_TESTS): %: %.o $(BUILD)/libsnapline_raft.so
 
 $(DPDK_TESTS): %: %.o $(DPDK_LIB_OBJ) $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(dpdk_libs) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(dpdk_libs) -lcmocka
 
 # ---- running -------------------------------------------------------------------------------
 
@@ -299,11 +301,11 @@ $(BENCH_SIM): %: %.o $(BENCH_LIB_OBJ) $(SIM_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 
 $(BENCH_DPDK): %: %.o $(BENCH_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(dpdk_libs)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(dpdk_libs)
 
 $(BENCH_RPC): %: %.o $(BENCH_LIB_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(uv_libs)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs)
 
 # ---- quality -------------------------------------------------------------------------------
 
@@ -350,7 +352,7 @@ install: all
 		'Description: Raft snapshots at the speed of the network card' \
 		'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' \
 		'Libs: -L$${prefix}/lib -lsnapline' \
-		'Libs.private: $(core_libs) $(uv_libs) $(dpdk_libs)' \
+		'Libs.private: $(core_libs) $(disk_libs) $(uv_libs) $(dpdk_libs)' \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/snapline.pc
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: snapline_raft' \
 		'Description: libraft catches its followers up through Snapline' \

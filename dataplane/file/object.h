@@ -5,6 +5,7 @@
 #ifndef OBJECT_H
 #define OBJECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/manifest.h"
@@ -29,6 +30,18 @@ int object_read(struct store_object *object, const struct manifest_extent *exten
 	uint8_t *bytes);
 int object_write(struct store_object *object, const struct manifest_extent *extent,
 	const uint8_t *bytes);
+
+struct slot;
+
+/* Opens an extent for a read past the page cache to bytes, if that is the faster way and
+ * a possible one: whole blocks, of a file as large as it should be, most of whose pages
+ * are not in memory. Otherwise returns false; nothing is wrong then that an ordinary read
+ * would not find. */
+bool object_begin_direct(struct store_object *object,
+	const struct manifest_extent *extent, const uint8_t *bytes, struct slot **slot);
+int object_slot_fd(const struct slot *slot);
+/* worked: false when the extent was not read; nobody tries again on this object then. */
+void object_end_direct(struct store_object *object, struct slot *slot, bool worked);
 
 enum object_work { OBJECT_READ, OBJECT_CHECKSUM, OBJECT_WRITE, OBJECT_WORKS };
 

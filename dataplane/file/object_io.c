@@ -8,7 +8,7 @@
 
 #include "dataplane/file/object_state.h"
 
-static int check_size(
+int object_check_size(
 	struct store_object *object, const struct manifest_extent *extent, int fd)
 {
 	struct stat status;
@@ -78,7 +78,7 @@ static int read_packed(
 	if (fd < 0)
 		return object_file_fault(object, extent, -errno, "open");
 	if (preadv(fd, parts, 2, 0) != (ssize_t)extent->len) {
-		rc = check_size(object, extent, fd);
+		rc = object_check_size(object, extent, fd);
 		if (rc == 0)
 			rc = read_all(object, extent, fd, bytes);
 	}
@@ -122,10 +122,10 @@ int object_read(
 
 	if (object_is_packed(object, extent->file))
 		return read_packed(object, extent, bytes);
-	rc = object_acquire(object, extent->file, false, &slot);
+	rc = object_acquire(object, extent->file, SLOT_READ, &slot);
 	if (rc != 0)
 		return object_file_fault(object, extent, rc, "open");
-	rc = check_size(object, extent, slot->fd);
+	rc = object_check_size(object, extent, slot->fd);
 	if (rc == 0)
 		rc = read_all(object, extent, slot->fd, bytes);
 	object_release(object, slot);
@@ -140,10 +140,10 @@ int object_write(struct store_object *object, const struct manifest_extent *exte
 
 	if (object_is_packed(object, extent->file))
 		return write_packed(object, extent, bytes);
-	rc = object_acquire(object, extent->file, true, &slot);
+	rc = object_acquire(object, extent->file, SLOT_WRITE, &slot);
 	if (rc != 0)
 		return object_file_fault(object, extent, rc, "open");
-	rc = check_size(object, extent, slot->fd);
+	rc = object_check_size(object, extent, slot->fd);
 	if (rc == 0)
 		rc = write_all(object, extent, slot->fd, bytes);
 	object_release(object, slot);

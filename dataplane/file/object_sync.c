@@ -12,7 +12,7 @@ static int sync_file(struct store_object *object, uint32_t file)
 {
 	const struct manifest_extent extent = {.file = file};
 	struct slot *slot;
-	int rc = object_acquire(object, file, true, &slot);
+	int rc = object_acquire(object, file, SLOT_WRITE, &slot);
 
 	if (rc == 0 && fdatasync(slot->fd) != 0)
 		rc = -errno;
