@@ -333,7 +333,7 @@ void outgoing_on_served(struct outgoing *outgoing)
 	pins_on_served(outgoing->list->pins, outgoing);
 }
 
-/* Before the first byte moves there is nothing to judge by; the limits hold all the same.
+/* While the follower prepares there is nothing to judge by; the limits hold all the same.
  */
 void outgoing_measure(struct outgoing *outgoing, nsec now)
 {
@@ -341,8 +341,8 @@ void outgoing_measure(struct outgoing *outgoing, nsec now)
 
 	read_stats(outgoing);
 	done = u64_min(done_of(outgoing), outgoing->bytes);
-	if (outgoing->stage == STAGE_OPEN ||
-		(outgoing->is_opened && done == 0 && outgoing->follower_done == 0))
+	/* a stock follower tells of no stage */
+	if (outgoing->is_opened ? outgoing->stage == STAGE_OPEN : done == 0)
 		return;
 	convergence_on_progress(&outgoing->pin.convergence,
 		done - u64_min(outgoing->bytes_reused, done), outgoing->bytes - done,

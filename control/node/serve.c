@@ -159,7 +159,6 @@ static void open_transfer(struct node *node, struct outgoing *outgoing,
 		(void)snprintf(
 			outgoing->peer, sizeof(outgoing->peer), "%s", request->peer_id);
 	outgoing_apply_pause(outgoing);
-	outgoing_on_served(outgoing);
 	log_line(LOG_INFO, "serve",
 		"event=open id=%lld peer=%s index=%lld bytes=%llu files=%llu path=%s "
 		"slice=%u stripes=%u reason=\"%s\"",
@@ -228,6 +227,15 @@ static bool is_barred(const struct node *node, const struct outgoing *outgoing,
 	       outgoing_check_barred(&node->outgoing, request->peer_id, fault) != 0;
 }
 
+/* Only who was sent here by InstallSnapshot needs the log behind it: a pull by an
+ * operator is a copy, and neither keeps the log nor fails because of it. */
+static void serve_follower(struct node *node, struct outgoing *outgoing,
+	const struct open_request *request, struct rpc_call *call)
+{
+	outgoing_on_served(outgoing);
+	open_transfer(node, outgoing, request, call);
+}
+
 void serve_open(void *ctx, struct rpc_call *call)
 {
 	struct node *node = ctx;
@@ -268,7 +276,7 @@ void serve_open(void *ctx, struct rpc_call *call)
 	else if (is_barred(node, outgoing, &pending->request, &fault))
 		refuse(call, &fault);
 	else
-		open_transfer(node, outgoing, &pending->request, call);
+		serve_follower(node, outgoing, &pending->request, call);
 	free(pending);
 }
 

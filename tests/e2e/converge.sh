@@ -58,7 +58,7 @@ race() {
 	kill_server "$one"
 	wipe_server "$one"
 	percent=$((20 + RANDOM % 60))
-	set_rate "$((30 + RANDOM % 40))Mbit"
+	set_rate "$((20 + RANDOM % 30))Mbit"
 	start_writes $((2 + RANDOM % 7))
 	launch_server "$one" --join
 	wait_for 30 has 'any(.stage == "wire" and .convergence.pinned_entries > 0)' ||
