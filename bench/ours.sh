@@ -4,6 +4,7 @@
 # rivals.sh. $leader is the node's address, $leader_pid its process.
 #
 # shellcheck disable=SC2154 # lib.sh and the caller set them
+pulled=$dir/pulled # where a pull's store goes; a row may choose another place
 
 # A store with one snapshot of the directory; its files are $source_dir from then on.
 make_leader_store() { # FROM
@@ -18,8 +19,8 @@ make_leader_store() { # FROM
 
 # One pull; its JSON is in $dir/pull.json.
 pull_once() { # OPTION...
-	rm -rf "$dir/pulled"
-	"${client_in[@]}" "$snapline" pull "$leader" --group g --store "$dir/pulled" --json \
+	rm -rf "$pulled"
+	"${client_in[@]}" "$snapline" pull "$leader" --group g --store "$pulled" --json \
 		--quiet "$@" >"$dir/pull.json" 2>"$dir/pull.err" ||
 		fail "snapline pull: $(cat "$dir/pull.err")"
 }
@@ -35,7 +36,7 @@ measure_pull() { # RUN CASE SUBJECT BYTES OPTION...
 	cpu=$(calc "$(cpu_of "$leader_pid") + $(cpu_of_shell $$) - $cpu")
 	if [ "$run" = 0 ]; then
 		diff -r -x __raft_snapshot_meta "$source_dir" \
-			"$dir/pulled/snapshot_00000000000000000007" ||
+			"$pulled/snapshot_00000000000000000007" ||
 			fail "$subject copied something else"
 	else
 		record "$what" "$subject" Gb/s \
@@ -44,7 +45,7 @@ measure_pull() { # RUN CASE SUBJECT BYTES OPTION...
 		record "$what" "$subject CPU" core-s/GiB "$(calc "$cpu * 2^30 / $bytes")"
 		record_stages "$what" "$subject" "$bytes"
 	fi
-	rm -rf "$dir/pulled"
+	rm -rf "$pulled"
 }
 
 # What each stage took, as the command says; and both ends' CPU without idle polling.
