@@ -23,7 +23,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 # Debian packages. deps.sh installs what is missing; the two lists are printed by `make help`.
 PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libprotobuf-c-dev \
 	protobuf-c-compiler protobuf-compiler libcmocka-dev liburing-dev libuv1-dev libssl-dev libsodium-dev jq \
-	libraft-dev redis-tools
+	libraft-dev redis-tools libcyaml-dev
 LINT_PACKAGES := clang-format cppcheck shellcheck
 BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl iproute2 jq
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -33,6 +33,7 @@ PKG_CORE := libisal libprotobuf-c libsodium libcrypto
 PKG_DISK := liburing
 PKG_UV := libuv
 PKG_RAFT := raft
+PKG_YAML := libcyaml
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Wundef -Wformat=2
@@ -49,6 +50,7 @@ core_libs = $(shell pkg-config --libs $(PKG_CORE))
 disk_libs = $(shell pkg-config --libs $(PKG_DISK))
 uv_libs = $(shell pkg-config --libs $(PKG_UV))
 raft_libs = $(shell pkg-config --libs $(PKG_RAFT))
+yaml_libs = $(shell pkg-config --libs $(PKG_YAML))
 dpdk_cflags = $(shell pkg-config --cflags libdpdk)
 dpdk_libs = $(shell pkg-config --libs libdpdk) -lrte_net_ring
 
@@ -164,7 +166,7 @@ $(BUILD)/%.o: %.c | $(PB_HDR)
 
 $(BUILD)/snapline: $(APP_OBJ) $(ALL_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) $(dpdk_libs)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) $(yaml_libs) $(dpdk_libs)
 
 # The library exports snapline_* and nothing else, in both of its forms.
 $(BUILD)/libsnapline.so: $(ALL_OBJ)
@@ -229,9 +231,9 @@ $(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(KV_PURE_OBJ) $(PURE_OBJ) 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
-$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(BUILD)/control/kv/image.o $(KV_PURE_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(BUILD)/control/kv/image.o $(BUILD)/control/cli/config.o $(KV_PURE_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) $(yaml_libs) -lcmocka
 
 $(API_TESTS:%=%.o): EXTRA_CFLAGS = -Icontrol
 $(API_TESTS): %: %.o $(BUILD)/libsnapline.so

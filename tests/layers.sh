@@ -84,6 +84,8 @@ from 'control/kv/.*' 'control/' | but 'control/(kv/|raft/snapline_raft\.h|peer_i
 	rule 'snapline-kv is a user of control/raft, not a part of the node'
 from '(control|dataplane|hugepages)/.*' 'control/kv/' | grep -vE '^control/kv/' |
 	rule 'nothing is built on snapline-kv'
+from '.*' '<cyaml' | grep -vE '^control/cli/config\.c:' |
+	rule 'libcyaml belongs to control/cli/config.c'
 from '.*' '<liburing' | grep -vE '^(dataplane/file|tests/os)/' |
 	rule 'liburing belongs to dataplane/file/'
 from '(dataplane|control)/.*' '.*\.pb-c\.h' | grep -vE '^[^:]*codec\.[ch]:' |

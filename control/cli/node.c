@@ -2,10 +2,13 @@
 /* snapline node: serves a store and receives snapshots until it is told to stop. */
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
 #include "control/cli/cli.h"
+#include "control/cli/config.h"
 #include "control/cli/device_options.h"
 #include "control/node/node.h"
 #include "dataplane/base/log.h"
@@ -14,6 +17,8 @@ struct arguments {
 	struct node_options node;
 	struct device_options device;
 	const char *log_level;
+	const char *config;
+	bool check;
 };
 
 #define AT(field) .offset = offsetof(struct arguments, field)
@@ -52,6 +57,16 @@ static struct option_spec options[ROWS] = {
 		AT(node.admin),
 		.help = "operator socket, for snapline transfer"},
 	DEVICE_OPTION_ROWS(struct arguments),
+	{.name = "config",
+		.arg = "FILE",
+		.kind = OPTION_STRING,
+		AT(config),
+		.help = "YAML: the names of these options, and their values; SIGHUP "
+			"reads rate, auto-latency and log-level again"},
+	{.name = "check",
+		.kind = OPTION_FLAG,
+		AT(check),
+		.help = "say whether options and --config make sense, and start nothing"},
 	{.name = "log-level",
 		.arg = "LEVEL",
 		.kind = OPTION_STRING,
@@ -69,28 +84,93 @@ static const struct option_command command = {
 	.options = options,
 };
 
+/* The command line, and the file it names. */
+struct source {
+	struct config_source file;
+	struct config config;
+};
+
+/* What parsing alone does not find, and the log level. */
+static int resolve(struct arguments *arguments, struct fault *fault)
+{
+	enum log_level level;
+
+	if (log_parse_level(arguments->log_level, &level) != 0)
+		return fault_set(fault, -EINVAL,
+			"--log-level: '%.40s' is none of error, warn, info, debug",
+			arguments->log_level);
+	log_set_level(level);
+	return device_options_resolve(
+		&arguments->device, &arguments->node.transfer, fault);
+}
+
+/* SIGHUP. */
+static int reload(void *ctx, struct node_rates *rates, struct fault *fault)
+{
+	const struct source *source = ctx;
+	struct arguments arguments = {0};
+	struct option_list operands;
+	struct config config;
+	int err = config_read(&config, &source->file, fault);
+
+	if (err != 0)
+		return err;
+	err = options_parse(
+		&command, config.count, config.words, &arguments, &operands, fault);
+	if (err == 0)
+		err = resolve(&arguments, fault);
+	rates->rate_bps = arguments.device.rate_bps;
+	rates->auto_ceiling = arguments.device.auto_latency;
+	config_free(&config);
+	return err;
+}
+
+static int run(struct source *source, struct arguments *arguments, struct fault *fault)
+{
+	int err = resolve(arguments, fault);
+
+	if (err != 0)
+		return err;
+	if (arguments->check) {
+		(void)puts("the configuration is good");
+		return 0;
+	}
+	if (source->file.path != NULL) {
+		arguments->node.reload = reload;
+		arguments->node.reload_ctx = source;
+	}
+	return node_run(&arguments->node, fault);
+}
+
 int node_command(int argc, char *const argv[])
 {
+	struct source source = {.file = {.path = config_find(argc, argv),
+					.command = &command,
+					.target_size = sizeof(struct arguments),
+					.argc = argc,
+					.argv = argv}};
 	struct arguments arguments = {0};
 	struct fault fault = {0};
-	enum log_level level;
-	int exit_code;
+	int exit_code = EX_OK;
+	int err = 0;
 
 	if (snapshot_options_append(
 		    options, ROWS, offsetof(struct arguments, node.settings)) != 0)
 		abort();
-	if (!cli_parse(&command, argc, argv, &arguments, NULL, &exit_code))
-		return exit_code;
-	if (log_parse_level(arguments.log_level, &level) != 0) {
-		(void)fault_set(&fault, -EINVAL,
-			"--log-level: '%.40s' is none of error, warn, info, debug",
-			arguments.log_level);
+	if (source.file.path != NULL)
+		err = config_read(&source.config, &source.file, &fault);
+	else
+		source.config =
+			(struct config){.words = (char **)(uintptr_t)argv, .count = argc};
+	if (err != 0)
 		return cli_fail(&fault);
-	}
-	log_set_level(level);
-	if (device_options_resolve(&arguments.device, &arguments.node.transfer, &fault) !=
-			0 ||
-		node_run(&arguments.node, &fault) != 0)
-		return cli_fail(&fault);
-	return EX_OK;
+	if (!cli_parse(&command, source.config.count, source.config.words, &arguments,
+		    NULL, &exit_code))
+		goto free_config;
+	if (run(&source, &arguments, &fault) != 0)
+		exit_code = cli_fail(&fault);
+free_config:
+	if (source.file.path != NULL)
+		config_free(&source.config);
+	return exit_code;
 }

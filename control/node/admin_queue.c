@@ -71,6 +71,23 @@ static int set_rate(
 		rate->port, rate->queue);
 }
 
+int node_set_rates(struct node *node, const struct node_rates *rates, struct fault *fault)
+{
+	struct transfer_rate rate = {.queue = TRANSFER_ALL_QUEUES,
+		.rate_bps = rates->rate_bps,
+		.ceiling = rates->auto_ceiling};
+	uint32_t ndevices = node->plane == NULL
+				    ? 0
+				    : transfer_count_devices(plane_transfer(node->plane));
+	int err = 0;
+
+	for (; rate.port < ndevices && err == 0; rate.port++) {
+		err = set_rate(node, &rate, fault);
+		plane_set_rate(node->plane, rate.port, rate.rate_bps);
+	}
+	return err;
+}
+
 void admin_set_rate(void *ctx, struct rpc_call *call)
 {
 	struct rpc_bytes message = rpc_call_message(call);

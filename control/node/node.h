@@ -18,6 +18,12 @@
 struct uv_loop_s;
 struct node;
 
+/* What may be changed while a node runs. */
+struct node_rates {
+	uint64_t rate_bps; /* of each device, as in struct transfer_device */
+	nsec auto_ceiling; /* as in struct transfer_options */
+};
+
 struct node_options {
 	const char *store;                /* directory, created when missing */
 	const char *listen;               /* HOST:PORT */
@@ -26,6 +32,9 @@ struct node_options {
 	const char *admin;                /* unix socket; NULL: none */
 	struct transfer_options transfer; /* ndevices 0: none; wake is set by the node */
 	struct snapshot_options settings;
+	/* node_run only: reads what SIGHUP shall change. NULL: nothing. */
+	int (*reload)(void *ctx, struct node_rates *rates, struct fault *fault);
+	void *reload_ctx;
 	struct snapline_fsm fsm; /* all NULL: no state machine */
 	struct snapline_log log; /* all NULL: no log */
 };
@@ -38,6 +47,11 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 /* Loop thread. Ends what is under way, answers everybody, closes all handles: then the
  * loop runs out. Twice is once. */
 void node_stop(struct node *node);
+
+/* Loop thread. Holds for transfers under way as for those to come; a limit of one queue
+ * stays. Returns 0, or -EAGAIN with the fault. */
+int node_set_rates(
+	struct node *node, const struct node_rates *rates, struct fault *fault);
 
 /* After the loop has run out. */
 void node_free(struct node *node);

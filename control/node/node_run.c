@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "control/node/node_state.h"
+#include "dataplane/base/format.h"
 #include "dataplane/base/log.h"
 
 struct process {
@@ -10,6 +11,8 @@ struct process {
 	uv_loop_t loop;
 	uv_signal_t on_sigterm;
 	uv_signal_t on_sigint;
+	uv_signal_t on_sighup;
+	const struct node_options *options;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -21,12 +24,36 @@ static void on_signal(uv_signal_t *handle, int number)
 	node_stop(process->node);
 }
 
+/* What is wrong in the file changes nothing. */
+static void on_sighup(uv_signal_t *handle, int number)
+{
+	const struct process *process = handle->data;
+	const struct node_options *options = process->options;
+	struct node_rates rates = {0};
+	struct fault fault = {0};
+	char text[FORMAT_MAX];
+
+	(void)number;
+	if (options->reload == NULL) {
+		log_line(LOG_WARN, "node",
+			"event=reload text=\"there is no --config to read again\"");
+		return;
+	}
+	if (options->reload(options->reload_ctx, &rates, &fault) != 0 ||
+		node_set_rates(process->node, &rates, &fault) != 0)
+		log_line(
+			LOG_ERROR, "node", "event=reload_failed text=\"%s\"", fault.text);
+	else
+		log_line(LOG_INFO, "node", "event=reload rate=\"%s\"",
+			format_rate(rates.rate_bps, text));
+}
+
 static void watch(struct process *process, uv_signal_t *handle, int number)
 {
 	/* neither fails after a valid loop was given */
 	(void)uv_signal_init(&process->loop, handle);
 	handle->data = process;
-	(void)uv_signal_start(handle, on_signal, number);
+	(void)uv_signal_start(handle, number == SIGHUP ? on_sighup : on_signal, number);
 	uv_unref((uv_handle_t *)handle); /* the node keeps the loop alive */
 }
 
@@ -34,12 +61,13 @@ static void close_signals(struct process *process)
 {
 	uv_close((uv_handle_t *)&process->on_sigterm, NULL);
 	uv_close((uv_handle_t *)&process->on_sigint, NULL);
+	uv_close((uv_handle_t *)&process->on_sighup, NULL);
 	(void)uv_run(&process->loop, UV_RUN_DEFAULT);
 }
 
 int node_run(const struct node_options *options, struct fault *fault)
 {
-	struct process process = {0};
+	struct process process = {.options = options};
 	int err;
 
 	(void)uv_loop_init(&process.loop);
@@ -47,6 +75,7 @@ int node_run(const struct node_options *options, struct fault *fault)
 	if (err == 0) {
 		watch(&process, &process.on_sigterm, SIGTERM);
 		watch(&process, &process.on_sigint, SIGINT);
+		watch(&process, &process.on_sighup, SIGHUP);
 		(void)uv_run(&process.loop, UV_RUN_DEFAULT);
 		close_signals(&process);
 		node_free(process.node);

@@ -98,6 +98,11 @@ uint64_t plane_rate(const struct plane *plane, uint32_t device)
 	return plane->rates_bps[device];
 }
 
+void plane_set_rate(struct plane *plane, uint32_t device, uint64_t rate_bps)
+{
+	plane->rates_bps[device] = rate_bps;
+}
+
 uint32_t plane_endpoints(const struct plane *plane, struct transfer_endpoint *endpoints)
 {
 	uint32_t count = transfer_count_devices(plane->transfer);

@@ -21,6 +21,7 @@ struct transfer *plane_transfer(struct plane *plane);
 uint32_t plane_buffer_size(const struct plane *plane);
 /* What a peer may send to a device of ours; 0: no limit. */
 uint64_t plane_rate(const struct plane *plane, uint32_t device);
+void plane_set_rate(struct plane *plane, uint32_t device, uint64_t rate_bps);
 /* Our endpoints, TRANSFER_DEVICES_MAX at most; returns how many. */
 uint32_t plane_endpoints(const struct plane *plane, struct transfer_endpoint *endpoints);
 

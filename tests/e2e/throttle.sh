@@ -134,14 +134,14 @@ end_pull
 # ---- or says only that others shall not mind: then the leader's queue finds out
 begin_pull --rate auto
 is_auto() {
-	queues list | jq -e '.[0].auto and .[0].limit_bps >= 10000000' >"$dir/jq"
+	queues list | jq -s -e '.[0][0].auto and .[0][0].limit_bps >= 10000000' >"$dir/jq"
 }
 wait_for 10 is_auto || fail "a pull with --rate auto: $(queues list)"
 "$snapline" queue list --admin "$dir/leader.sock" | grep -q ' auto (.*b/s) ' ||
 	fail 'the list does not say auto'
 end_pull
 is_plain() {
-	queues list | jq -e '.[0].auto | not' >"$dir/jq"
+	queues list | jq -s -e '.[0][0].auto | not' >"$dir/jq"
 }
 wait_for 10 is_plain || fail "auto outlives who asked for it: $(queues list)"
 queues set-rate 0 auto --auto-latency 2ms | jq -e '.[0].auto' >"$dir/jq" ||
