@@ -17,6 +17,7 @@ int snapshot_verify(int argc, char *const argv[]);
 int node_command(int argc, char *const argv[]);
 int pull_command(int argc, char *const argv[]);
 int bench_command(int argc, char *const argv[]);
+int tune_command(int argc, char *const argv[]);
 int transfer_start_command(int argc, char *const argv[]);
 int transfer_list_command(int argc, char *const argv[]);
 int transfer_pause_command(int argc, char *const argv[]);

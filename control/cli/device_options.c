@@ -8,7 +8,6 @@
 #include "dataplane/base/parse.h"
 
 enum {
-	WINDOW = 2048, /* packets in flight a session */
 	VLAN_MAX = 4094,
 };
 
@@ -196,7 +195,7 @@ int device_options_resolve(struct device_options *options,
 		.nneighbors = (uint32_t)options->neighbors.count,
 		.buffers = (uint32_t)options->buffers,
 		.buffer_size = (uint32_t)options->buffer_size,
-		.window = WINDOW,
+		.window = (uint32_t)options->window,
 		.cc = cc,
 		.disk_rate_bps = options->disk_rate_bps,
 		.auto_ceiling = options->auto_latency,

@@ -18,6 +18,7 @@ struct device_options {
 	uint64_t rate_bps; /* a device; RATE_UNLIMITED: none */
 	nsec auto_latency; /* RATE_AUTO: what it may add to others' */
 	uint64_t disk_rate_bps;
+	uint64_t window;      /* packets in flight a session */
 	uint64_t buffers;     /* chunk buffers a worker */
 	uint64_t buffer_size; /* bytes */
 	const char *cc;       /* congestion control */
@@ -116,6 +117,14 @@ struct device_options {
 			.max = MANIFEST_CHUNK_MAX,                                       \
 			.offset = offsetof(target, device.buffer_size),                  \
 			.help = "of one buffer: the largest chunk that is taken"},       \
+		{.name = "window",                                                       \
+			.arg = "N",                                                      \
+			.kind = OPTION_U64,                                              \
+			.fallback = "2048",                                              \
+			.min = 16,                                                       \
+			.max = 2048,                                                     \
+			.offset = offsetof(target, device.window),                       \
+			.help = "packets that a transfer may have in flight, a queue"},  \
 		{.name = "cc",                                                           \
 			.arg = "KIND",                                                   \
 			.kind = OPTION_STRING,                                           \

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"node", NULL, "serve a store, receive snapshots", node_command},
 	{"pull", NULL, "fetch a node's newest snapshot", pull_command},
 	{"bench", NULL, "how fast it is here, and what is the slowest", bench_command},
+	{"tune", NULL, "what a node should be told here", tune_command},
 	{"snapshot", "create", "make a snapshot out of a directory", snapshot_create},
 	{"snapshot", "list", "the snapshots of a store", snapshot_list},
 	{"snapshot", "show", "one snapshot: members, files, checksums", snapshot_show},

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# snapline tune, at its shortest: what it finds is a table, a plot and a configuration that
+# a node takes; interrupted, it leaves nothing. What the numbers are is nobody's business.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+snapline=$(realpath "${1:?usage: tune.sh SNAPLINE}")
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+# shellcheck source=nodes.sh
+. "$here/nodes.sh"
+become_user "$0"
+server=127.0.0.1:$(free_port)
+mkdir "$dir/files"
+
+tune() { # ARGUMENT...
+	"$snapline" tune --quick --size 4MiB --files 4 --runs 1 --dir "$dir/files" "$@"
+}
+is_clean() {
+	[ -z "$(ls -A "$dir/files")" ]
+}
+
+# ---- by itself
+expect 0 'core-s/GiB' tune --output "$dir/tuned"
+cat "$dir/out"
+for axis in mtu buffers window queues; do
+	grep -q "^\* $axis " "$dir/out" || fail "no value of $axis is chosen"
+done
+is_clean || fail 'files stay behind'
+[ "$(wc -l <"$dir/tuned.tsv")" -ge 7 ] || fail "a short table: $(cat "$dir/tuned.tsv")"
+grep -q '^buffers: ' "$dir/tuned.yaml" || fail "no configuration: $(cat "$dir/tuned.yaml")"
+expect 0 'the configuration is good' "$snapline" node --check --config "$dir/tuned.yaml" \
+	--store "$dir/store" --listen "$server" --group g --peer-id "$server:0"
+if command -v gnuplot >/dev/null; then
+	grep -q '</svg>' "$dir/tuned.svg" || fail 'no plot'
+else
+	grep -q 'install gnuplot-nox' "$dir/out" || fail 'nobody says why there is no plot'
+fi
+
+# ---- interrupted: every process ends, nothing stays
+background "$dir/out" "$snapline" tune --quiet --dir "$dir/files"
+tuner=$!
+has_begun() {
+	! is_clean
+}
+wait_for 10 has_begun || fail 'it does not begin'
+status=0
+kill -TERM "$tuner"
+wait "$tuner" || status=$?
+[ "$status" = 75 ] || fail "interrupted, it exits $status: $(cat "$dir/out")"
+wait_for 10 is_clean || fail "interrupted, it leaves $(ls "$dir/files")"
+
+# ---- what makes no sense
+expect_error 64 '--dev' '--to' -- tune --dev net_ring0 --ip 10.0.0.1/24
+expect_error 69 "$server" -- tune --quiet --to "$server"
