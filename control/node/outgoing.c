@@ -337,16 +337,21 @@ void outgoing_on_served(struct outgoing *outgoing)
  */
 void outgoing_measure(struct outgoing *outgoing, nsec now)
 {
-	uint64_t done;
+	const struct transfer_stats *stats = &outgoing->stats;
+	uint64_t done, moved;
 
 	read_stats(outgoing);
 	done = u64_min(done_of(outgoing), outgoing->bytes);
 	/* a stock follower tells of no stage */
 	if (outgoing->is_opened ? outgoing->stage == STAGE_OPEN : done == 0)
 		return;
-	convergence_on_progress(&outgoing->pin.convergence,
-		done - u64_min(outgoing->bytes_reused, done), outgoing->bytes - done,
-		now);
+	moved = done - u64_min(outgoing->bytes_reused, done);
+	/* whole chunks are too coarse for a slow link */
+	if (!outgoing->is_tcp)
+		moved = stats->wire_bytes -
+			u64_min(stats->bytes_resent, stats->wire_bytes);
+	convergence_on_progress(
+		&outgoing->pin.convergence, moved, outgoing->bytes - done, now);
 }
 
 void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
