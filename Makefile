@@ -28,6 +28,7 @@ LINT_PACKAGES := clang-format cppcheck shellcheck
 BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl iproute2 jq
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 FUZZ_SECONDS ?= 30
+VM_PACKAGES := qemu-system-x86 busybox-static cpio
 
 PKG_CORE := libisal libprotobuf-c libsodium libcrypto
 PKG_DISK := liburing
@@ -113,8 +114,8 @@ BENCH := $(BENCH_PURE) $(BENCH_SIM) $(BENCH_DPDK) $(BENCH_RPC)
 BENCH_LIB_OBJ := $(BUILD)/bench/end.o $(BUILD)/bench/sample.o
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(RAFT_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
-.PHONY: all deps demo test soak check-tests fuzz fuzz-targets bench lint format install uninstall \
-	clean help
+.PHONY: all deps demo test soak check-tests fuzz fuzz-targets vm bench lint format install \
+	uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -128,12 +129,14 @@ help:
 	@echo 'make soak       the simulated network over SEEDS=5000 seeds, a cluster for ROUNDS=100,'
 	@echo '                a follower that races the log 20 times'
 	@echo 'make fuzz       look for inputs that break a decoder, FUZZ_SECONDS=$(FUZZ_SECONDS) a target'
+	@echo 'make vm         drivers of PCI NICs on models of them in QEMU, a minute each; NICS="e1000e"'
 	@echo 'make bench      all that design and README promise, measured; QUICK=1 in three'
 	@echo '                minutes, ROWS="crc memif" only these (see bench/README.md)'
 	@echo 'make lint       formatting, cppcheck, shellcheck, layer rules'
 	@echo 'make deps       install the Debian packages:'
 	@echo '                $(PACKAGES) $(LINT_PACKAGES)'
 	@echo '                and for make bench: $(BENCH_PACKAGES)'
+	@echo '                and for make vm: $(VM_PACKAGES)'
 	@echo 'make install    to $$(DESTDIR)$$(PREFIX); make uninstall takes it back'
 	@echo 'make clean      remove build/'
 	@echo 'V=1 shows commands, SANITIZE=1 builds with ASan and UBSan into build/sanitize'
@@ -284,6 +287,13 @@ fuzz:
 		FUZZER=-fsanitize=fuzzer SANFLAGS='-fsanitize=address,undefined,fuzzer-no-link \
 		-fno-sanitize-recover=undefined -fno-omit-frame-pointer' fuzz-targets
 	$(Q)tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+# The models of QEMU: e1000e vmxnet3 virtio-net-pci, unless NICS says which.
+NICS ?=
+vm:
+	$(Q)tests/lib/deps.sh $(PACKAGES) $(VM_PACKAGES)
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/snapline
+	$(Q)tests/vm/run.sh $(BUILD)/snapline $(NICS)
 
 # QUICK=1: smaller and fewer; ROWS="crc memif": only these.
 QUICK ?=
