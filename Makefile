@@ -106,7 +106,7 @@ DPDK_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/dpdk/*.c))
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/targets/*.c))
 # Programs of bench/, each linked with what it measures; the other files are theirs to share.
-BENCH_PURE := $(BUILD)/bench/core $(BUILD)/bench/crc
+BENCH_PURE := $(BUILD)/bench/core $(BUILD)/bench/crc $(BUILD)/bench/foreground
 BENCH_SIM := $(BUILD)/bench/network
 BENCH_DPDK := $(BUILD)/bench/port $(BUILD)/bench/pair
 BENCH_RPC := $(BUILD)/bench/getfile

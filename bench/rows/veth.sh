@@ -4,8 +4,7 @@
 # AF_XDP, against iperf3 (no files), rsync, nginx and curl, and get_file on that link.
 #
 #   a: servers ── v0 ═══ v1 ── b: clients      10.90.0.0/24, the kernel's while rivals run,
-#             └── c0 ─── c1 ──┘                and nobody's while snapline does
-#                                              10.70.0.0/24, snapline's control connection
+#                                              and nobody's while snapline does
 #
 # An AF_PACKET socket gets a copy of every frame, and a kernel address makes the kernel
 # answer: so neither is there while the other one is measured.
@@ -18,58 +17,16 @@ set -eu
 . "$bench/rivals.sh"
 # shellcheck source=../ours.sh
 . "$bench/ours.sh"
+# shellcheck source=../namespaces.sh
+. "$bench/namespaces.sh"
 shape=$(quick_or 16x67108864 16x16777216)
 runs=$(quick_or 3 1)
-ns=snapbench-$$
 server_ip=10.90.0.1
-control=10.70.0.1:5000
-
-[ "$(id -u)" = 0 ] || skip 'needs root: network namespaces'
-# Namespaces of this run, and of runs that were killed.
-remove_namespaces() {
-	local name pid
-	for name in $(ip netns list | grep -o '^snapbench-[0-9]*-[ab]'); do
-		pid=${name#snapbench-}
-		pid=${pid%-*}
-		if [ "$pid" = $$ ] || ! [ -d "/proc/$pid" ]; then
-			ip netns pids "$name" | xargs -r kill -KILL 2>/dev/null || true
-			ip netns del "$name" || true
-		fi
-	done
-}
-trap 'remove_namespaces; cleanup' EXIT
-remove_namespaces
-ip netns add "$ns-a" 2>"$dir/err" || skip "no network namespaces: $(cat "$dir/err")"
-ip netns add "$ns-b"
-printf '#!/bin/sh\nexec ip netns exec %s "$@"\n' "$ns-a" >"$dir/in-a"
-printf '#!/bin/sh\nexec ip netns exec %s "$@"\n' "$ns-b" >"$dir/in-b"
-printf '#!/bin/sh\nexec %s/in-a %s "$@"\n' "$dir" "$snapline" >"$dir/snapline-a"
-chmod +x "$dir"/in-? "$dir/snapline-a"
-server_in=("$dir/in-a")
-client_in=("$dir/in-b")
-
-join() { # MTU IFACE IFACE
-	ip link add "$2" mtu "$1" netns "$ns-a" type veth peer name "$3" mtu "$1" \
-		netns "$ns-b" 2>"$dir/err" || skip "no veth: $(cat "$dir/err")"
-	ip -n "$ns-a" link set "$2" up
-	ip -n "$ns-b" link set "$3" up
-}
-ip -n "$ns-a" link set lo up
-ip -n "$ns-b" link set lo up
-join 1500 c0 c1
-ip -n "$ns-a" addr add 10.70.0.1/24 dev c0
-ip -n "$ns-b" addr add 10.70.0.2/24 dev c1
 
 kernel_has_link() { # add|del
 	ip -n "$ns-a" addr "$1" "$server_ip/24" dev v0
 	ip -n "$ns-b" addr "$1" 10.90.0.2/24 dev v1
 }
-# The leader, in namespace a, with the device or without one.
-start_leader_in_a() { # ADDRESS OPTION...
-	leader=$1
-	snapline=$dir/snapline-a start_node leader "$@"
-}
-
 measure_iperf() { # RUN CASE
 	background "$dir/iperf.log" "${server_in[@]}" iperf3 -s -1 -B "$server_ip" -p 5201
 	local pid=$!

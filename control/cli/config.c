@@ -59,7 +59,7 @@ static void make_schema(struct reading *reading)
 	const struct option_spec *spec = reading->source->command->options;
 	cyaml_schema_field_t *field = reading->fields;
 
-	for (size_t i = 0; spec[i].name != NULL && i < ROWS_MAX; i++) {
+	for (size_t i = 0; i < ROWS_MAX && spec[i].name != NULL; i++) {
 		uint32_t at = (uint32_t)(i * sizeof(struct value));
 
 		if (!is_key(&spec[i]))
