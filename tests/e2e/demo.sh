@@ -1,154 +1,143 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# demo.sh SNAPLINE: the main job, from start to end. Makes a snapshot on a leader, brings
-# an empty follower up to date over DPDK, and compares the two byte by byte.
+# demo.sh SNAPLINE: a Raft group whose follower has fallen behind. Three snapline-kv servers
+# on libraft take writes all the time; one is killed, the log is cut beyond it, it comes
+# back, and catches up by a snapshot over DPDK. At the end all three hold the same keys.
 #
-# Runs as an ordinary user without hugepages: two processes joined by net_memif, a device
-# of shared memory. On real hosts only --dev and --ip change.
+# As root each server has a network namespace of its own, and all are on one bridge. An
+# ordinary user's servers are joined by net_memif, a device of shared memory, pair by pair.
+# On real hosts only --dev and --ip change; hugepages are not needed.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-snapline=$(realpath "${1:?usage: demo.sh SNAPLINE}")
+snapline=$(realpath "${1:?usage: demo.sh build/snapline}")
+kv=$(dirname "$snapline")/snapline-kv
 # shellcheck source=lib.sh
 . "$here/lib.sh"
-
-# Root becomes nobody first: nothing below may need a privilege. The copies are for a
-# checkout in a home directory, where nobody may not look.
-if [ "$(id -u)" = 0 ]; then
-	install -m 755 "$snapline" "$dir/snapline"
-	install -m 755 "$here/demo.sh" "$here/lib.sh" "$dir"
-	chown -R 65534:65534 "$dir"
-	as_user env TMPDIR="$dir" HOME=/nonexistent "$dir/demo.sh" "$dir/snapline"
-	exit
-fi
+# shellcheck source=kv.sh
+. "$here/kv.sh"
+# shellcheck source=bridge.sh
+. "$here/bridge.sh"
 
 say() {
 	printf '%s\n' "$*"
 }
-show() { # ARGUMENT...: as the user would type it
-	local words=("${@//$dir\//}")
-	printf '  $ snapline %s\n' "${words[*]}"
+now_ms() {
+	date +%s%3N
 }
-run() { # ARGUMENT...
-	show "$@"
-	"$snapline" "$@"
+seconds() { # MS
+	printf '%d.%01d s' $(($1 / 1000)) $(($1 % 1000 / 100))
+}
+# Without $dir, as the user would type it.
+show() { # WORD...
+	local words=("${@//$dir\//}")
+	printf '  $ %s\n' "${words[*]}"
 }
 
 free=$(df --output=avail -B 1M "$dir" | tail -n 1)
-if [ "$free" -lt 2560 ]; then
-	fail "the demo needs 2.5 GiB in $(dirname "$dir"), $free MiB are free;" \
+if [ "$free" -lt 4096 ]; then
+	fail "the demo needs 4 GiB in $(dirname "$dir"), $free MiB are free;" \
 		"set TMPDIR to a larger place"
 fi
 
-# ---- a tree of real files: small and large, nested, empty, sparse, a name with a space
-say "1. A directory of real files, as a state machine would save it"
-from=$dir/state
-mkdir -p "$from/shared library files" "$from/empty"
-# Many small files where they are, directories and all; symlinks are left out, a snapshot
-# refuses them.
-(
-	cd /
-	find usr/include usr/share/perl5 usr/share/doc usr/lib/python3 -type f -readable \
-		-size -512k -print0 2>/dev/null | head -z -n 6000 |
-		tar --create --null --files-from=-
-) | tar --extract --directory="$from" --no-same-owner
-# Large ones: the libraries and programs of this machine, end to end.
-fill() { # FILE MIB DIRECTORY...: repeats them if they are too few
-	local file=$1 want=$(($2 << 20)) have=0 before
-	shift 2
-	while [ "$have" -lt "$want" ]; do
-		before=$have
-		find "$@" -type f -readable -size +64k -print0 2>/dev/null | sort -z |
-			xargs -0 cat 2>/dev/null | head -c $((want - have)) >>"$file"
-		have=$(stat -c %s "$file")
-		[ "$have" -gt "$before" ] || fail "found no readable files in $*"
-	done
-}
-fill "$from/log.segment" 300 /usr/lib
-fill "$from/shared library files/all of them" 200 /usr/bin /usr/sbin
-: >"$from/empty/file"
-truncate -s 64M "$from/sparse"
-dd if="$from/log.segment" of="$from/sparse" bs=4096 count=16 seek=8000 conv=notrunc \
-	status=none
-bytes=$(find "$from" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
-files=$(find "$from" -type f | wc -l)
-say "   $files files, $((bytes >> 20)) MiB, the largest 300 MiB, the smallest empty"
-[ "$bytes" -ge $((512 << 20)) ] || fail "the tree has only $bytes bytes"
-
-# ---- the leader's snapshot
-say
-say "2. The leader makes a snapshot of it"
-leader=127.0.0.1:$(free_port)
-follower=127.0.0.1:$(free_port)
-until [ "$follower" != "$leader" ]; do
-	follower=127.0.0.1:$(free_port)
-done
-run snapshot create --store "$dir/leader" --index 4711 --term 3 \
-	--peer "$leader:0" --peer "$follower:0" "$from"
-
-# ---- two nodes
-say
-say "3. Two nodes start: the leader, and a follower with nothing"
-node() { # NAME ADDRESS MEMIF_ROLE IP
-	local options=(--store "$dir/$1" --listen "$2" --group demo --peer-id "$2:0"
-		--dev "net_memif0,role=$3,id=0,socket=$dir/memif.sock,socket-abstract=no"
-		--ip "$4" --admin "$dir/$1.sock")
-	show node "${options[@]}" '&'
-	background "$dir/$1.log" "$snapline" node "${options[@]}"
-}
-explain() { # NAME TEXT: a node's log, then the end
-	sed "s/^/   $1: /" "$dir/$1.log" >&2
-	fail "$2"
-}
-# Asks until the node answers, or until it has ended.
-await() { # NAME PID
-	wait_for 30 answers_or_ended "$1" "$2" || explain "$1" "the $1 does not answer"
-	is_running "$2" || explain "$1" "the $1 ended"
-}
-answers_or_ended() { # NAME PID
-	"$snapline" transfer list --admin "$dir/$1.sock" || is_gone "$2"
-}
-node leader "$leader" server 10.77.0.1/24
-leader_pid=$!
-await leader "$leader_pid"
-node follower "$follower" client 10.77.0.2/24
-follower_pid=$!
-await follower "$follower_pid"
-say "   both answer on their operator sockets"
-
-# ---- the transfer
-say
-say "4. The leader installs its snapshot on the follower"
-if ! run transfer start "$follower" --admin "$dir/leader.sock"; then
-	sed 's/^/   leader: /' "$dir/leader.log" >&2
-	explain follower "the transfer failed"
+if make_bridge 3; then
+	say '1. Three servers found a group, in namespaces on a bridge'
+else
+	say '1. Three servers found a group, joined by shared memory'
+	choose_ports 3
 fi
-run transfer list --admin "$dir/leader.sock"
-for name in leader follower; do
-	pid_name=${name}_pid
-	stop "${!pid_name}" 20 || explain "$name" "the $name did not end well on SIGTERM"
-done
+kv_options=(--snapshot-threshold 400 --snapshot-trailing 100)
+set_devices 1
+show snapline-kv --id 1 --dir 1 --address "$(address 1)" '--member 1=… --member 2=… --member 3=…' \
+	"${devices[@]:0:4}" '…'
+found_cluster 3
+say "   server $leader leads, term $(info "$leader" term)"
+fill 0 20000 4 old
+say "   $(info "$leader" keys) keys, $(($(info "$leader" bytes) >> 20)) MiB in each of them"
 
-# ---- the proof
 say
-say "5. Is it the same, to the last byte?"
-snapshot=snapshot_00000000000000004711
-for name in leader follower; do
-	diff -r --exclude='__raft_snapshot_meta' --exclude='__snapline_manifest' "$from" \
-		"$dir/$name/$snapshot" || fail "the $name's snapshot differs from the source"
-	say "   diff -r state $name/$snapshot: equal"
-done
-for file in __raft_snapshot_meta __snapline_manifest; do
-	cmp "$dir/leader/$snapshot/$file" "$dir/follower/$snapshot/$file" ||
-		fail "$file differs between leader and follower"
-	say "   cmp $file: equal"
-done
-modes() { # DIRECTORY
-	(cd "$1" && find . -type f ! -name '__*' -printf '%m %s %p\n' | sort)
+say '2. Clients write all the time'
+show redis-benchmark -h "${host[$leader]:-127.0.0.1}" -p "${port[$leader]}" -t set -r 2000 -d 512 -c 4
+background "$dir/writes" "${clients[@]}" redis-benchmark -h "${host[$leader]:-127.0.0.1}" \
+	-p "${port[$leader]}" -t set -n 1000000000 -r 2000 -d 512 -c 4 -q
+writer=$!
+writes() { # entries so far
+	info "$leader" applied_index
 }
-[ "$(modes "$from")" = "$(modes "$dir/follower/$snapshot")" ] ||
-	fail "modes or sizes differ between source and follower"
-say "   modes: equal"
-run snapshot verify --store "$dir/follower"
+before=$(writes)
+sleep 1
+say "   the log grows by some $(($(writes) - before)) entries a second"
 
 say
-say "Done: $files files, $((bytes >> 20)) MiB, identical on leader and follower."
+one=$(follower 1)
+say "3. Follower $one is killed, and the log is cut beyond it"
+kill_server "$one"
+killed=$(now_ms)
+missed=$(writes)
+fill 10000 50000 4 new
+cut_log
+say "   40000 keys were written meanwhile; the log begins at entry" \
+	"$(info "$leader" log_first_index), the follower ends near $missed"
+
+say
+say '4. It comes back; its snapshot may have half a gigabit a second, for the sake of others'
+set_devices "$leader"
+for ((device = 0; device < ${#devices[@]} / 4; device++)); do
+	show snapline queue set-rate "$device" 500Mbit --admin "$dir/$leader.sock"
+	"$snapline" queue set-rate "$device" 500Mbit --admin "$dir/$leader.sock" >"$dir/out" 2>&1 ||
+		explain "no limit: $(cat "$dir/out")"
+done
+back=$(now_ms)
+launch_server "$one"
+verdict='' spoken=$SECONDS
+watch_transfer() { # a line a second
+	local line
+	"$snapline" transfer list --admin "$dir/$leader.sock" --json >"$dir/moving.json" 2>&1 ||
+		return 0
+	line=$(jq -r 'map(select(.stage != "done" and .stage != "failed")) | .[0] // empty |
+		"\(.stage): \(.bytes_done / 1048576 | floor) of \(.bytes / 1048576 | floor) MiB" +
+		(if .convergence then ", \(.convergence.verdict)" else "" end) +
+		(if .convergence.margin_s then " (margin \(.convergence.margin_s | floor) s)"
+			else "" end)' "$dir/moving.json")
+	[ -n "$line" ] || return 0
+	verdict=$line
+	[ "$((SECONDS - spoken))" -ge 1 ] || return 0
+	spoken=$SECONDS
+	say "   $(seconds $(($(now_ms) - back))): $line"
+}
+has_caught_up() {
+	local mine theirs
+	mine=$(info "$one" applied_index)
+	theirs=$(info "$leader" applied_index)
+	[ -n "$mine" ] && [ -n "$theirs" ] && [ "$(installs "$one")" -ge 1 ] &&
+		[ $((theirs - mine)) -lt 200 ]
+}
+deadline=$((SECONDS + 90))
+until has_caught_up 2>/dev/null; do
+	[ "$SECONDS" -lt "$deadline" ] || explain 'the follower does not catch up'
+	is_running "${server[$one]}" || explain 'the follower ended'
+	watch_transfer
+	sleep 0.2
+done
+caught=$(now_ms)
+is_running "$writer" || explain "the writes ended: $(tail -n 1 "$dir/writes")"
+expect_installed "$one"
+say "   caught up $(seconds $((caught - back))) after it came back," \
+	"$(seconds $((caught - killed))) after it was killed; the writes went on"
+say "   last verdict: ${verdict##* MiB, }"
+sed -n 's/.* install event=done /   its own word: /p' "$dir/$one.log" | tail -n 1
+
+say
+say '5. Do all three hold the same keys?'
+kill "$writer" 2>/dev/null || true
+wait "$writer" 2>/dev/null || true
+expect_equal 1 2 3
+for id in 1 2 3; do
+	say "   server $id: $(info "$id" role), $(info "$id" keys) keys," \
+		"digest $(info "$id" digest)"
+done
+for id in 1 2 3; do
+	stop_server "$id"
+done
+
+say
+say 'Done: the follower is back, and nobody waited for it.'

@@ -11,7 +11,9 @@
 kv_options=()
 members=()
 path=dpdk # or tcp: no devices
-declare -A port=() server=()
+# A server on the loopback unless bridge.sh has put it elsewhere; what runs a client there.
+declare -A port=() server=() host=() namespace=()
+clients=()
 
 # Root starts the script again as nobody: none of this needs privileges.
 become_user() { # SCRIPT BUILD
@@ -46,6 +48,10 @@ set_devices() { # ID
 	local other low high role n=0
 	devices=()
 	[ "$path" = dpdk ] || return 0
+	if [ -n "${namespace[$1]:-}" ]; then
+		devices=(--dev "net_af_packet0,iface=data" --ip "10.89.0.$1/24")
+		return 0
+	fi
 	for other in "${!port[@]}"; do
 		[ "$other" != "$1" ] || continue
 		low=$(($1 < other ? $1 : other)) high=$(($1 < other ? other : $1))
@@ -59,12 +65,16 @@ set_devices() { # ID
 
 # Starts a server, and start_server waits until it answers. Its process is ${server[ID]}, its log
 # $dir/ID.log, everything else of it $dir/ID.
+address() { # ID
+	echo "${host[$1]:-127.0.0.1}:${port[$1]}"
+}
 launch_server() { # ID OPTION...
-	local id=$1 log="$dir/$1.log"
+	local id=$1 log="$dir/$1.log" place=()
+	[ -z "${namespace[$id]:-}" ] || place=(ip netns exec "${namespace[$id]}")
 	shift
 	set_devices "$id"
 	: >"$log"
-	"$kv" --id "$id" --dir "$dir/$id" --address "127.0.0.1:${port[$id]}" \
+	"${place[@]}" "$kv" --id "$id" --dir "$dir/$id" --address "$(address "$id")" \
 		--admin "$dir/$id.sock" --buffers 8 --stall-timeout 2s "${devices[@]}" \
 		"${kv_options[@]}" "$@" </dev/null >>"$log" 2>&1 &
 	server[$id]=$!
@@ -83,7 +93,7 @@ found_cluster() { # N
 	local id
 	[ ${#port[@]} -ge "$1" ] || choose_ports "$1"
 	for ((id = 1; id <= $1; id++)); do
-		members+=(--member "$id=127.0.0.1:${port[$id]}")
+		members+=(--member "$id=$(address "$id")")
 	done
 	for ((id = 1; id <= $1; id++)); do
 		start_server "$id" "${members[@]}"
@@ -113,7 +123,8 @@ explain() { # TEXT...: the end of every log, then the end
 cli() { # ID WORD...
 	local id=$1
 	shift
-	timeout 10 redis-cli -h 127.0.0.1 -p "${port[$id]}" "$@" </dev/null
+	"${clients[@]}" timeout 10 redis-cli -h "${host[$id]:-127.0.0.1}" -p "${port[$id]}" "$@" \
+		</dev/null
 }
 info() { # ID FIELD
 	cli "$1" info | tr -d '\r' | sed -n "s/^$2://p"
@@ -155,7 +166,8 @@ fill() { # FROM TO KIB TEXT
 				value = value value
 			printf "SET key:%d %s\r\n", i, substr(value, 1, kib * 1000)
 		}
-	}' | timeout 120 redis-cli -h 127.0.0.1 -p "${port[$leader]}" --pipe >"$dir/pipe" 2>&1 ||
+	}' | "${clients[@]}" timeout 120 redis-cli -h "${host[$leader]:-127.0.0.1}" \
+		-p "${port[$leader]}" --pipe >"$dir/pipe" 2>&1 ||
 		explain "cannot write: $(tail -n 3 "$dir/pipe")"
 }
 
@@ -205,7 +217,8 @@ moves_on() { # INDEX
 	[ "$(info "$leader" log_first_index)" -gt "$1" ] && return
 	for i in {1..40}; do
 		echo "SET tick $i$RANDOM"
-	done | timeout 10 redis-cli -h 127.0.0.1 -p "${port[$leader]}" >/dev/null
+	done | "${clients[@]}" timeout 10 redis-cli -h "${host[$leader]:-127.0.0.1}" \
+		-p "${port[$leader]}" >/dev/null
 	return 1
 }
 
