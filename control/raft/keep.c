@@ -11,6 +11,7 @@ struct putting {
 	struct snapline_raft *snapline;
 	struct raft_io_snapshot_put *original;
 	raft_io_snapshot_put_cb cb;
+	raft_index index;  /* of the snapshot */
 	unsigned trailing; /* as the program has set it */
 	unsigned kept;
 };
@@ -106,22 +107,6 @@ void keep_on_truncate(struct snapline_raft *snapline, raft_index first_gone)
 	uv_mutex_unlock(&snapline->lock);
 }
 
-static void on_put(struct raft_io_snapshot_put *req, int status)
-{
-	struct putting *putting = req->data;
-	struct snapline_raft *snapline = putting->snapline;
-
-	putting->cb(putting->original, status); /* cuts the log */
-	/* unless the program has set another one meanwhile */
-	if (snapline->raft->snapshot.trailing == putting->kept)
-		raft_set_snapshot_trailing(snapline->raft, putting->trailing);
-	uv_mutex_lock(&snapline->lock);
-	snapline->seen.first = (int64_t)snapline->raft->log.offset + 1;
-	snapline->seen.last = (int64_t)raft_last_index(snapline->raft);
-	uv_mutex_unlock(&snapline->lock);
-	free(putting);
-}
-
 /* How many entries before the snapshot stay, at least `trailing`. */
 static unsigned kept_behind(
 	struct snapline_raft *snapline, raft_index snapshot, unsigned trailing)
@@ -134,6 +119,29 @@ static unsigned kept_behind(
 		return trailing;
 	kept = (int64_t)snapshot - pin + 2; /* from the one before the pin on */
 	return kept > trailing && kept < UINT32_MAX ? (unsigned)kept : trailing;
+}
+
+static void on_put(struct raft_io_snapshot_put *req, int status)
+{
+	struct putting *putting = req->data;
+	struct snapline_raft *snapline = putting->snapline;
+	unsigned kept = kept_behind(snapline, putting->index, putting->kept);
+
+	/* for a follower that came while the disk was busy; the log in memory serves it
+	 */
+	if (snapline->raft->snapshot.trailing == putting->kept) {
+		putting->kept = kept;
+		raft_set_snapshot_trailing(snapline->raft, kept);
+	}
+	putting->cb(putting->original, status); /* cuts the log */
+	/* unless the program has set another one meanwhile */
+	if (snapline->raft->snapshot.trailing == putting->kept)
+		raft_set_snapshot_trailing(snapline->raft, putting->trailing);
+	uv_mutex_lock(&snapline->lock);
+	snapline->seen.first = (int64_t)snapline->raft->log.offset + 1;
+	snapline->seen.last = (int64_t)raft_last_index(snapline->raft);
+	uv_mutex_unlock(&snapline->lock);
+	free(putting);
 }
 
 int keep_snapshot_put(struct snapline_raft *snapline, unsigned trailing,
@@ -153,6 +161,7 @@ int keep_snapshot_put(struct snapline_raft *snapline, unsigned trailing,
 	putting->snapline = snapline;
 	putting->original = req;
 	putting->cb = cb;
+	putting->index = snapshot->index;
 	putting->trailing = trailing;
 	putting->kept = kept_behind(snapline, snapshot->index, trailing);
 	putting->req.data = putting;
