@@ -43,8 +43,8 @@ static void millions_of_entries_need_no_more_marks(void **state)
 	for (int64_t first = 1; first <= last; first += 99991) {
 		uint64_t want = (uint64_t)(last - first + 1) * 103;
 
-		assert_in_range(log_size_from(&size, first) + all / 100, want,
-			want + all / 50);
+		assert_in_range(
+			log_size_from(&size, first) + all / 100, want, want + all / 50);
 	}
 }
 
