@@ -81,8 +81,10 @@ static int take_frames(struct nic_queue *self, struct rte_mbuf *mbufs[], int cou
 			.data = rte_pktmbuf_mtod(mbuf, const uint8_t *),
 			.len = rte_pktmbuf_data_len(mbuf),
 			.handle = mbuf,
-			.is_sum_good = (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) ==
-				       RTE_MBUF_F_RX_L4_CKSUM_GOOD,
+			/* also in L4_CKSUM_NONE: intact, with a checksum that was never
+			 * finished, as from another guest of the same host */
+			.is_sum_good =
+				(mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0,
 		};
 	}
 	return taken;
