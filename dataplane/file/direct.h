@@ -28,7 +28,7 @@ bool direct_is_full(const struct direct *direct);
 struct direct_end {
 	struct store_request request;
 	bool worked;
-	uint64_t ns; /* that no other read had been counted for */
+	uint64_t ns; /* it was waited for */
 };
 
 /* Waits for one, unless none is under way. Returns whether there is one. */

@@ -40,6 +40,7 @@ enum {
 static struct {
 	int memory;          /* CACHED: what is true */
 	int ring_error;      /* what asking for a ring meets; 0: nothing */
+	int enter_error;     /* what using one meets */
 	int open_error;      /* what opening with O_DIRECT meets */
 	const char *instead; /* opened in place of a file with O_DIRECT */
 	int read_error;      /* what an ordinary read meets */
@@ -55,6 +56,16 @@ int io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
 		return calls.ring_error;
 	*(void **)&real = dlsym(RTLD_NEXT, "io_uring_queue_init");
 	return real(entries, ring, flags);
+}
+
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+	int (*real)(struct io_uring *, unsigned);
+
+	if (calls.enter_error != 0)
+		return calls.enter_error;
+	*(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit_and_wait");
+	return real(ring, count);
 }
 
 int openat(int dirfd, const char *path, int flags, ...)
@@ -300,8 +311,9 @@ static void without_io_uring_files_are_read_as_ever(void **state)
 	struct place *place = *state;
 
 	log_set_level(LOG_ERROR);
-	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-		calls.ring_error = errors[i];
+	for (size_t i = 0; i < 2 * ARRAY_LEN(errors); i++) {
+		calls.ring_error = i % 2 == 0 ? errors[i / 2] : 0;
+		calls.enter_error = errors[i / 2];
 		expect_chunk(place, 0, place->buffer);
 		assert_int_equal(calls.opened, 0);
 		store_file_close(&place->store);
