@@ -100,18 +100,19 @@ bool cache_reclaim(struct cache *cache)
 	return true;
 }
 
-/* A free block with a buffer, or NULL. */
+/* A free block with a buffer, or NULL. A buffer that was given back may be the device's
+ * to read for a while: then the next one. */
 static struct block *take_block(struct cache *cache)
 {
 	struct block *block = find_free(cache);
 	uint8_t *buf = block != NULL ? pool_take(cache->pool) : NULL;
 
-	if (buf == NULL) {
+	while (buf == NULL) {
 		if (!cache_reclaim(cache))
 			return NULL;
-		block = find_free(cache);
 		buf = pool_take(cache->pool);
 	}
+	block = find_free(cache);
 	block->buf = buf;
 	return block;
 }

@@ -151,7 +151,7 @@ static uint8_t *take_buffer(struct receiver *receiver)
 {
 	uint8_t *buf = pool_take(receiver->config.pool);
 
-	if (buf == NULL && cache_reclaim(receiver->config.cache))
+	while (buf == NULL && cache_reclaim(receiver->config.cache))
 		buf = pool_take(receiver->config.pool);
 	return buf;
 }

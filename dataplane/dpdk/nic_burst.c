@@ -153,7 +153,7 @@ static void fill(
 		ask_for_sum(mbuf, frame);
 	if (frame->payload_len == 0)
 		return;
-	if (nic_gather_covers(&self->gather, frame->payload)) {
+	if (nic_gather_takes(&self->gather, frame->payload)) {
 		tail = rte_pktmbuf_alloc(self->gather.pool);
 		if (likely(tail != NULL)) {
 			nic_gather_attach(&self->gather, mbuf, tail, frame->payload,

@@ -239,7 +239,10 @@ static int configure(struct nic_dpdk *self, struct eal *eal, struct nic_plan *pl
 		self->port, (uint16_t)plan->queues, (uint16_t)plan->queues, &conf);
 	if (rc != 0)
 		return device_fault(eal, plan, -ENODEV, "cannot be configured", fault);
-	self->can_gather = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+	/* In plain memory a slice lies on several pages, which QEMU's e1000e and vmxnet3
+	 * do not put together. */
+	self->can_gather = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0 &&
+			   (plan->kind != NIC_HARDWARE || rte_eal_has_hugepages());
 	rc = settle_mtu(eal, plan, self->port, mtu, fault);
 	if (rc != 0)
 		return rc;
@@ -378,7 +381,7 @@ bool nic_dpdk_holds(const struct nic_dpdk *self, uint32_t queue, const uint8_t *
 	const struct nic_gather *gather = &self->queues[queue].gather;
 
 	return gather->pool != NULL &&
-	       rte_mbuf_ext_refcnt_read(nic_gather_count(gather, buffer)) > 1;
+	       rte_mbuf_ext_refcnt_read(nic_gather_count(gather, buffer)) > 0;
 }
 
 enum steered_by nic_dpdk_steered_by(const struct nic_dpdk *self)

@@ -10,11 +10,13 @@
 
 enum { POOL_CACHE = 64 };
 
-/* Our own reference is never given up, so no count falls to zero. */
+/* The last frame of a buffer was freed. */
 static void on_zero(void *addr, void *context)
 {
+	struct nic_gather *gather = context;
+
 	(void)addr;
-	(void)context;
+	gather->nheld--;
 }
 
 int nic_gather_open(struct nic_gather *gather, const char *name, uint32_t count,
@@ -25,12 +27,14 @@ int nic_gather_open(struct nic_gather *gather, const char *name, uint32_t count,
 		return -ENOMEM;
 	for (uint32_t i = 0; i < memory->count; i++) {
 		gather->counts[i].free_cb = on_zero;
-		rte_mbuf_ext_refcnt_set(&gather->counts[i], 1);
+		gather->counts[i].fcb_opaque = gather;
 	}
 	gather->base = memory->base;
 	gather->step = memory->step;
 	gather->size = (size_t)memory->count * memory->step;
 	gather->iova = memory->iova;
+	gather->nheld = 0;
+	gather->max_held = memory->count / 2;
 	gather->pool =
 		rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0, 0, SOCKET_ID_ANY);
 	if (gather->pool != NULL)

@@ -28,7 +28,9 @@ enum {
 	AF_XDP_MTU_MAX = 3438, /* buffer, headrooms and mbuf share a page of at
 				  most 63 lines: DPDK makes their number odd */
 	MTU_DEFAULT = 1500,
-	ROOM_MIN = 2048, /* bytes: NICs take buffers in steps of 1 KiB, 2 KiB at least */
+	ROOM_MIN = 2048,  /* bytes: NICs take buffers of 2 KiB at least, */
+	ROOM_STEP = 1024, /* in steps of 1 KiB: the rest would be of no use to them */
+	VIRTIO_HEAD = 12, /* bytes that virtio wants room for, beyond the frame */
 };
 
 /* The value of key in "name,key=value,...", or NULL. */
@@ -248,11 +250,9 @@ int nic_plan_make(struct nic_plan *plan, const char *dev, uint32_t mtu, uint32_t
 
 void nic_plan_settle(struct nic_plan *plan, uint32_t mtu)
 {
-	uint32_t room = (mtu == 0 ? MTU_DEFAULT : mtu) + NIC_PLAN_L2_MAX;
+	uint32_t room = (mtu == 0 ? MTU_DEFAULT : mtu) + NIC_PLAN_L2_MAX + VIRTIO_HEAD;
 
-	if (room < ROOM_MIN)
-		room = ROOM_MIN;
-	room = (room + 63) / 64 * 64;
+	room = (u32_max(room, ROOM_MIN) + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
 	if (plan->rx_room == 0)
 		plan->rx_room = room;
 	if (plan->tx_room == 0)

@@ -89,6 +89,24 @@ static void af_xdp_gets_a_ring_full_of_buffers_below_a_page(void **state)
 	assert_true(plan.rx_room >= 2048);
 }
 
+/* e1000 uses of a buffer what is a multiple of 1 KiB, and virtio wants its own header in
+ * it: a frame that does not fit comes in two parts, or the queue does not open. */
+static void a_nics_buffer_holds_a_frame_in_whole_kilobytes(void **state)
+{
+	const uint32_t mtus[] = {1100, 1500, 9000, 9198, 9600};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+		struct nic_plan plan;
+
+		assert_int_equal(
+			nic_plan_make(&plan, "0000:3b:00.0", mtus[i], 1, NULL), 0);
+		nic_plan_settle(&plan, plan.mtu);
+		assert_int_equal(plan.rx_room % 1024, 0);
+		assert_true(plan.rx_room >= mtus[i] + NIC_PLAN_L2_MAX + 12);
+	}
+}
+
 static void what_cannot_work_is_refused_with_a_remedy(void **state)
 {
 	static const struct {
@@ -153,6 +171,7 @@ int main(void)
 		cmocka_unit_test(the_mtu_is_the_interfaces),
 		cmocka_unit_test(af_packet_gets_slots_that_hold_the_mtu),
 		cmocka_unit_test(af_xdp_gets_a_ring_full_of_buffers_below_a_page),
+		cmocka_unit_test(a_nics_buffer_holds_a_frame_in_whole_kilobytes),
 		cmocka_unit_test(what_cannot_work_is_refused_with_a_remedy),
 		cmocka_unit_test(queues_are_asked_of_the_driver),
 	};

@@ -184,6 +184,36 @@ static void an_empty_pool_gives_no_block(void **state)
 	assert_int_equal(f->pool.nfree, 0);
 }
 
+static bool is_read_still(void *ctx, const uint8_t *buffer)
+{
+	const uint8_t *const *held = ctx;
+
+	return buffer == held[0] || buffer == held[1];
+}
+
+/* A device that is slow to let go of the last frames it was given. */
+static void a_buffer_the_device_still_reads_makes_no_room(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t *held[2], *third;
+	struct block *blocks[BLOCKS];
+
+	for (uint32_t i = 0; i < BLOCKS; i++) {
+		blocks[i] = load(f, one, i);
+		cache_put(&f->cache, blocks[i]);
+	}
+	held[0] = blocks[0]->buf;
+	held[1] = blocks[1]->buf;
+	third = blocks[2]->buf;
+	f->pool.is_held = is_read_still;
+	f->pool.held_ctx = held;
+	assert_ptr_equal(get(f, two, 0)->buf, third);
+	assert_non_null(get(f, two, 1)->buf);
+	assert_null(get(f, two, 2));
+	held[1] = NULL;
+	assert_non_null(get(f, two, 2)->buf);
+}
+
 static void reclaiming_gives_one_buffer_back(void **state)
 {
 	struct fixture *f = *state;
@@ -329,6 +359,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			blocks_in_use_are_never_taken_away, start, end),
 		cmocka_unit_test_setup_teardown(an_empty_pool_gives_no_block, start, end),
+		cmocka_unit_test_setup_teardown(
+			a_buffer_the_device_still_reads_makes_no_room, start, end),
 		cmocka_unit_test_setup_teardown(
 			reclaiming_gives_one_buffer_back, start, end),
 		cmocka_unit_test_setup_teardown(
