@@ -13,7 +13,8 @@ kv=$(dirname "$snapline")/snapline-kv
 . "$here/kv.sh"
 become_user "$0" "$(dirname "$snapline")"
 
-kv_options=(--snapshot-threshold 100 --snapshot-trailing 20)
+# The log kept for a follower is let go soon: the stories cut it beyond the next one.
+kv_options=(--snapshot-threshold 100 --snapshot-trailing 20 --set pin-log-linger-s=1)
 story() { # TEXT
 	echo "$SECONDS s: $*"
 }

@@ -15,7 +15,7 @@ rounds=${ROUNDS:-10}
 . "$here/kv.sh"
 echo "SEED=$seed ROUNDS=$rounds"
 
-kv_options=(--snapshot-threshold 100 --snapshot-trailing 20)
+kv_options=(--snapshot-threshold 100 --snapshot-trailing 20 --set pin-log-linger-s=1)
 KEYS=50
 choose_ports 3 # before the seed counts: ports are no part of the story
 RANDOM=$((seed % 32768))
