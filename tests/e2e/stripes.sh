@@ -61,8 +61,8 @@ grep -q 'event=no_link dev=net_memif1 queues=3 .*as many --queues' "$dir/out" ||
 grep -Eq 'queue [01] of 2: no packet from the leader' "$dir/out" ||
 	fail "three queues: $(cat "$dir/out")"
 
-# ---- a peer killed in the middle: its queues rest, the node lives on, the next one is served
-(via='exec' && pull "$dir/killed" --queues 2 --path dpdk) >"$dir/begun.out" \
+# ---- a slow peer killed in the middle: its queues rest, the node lives on, the next one is served
+(via='exec' && pull "$dir/killed" --queues 2 --path dpdk --rate 500Mbit) >"$dir/begun.out" \
 	2>"$dir/begun.err" &
 begun=$!
 pids+=("$begun")
