@@ -8,22 +8,11 @@
 #             └── more, by join ──┘
 #
 # shellcheck disable=SC2034,SC2154 # the rows use what is set here; lib.sh sets $dir
-ns=snapbench-$$
+# shellcheck source=../tests/e2e/namespaces.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/e2e/namespaces.sh"
 control=10.70.0.1:5000
 
 [ "$(id -u)" = 0 ] || skip 'needs root: network namespaces'
-# Namespaces of this run, and of runs that were killed.
-remove_namespaces() {
-	local name pid
-	for name in $(ip netns list | grep -o '^snapbench-[0-9]*-[ab]'); do
-		pid=${name#snapbench-}
-		pid=${pid%-*}
-		if [ "$pid" = $$ ] || ! [ -d "/proc/$pid" ]; then
-			ip netns pids "$name" | xargs -r kill -KILL 2>/dev/null || true
-			ip netns del "$name" || true
-		fi
-	done
-}
 trap 'remove_namespaces; cleanup' EXIT
 remove_namespaces
 ip netns add "$ns-a" 2>"$dir/err" || skip "no network namespaces: $(cat "$dir/err")"

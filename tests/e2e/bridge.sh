@@ -9,44 +9,32 @@
 #     ═══╧══════════════╧══════════════╧═════ br0 ════╧═══      MTU 9000
 #
 # shellcheck disable=SC2154,SC2034,SC2004 # what kv.sh sets, and reads; its arrays have names
-bridge=snapline-$$
-
-# Namespaces of this run, and of runs that were killed.
-remove_bridge() {
-	local name pid
-	for name in $(ip netns list | grep -o '^snapline-[0-9]*-[a-z0-9]*'); do
-		pid=${name#snapline-}
-		pid=${pid%-*}
-		if [ "$pid" = $$ ] || ! [ -d "/proc/$pid" ]; then
-			ip netns pids "$name" | xargs -r kill -KILL 2>/dev/null || true
-			ip netns del "$name" || true
-		fi
-	done
-}
+# shellcheck source=namespaces.sh
+. "$here/namespaces.sh"
 
 # Whether there can be one here. Then servers 1 to N are to live on it.
 make_bridge() { # N
 	local id
-	[ "$(id -u)" = 0 ] && ip netns add "$bridge-hub" 2>/dev/null || return 1
-	trap 'remove_bridge; cleanup' EXIT
-	ip -n "$bridge-hub" link add br0 mtu 9000 type bridge 2>/dev/null || return 1
-	ip -n "$bridge-hub" addr add 10.88.0.254/24 dev br0
-	ip -n "$bridge-hub" link set br0 up
+	[ "$(id -u)" = 0 ] && ip netns add "$ns-hub" 2>/dev/null || return 1
+	trap 'remove_namespaces; cleanup' EXIT
+	ip -n "$ns-hub" link add br0 mtu 9000 type bridge 2>/dev/null || return 1
+	ip -n "$ns-hub" addr add 10.88.0.254/24 dev br0
+	ip -n "$ns-hub" link set br0 up
 	for ((id = 1; id <= $1; id++)); do
-		ip netns add "$bridge-$id"
-		ip -n "$bridge-$id" link set lo up
+		ip netns add "$ns-$id"
+		ip -n "$ns-$id" link set lo up
 		plug "$id" eth0
 		plug "$id" data
-		ip -n "$bridge-$id" addr add "10.88.0.$id/24" dev eth0
+		ip -n "$ns-$id" addr add "10.88.0.$id/24" dev eth0
 		host[$id]=10.88.0.$id
-		namespace[$id]=$bridge-$id
+		namespace[$id]=$ns-$id
 		port[$id]=7000
 	done
-	clients=(ip netns exec "$bridge-hub")
+	clients=(ip netns exec "$ns-hub")
 }
 plug() { # ID IFACE
-	ip link add "$2" mtu 9000 netns "$bridge-$1" type veth peer name "$2$1" mtu 9000 \
-		netns "$bridge-hub"
-	ip -n "$bridge-hub" link set "$2$1" master br0 up
-	ip -n "$bridge-$1" link set "$2" up
+	ip link add "$2" mtu 9000 netns "$ns-$1" type veth peer name "$2$1" mtu 9000 \
+		netns "$ns-hub"
+	ip -n "$ns-hub" link set "$2$1" master br0 up
+	ip -n "$ns-$1" link set "$2" up
 }

@@ -20,12 +20,12 @@ make_bridge 3 || skip 'needs root and network namespaces'
 kv_options=(--snapshot-threshold 100 --snapshot-trailing 20 --set pin-log-linger-s=1)
 
 cut() { # ID
-	ip -n "$bridge-hub" link set "eth0$1" down
-	ip -n "$bridge-hub" link set "data$1" down
+	ip -n "$ns-hub" link set "eth0$1" down
+	ip -n "$ns-hub" link set "data$1" down
 }
 heal() { # ID
-	ip -n "$bridge-hub" link set "eth0$1" up
-	ip -n "$bridge-hub" link set "data$1" up
+	ip -n "$ns-hub" link set "eth0$1" up
+	ip -n "$ns-hub" link set "data$1" up
 }
 is_elected() { # whoever leads is not this one
 	find_leader && [ "$leader" != "$1" ]

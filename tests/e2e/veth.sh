@@ -15,26 +15,15 @@ snapline=$(realpath "${1:?usage: veth.sh SNAPLINE}")
 . "$here/lib.sh"
 # shellcheck source=nodes.sh
 . "$here/nodes.sh"
+# shellcheck source=namespaces.sh
+. "$here/namespaces.sh"
 real=$snapline
 leader=10.70.0.1:5000
 follower=10.70.0.2:5000
-ns=snapline-$$
 
 [ "$(id -u)" = 0 ] || skip 'needs root: network namespaces'
 ip netns add "$ns-a" 2>"$dir/err" || skip "no network namespaces: $(cat "$dir/err")"
 
-# Namespaces of this run, and of runs that were killed.
-remove_namespaces() {
-	local name pid
-	for name in $(ip netns list | grep -o '^snapline-[0-9]*-[a-z]*'); do
-		pid=${name#snapline-}
-		pid=${pid%-*}
-		if [ "$pid" = $$ ] || ! [ -d "/proc/$pid" ]; then
-			ip netns pids "$name" | xargs -r kill -KILL 2>/dev/null || true
-			ip netns del "$name" || true
-		fi
-	done
-}
 trap 'remove_namespaces; cleanup' EXIT
 remove_namespaces
 
