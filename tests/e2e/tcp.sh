@@ -90,7 +90,12 @@ stop_node leader
 # ---- stopped in the middle, by hand and by force: the same command goes on
 # slow enough that the middle lasts
 start_node leader "$leader" --snapshot-throttle-rate 8MiB/s
+has_none_moving() { # the leader has noticed that the one before was killed
+	"$snapline" transfer list --admin "$dir/leader.sock" --json |
+		jq -e 'all(.stage == "done" or .stage == "failed")'
+}
 begin() { # COMMAND...
+	wait_for 20 has_none_moving || fail 'the leader still serves whom it cannot'
 	(via='exec' && "$@") </dev/null >"$dir/begun" 2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
