@@ -29,7 +29,7 @@ struct nic_tx {
 	uint32_t head_len;
 	uint32_t payload_len;
 	const uint8_t *payload; /* read during the call; later, too, in buffers that the
-				   nic was told of, see pool.h's is_held */
+				   nic was told of, see pool.h's holds */
 	/* The NIC shall finish the UDP checksum, which holds the pseudo header's sum;
 	 * never set unless the nic sums. */
 	bool wants_sum;

@@ -15,8 +15,27 @@ enum {
 static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS_MAX + WIRE_HEADER_LEN + WIRE_BODY_MAX,
 	"a control packet fits");
 
+/* A session may give a chunk back (a pause, an acknowledgement that comes late) while a
+ * full nic has not taken its frames yet: they point into the buffer. */
+static bool is_held(void *ctx, const uint8_t *buffer)
+{
+	const struct worker *worker = ctx;
+	const struct pool *pool = worker->config.pool;
+	uintptr_t start = (uintptr_t)buffer;
+
+	for (uint32_t i = worker->tx_taken; i < worker->ntx; i++) {
+		/* wraps around for what lies below */
+		if ((uintptr_t)worker->tx[i].payload - start < pool->step)
+			return true;
+	}
+	return worker->device_holds.is_held != NULL &&
+	       worker->device_holds.is_held(worker->device_holds.ctx, buffer);
+}
+
 int worker_init(struct worker *worker, const struct worker_config *config)
 {
+	int err;
+
 	memset(worker, 0, sizeof(*worker));
 	worker->config = *config;
 	if (!ip_is_v4(&config->ip))
@@ -25,8 +44,13 @@ int worker_init(struct worker *worker, const struct worker_config *config)
 	shaper_init(&worker->shaper, config->port_rate, 0);
 	worker->fixed_bps = RATE_UNLIMITED;
 	lease_init(&worker->disk, config->disk_rate);
-	return cache_init(&worker->cache, config->pool, config->nbuffers,
+	err = cache_init(&worker->cache, config->pool, config->nbuffers,
 		worker->config.sum == ETHER_SUM_SOFT);
+	if (err != 0)
+		return err;
+	worker->device_holds = config->pool->holds;
+	config->pool->holds = (struct pool_holds){is_held, worker};
+	return 0;
 }
 
 int worker_set_neighbor(struct worker *worker, const struct ip *ip,
@@ -37,6 +61,7 @@ int worker_set_neighbor(struct worker *worker, const struct ip *ip,
 
 void worker_fini(struct worker *worker)
 {
+	worker->config.pool->holds = worker->device_holds;
 	cache_fini(&worker->cache);
 }
 

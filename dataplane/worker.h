@@ -19,15 +19,15 @@
 #include "dataplane/shaper.h"
 #include "dataplane/store.h"
 #include "dataplane/strays.h"
-
-struct pool;
+#include "hugepages/pool.h"
 
 enum { WORKER_SESSIONS = 64 };
 
 struct worker_config {
 	struct nic *nic;     /* outlives the worker */
 	struct store *store; /* outlives the worker */
-	struct pool *pool;   /* outlives the worker; buffers of at least the chunk size */
+	struct pool *pool;   /* outlives the worker; buffers of at least the chunk size;
+				frames that the nic has not taken yet hold theirs */
 	uint32_t nbuffers;   /* in the pool */
 	struct ip ip;
 	uint8_t prefix_len;
@@ -87,6 +87,7 @@ struct worker {
 	uint32_t ntx;      /* frames not yet taken by the nic */
 	uint32_t tx_taken; /* of these, how many were */
 	struct nic_tx tx[NIC_BURST];
+	struct pool_holds device_holds; /* what the nic has taken and reads still */
 };
 
 /* Returns 0 or -ENOMEM. */

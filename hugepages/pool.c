@@ -37,8 +37,7 @@ int pool_init(struct pool *pool, struct arena *arena, uint32_t count, uint32_t s
 	pool->free = numbers;
 	pool->count = count;
 	pool->nfree = count;
-	pool->is_held = NULL;
-	pool->held_ctx = NULL;
+	pool->holds = (struct pool_holds){0};
 	for (uint32_t i = 0; i < count; i++)
 		pool->free[i] = count - 1 - i;
 	return 0;
@@ -54,7 +53,8 @@ uint8_t *pool_take(struct pool *pool)
 	for (uint32_t i = pool->nfree; i-- > 0;) {
 		uint8_t *buffer = buffer_at(pool, i);
 
-		if (pool->is_held != NULL && pool->is_held(pool->held_ctx, buffer))
+		if (pool->holds.is_held != NULL &&
+			pool->holds.is_held(pool->holds.ctx, buffer))
 			continue;
 		pool->free[i] = pool->free[--pool->nfree];
 		return buffer;

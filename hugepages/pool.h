@@ -15,17 +15,21 @@
 
 enum { POOL_ALIGN = 4096 };
 
+/* Whether somebody still reads a buffer that was given back: it is not handed out then.
+ */
+struct pool_holds {
+	bool (*is_held)(void *ctx, const uint8_t *buffer); /* NULL: nobody does */
+	void *ctx;
+};
+
 struct pool {
 	uint8_t *buffers;
 	uint32_t *free; /* a stack of numbers of buffers */
 	uint32_t count; /* buffers in all */
 	uint32_t nfree;
-	uint32_t size; /* bytes a buffer, as asked for */
-	uint32_t step; /* bytes from one buffer to the next */
-	/* Whether somebody still reads a buffer that was given back: it is not handed out
-	 * then. NULL: nobody does. Set after pool_init. */
-	bool (*is_held)(void *ctx, const uint8_t *buffer);
-	void *held_ctx;
+	uint32_t size;           /* bytes a buffer, as asked for */
+	uint32_t step;           /* bytes from one buffer to the next */
+	struct pool_holds holds; /* set after pool_init */
 };
 
 /* Returns 0, -EINVAL for a count or size of 0 or a size above 1 GiB, or -ENOSPC when the

@@ -295,8 +295,7 @@ static int share_memory(struct worker_thread *self, struct fault *fault)
 		.step = pool->step,
 	};
 
-	self->pool.is_held = is_held;
-	self->pool.held_ctx = self;
+	self->pool.holds = (struct pool_holds){is_held, self};
 	return nic_dpdk_share(self->port, self->queue, &memory, fault);
 }
 

@@ -205,8 +205,7 @@ static void a_buffer_the_device_still_reads_makes_no_room(void **state)
 	held[0] = blocks[0]->buf;
 	held[1] = blocks[1]->buf;
 	third = blocks[2]->buf;
-	f->pool.is_held = is_read_still;
-	f->pool.held_ctx = held;
+	f->pool.holds = (struct pool_holds){is_read_still, held};
 	assert_ptr_equal(get(f, two, 0)->buf, third);
 	assert_non_null(get(f, two, 1)->buf);
 	assert_null(get(f, two, 2));

@@ -160,11 +160,10 @@ static void a_buffer_that_is_still_read_is_not_handed_out(void **state)
 	other = pool_take(&pool);
 	pool_give(&pool, other);
 	pool_give(&pool, held); /* the next one by rights */
-	pool.is_held = is_read_still;
-	pool.held_ctx = &held;
+	pool.holds = (struct pool_holds){is_read_still, &held};
 	assert_ptr_equal(pool_take(&pool), other);
 	assert_null(pool_take(&pool));
-	pool.held_ctx = &other;
+	pool.holds.ctx = &other;
 	assert_ptr_equal(pool_take(&pool), held);
 }
 

@@ -21,6 +21,30 @@ static void a_chunk_is_read_and_sent(void **state)
 	assert_memory_equal(f->out[0].bytes, mac2, 6);
 }
 
+/* A pause gives the chunk back, and others may want its buffer, but the frame that a full
+ * nic has not taken yet is still to be read from it. */
+static void a_chunk_is_kept_until_the_nic_has_taken_its_frames(void **state)
+{
+	struct fixture *f = *state;
+
+	add_session(f, TRANSFER_SEND, 0);
+	hear_pull(f, 1);
+	finish_request(f);
+	f->capacity = 0;
+	turn(f, 2);
+	assert_int_equal(f->worker.ntx, 1);
+	worker_pause(&f->worker, session_make_id(3, 7), true);
+	assert_true(cache_reclaim(&f->worker.cache));
+	for (uint8_t *other; (other = pool_take(&f->pool)) != NULL;)
+		memset(other, 6, CHUNK);
+	assert_int_equal(f->pool.nfree, 1);
+	f->capacity = FRAMES;
+	turn(f, 3);
+	assert_int_equal(f->nout, 1);
+	assert_int_equal(f->out[0].bytes[f->out[0].len - 1], 5);
+	assert_non_null(pool_take(&f->pool));
+}
+
 static void stopping_a_sender_waits_for_its_read(void **state)
 {
 	struct fixture *f = *state;
@@ -159,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORY(a_chunk_is_read_and_sent),
+		STORY(a_chunk_is_kept_until_the_nic_has_taken_its_frames),
 		STORY(stopping_a_sender_waits_for_its_read),
 		STORY(stopping_a_receiver_waits_for_its_write),
 		STORY(stopping_another_generation_stops_nobody),
