@@ -11,35 +11,22 @@
 #include <sysexits.h>
 
 #include "control/cli/bench_data.h"
+#include "control/cli/bench_options.h"
 #include "control/cli/bench_pair.h"
 #include "control/cli/bench_report.h"
 #include "control/cli/cli.h"
-#include "control/cli/device_options.h"
 #include "dataplane/base/log.h"
 
 struct arguments {
-	const char *to;
+	struct bench_options bench;
 	bool serve;
 	const char *listen;
-	const char *group;
-	uint64_t size;
-	uint64_t files;
-	uint64_t runs;
-	const char *dir;
 	struct device_options device;
-	bool json;
-	bool quiet;
 };
 
 #define AT(field) .offset = offsetof(struct arguments, field)
 
 static const struct option_spec options[] = {
-	{.name = "to",
-		.arg = "HOST:PORT",
-		.kind = OPTION_STRING,
-		AT(to),
-		.help = "pull from this node, over our --dev or TCP; not: from a peer of "
-			"our own"},
 	{.name = "serve",
 		.kind = OPTION_FLAG,
 		AT(serve),
@@ -49,46 +36,7 @@ static const struct option_spec options[] = {
 		.kind = OPTION_STRING,
 		AT(listen),
 		.help = "with --serve: TCP address for --to to name"},
-	{.name = "group",
-		.arg = "GROUP",
-		.kind = OPTION_STRING,
-		.fallback = "bench",
-		AT(group),
-		.help = "of the node; another one's, to pull what that has"},
-	{.name = "size",
-		.arg = "SIZE",
-		.kind = OPTION_SIZE,
-		.fallback = "256MiB",
-		.min = 1,
-		AT(size),
-		.help = "of the snapshot that is made up"},
-	{.name = "files",
-		.arg = "N",
-		.kind = OPTION_U64,
-		.fallback = "16",
-		.min = 1,
-		.max = 1000000,
-		AT(files),
-		.help = "in it"},
-	{.name = "runs",
-		.arg = "N",
-		.kind = OPTION_U64,
-		.fallback = "5",
-		.min = 1,
-		.max = BENCH_RUNS_MAX,
-		AT(runs),
-		.help = "that count; one more warms up"},
-	{.name = "dir",
-		.arg = "DIR",
-		.kind = OPTION_STRING,
-		AT(dir),
-		.help = "where files go; /dev/shm, if there is one, else $TMPDIR"},
-	DEVICE_OPTION_ROWS(struct arguments),
-	{.name = "json",
-		.kind = OPTION_FLAG,
-		AT(json),
-		.help = "print the result as JSON"},
-	{.name = "quiet", .kind = OPTION_FLAG, AT(quiet), .help = "show no progress"},
+	BENCH_OPTION_ROWS(struct arguments, "256MiB", "5"),
 	{.name = NULL},
 };
 
@@ -105,13 +53,14 @@ static const struct option_command command = {
 /* What the command line asks for must fit together. */
 static int check(const struct arguments *arguments, struct fault *fault)
 {
-	if (arguments->serve && arguments->to != NULL)
+	if (arguments->serve && arguments->bench.to != NULL)
 		return fault_set(fault, -EINVAL,
 			"--serve and --to: one machine serves, the other one pulls");
 	if (arguments->serve != (arguments->listen != NULL))
 		return fault_set(
 			fault, -EINVAL, "--serve and --listen HOST:PORT go together");
-	if (!arguments->serve && arguments->to == NULL && arguments->device.devs.count)
+	if (!arguments->serve && arguments->bench.to == NULL &&
+		arguments->device.devs.count)
 		return fault_set(fault, -EINVAL,
 			"--dev: without --serve or --to the bench brings its own two "
 			"devices; give one of them, or leave --dev out");
@@ -122,7 +71,7 @@ static void show_run(void *ctx, uint32_t run, const struct transfer_info *info)
 {
 	const struct arguments *arguments = ctx;
 
-	if (arguments->quiet)
+	if (arguments->bench.quiet)
 		return;
 	(void)fprintf(stderr, run == 0 ? "warm-up: %.3f s\n" : "run: %.3f s\n",
 		(double)info->elapsed_ns / (double)SEC);
@@ -137,17 +86,17 @@ static int pull(struct arguments *arguments, struct bench_pair *pair, struct fau
 		return fault_set(fault, -ENOMEM, "no memory for the results");
 	err = bench_pair_pull(pair, infos, fault);
 	if (err == 0)
-		err = bench_report(infos, pair->runs, arguments->json);
+		err = bench_report(infos, pair->runs, arguments->bench.json);
 	free(infos);
 	return err;
 }
 
 static int run(struct arguments *arguments, struct fault *fault)
 {
-	struct bench_pair pair = {.to = arguments->to,
+	struct bench_pair pair = {.to = arguments->bench.to,
 		.listen = arguments->listen,
-		.group = arguments->group,
-		.runs = (uint32_t)arguments->runs,
+		.group = arguments->bench.group,
+		.runs = (uint32_t)arguments->bench.runs,
 		.device = arguments->device,
 		.on_run = show_run,
 		.ctx = arguments};
@@ -155,12 +104,13 @@ static int run(struct arguments *arguments, struct fault *fault)
 	int err;
 
 	bench_data_hold_signals(true);
-	err = bench_data_open(dir, arguments->dir, fault);
+	err = bench_data_open(dir, arguments->bench.dir, fault);
 	if (err != 0)
 		return err;
 	pair.dir = dir;
-	if (arguments->to == NULL)
-		err = bench_data_make(dir, arguments->size, arguments->files, fault);
+	if (arguments->bench.to == NULL)
+		err = bench_data_make(
+			dir, arguments->bench.size, arguments->bench.files, fault);
 	if (err == 0)
 		err = arguments->serve ? bench_pair_serve(&pair, fault)
 				       : pull(arguments, &pair, fault);

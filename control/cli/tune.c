@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/cli/bench_data.h"
+#include "control/cli/bench_options.h"
 #include "control/cli/cli.h"
 #include "control/cli/tune.h"
 #include "dataplane/base/log.h"
@@ -29,79 +30,26 @@ static const uint64_t values[TUNE_AXES][VALUES_MAX + 1] = {
 };
 
 struct arguments {
-	const char *to;
-	const char *group;
-	uint64_t size;
-	uint64_t files;
-	uint64_t runs;
-	const char *dir;
+	struct bench_options bench;
 	const char *output;
 	struct device_options device;
 	bool quick;
-	bool json;
-	bool quiet;
 };
 
 #define AT(field) .offset = offsetof(struct arguments, field)
 
 static const struct option_spec options[] = {
-	{.name = "to",
-		.arg = "HOST:PORT",
-		.kind = OPTION_STRING,
-		AT(to),
-		.help = "pull from this node, snapline bench --serve for one; not: from "
-			"a peer of our own"},
-	{.name = "group",
-		.arg = "GROUP",
-		.kind = OPTION_STRING,
-		.fallback = "bench",
-		AT(group),
-		.help = "of that node"},
-	{.name = "size",
-		.arg = "SIZE",
-		.kind = OPTION_SIZE,
-		.fallback = "128MiB",
-		.min = 1,
-		AT(size),
-		.help = "of the snapshot that is made up"},
-	{.name = "files",
-		.arg = "N",
-		.kind = OPTION_U64,
-		.fallback = "16",
-		.min = 1,
-		.max = 1000000,
-		AT(files),
-		.help = "in it"},
-	{.name = "runs",
-		.arg = "N",
-		.kind = OPTION_U64,
-		.fallback = "3",
-		.min = 1,
-		.max = BENCH_RUNS_MAX,
-		AT(runs),
-		.help = "a step, of which the fastest counts; one more warms up"},
 	{.name = "output",
 		.arg = "PREFIX",
 		.kind = OPTION_STRING,
 		AT(output),
 		.help = "write PREFIX.yaml for snapline node --config, PREFIX.tsv, and "
 			"PREFIX.svg by gnuplot"},
-	{.name = "dir",
-		.arg = "DIR",
-		.kind = OPTION_STRING,
-		AT(dir),
-		.help = "where files go meanwhile; /dev/shm, if there is one, else "
-			"$TMPDIR"},
-	DEVICE_OPTION_ROWS(struct arguments),
 	{.name = "quick",
 		.kind = OPTION_FLAG,
 		AT(quick),
 		.help = "only the least and the most of everything"},
-	{.name = "json",
-		.kind = OPTION_FLAG,
-		AT(json),
-		.help = "print the steps as JSON"},
-	{.name = "quiet", .kind = OPTION_FLAG, AT(quiet), .help = "show no progress"},
+	BENCH_OPTION_ROWS(struct arguments, "128MiB", "3"),
 	{.name = NULL},
 };
 
@@ -130,7 +78,7 @@ static bool is_tried(
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (axis == TUNE_WINDOW && arguments->to != NULL)
+	if (axis == TUNE_WINDOW && arguments->bench.to != NULL)
 		return false;
 	if (axis == TUNE_QUEUES && *value > 1 && (long)*value * 2 > cores)
 		return false;
@@ -212,7 +160,7 @@ static int try_axis(struct tune *tune, const struct arguments *arguments,
 			err = try_again(tune, &tune->steps[i]);
 			if (err != 0)
 				return err;
-			if (!arguments->quiet)
+			if (!arguments->bench.quiet)
 				show(&tune->steps[i]);
 		}
 	}
@@ -236,7 +184,7 @@ static int try_all(
 {
 	nsec until = now() + TIME_LIMIT;
 
-	if (!arguments->quiet)
+	if (!arguments->bench.quiet)
 		warn_of_noise();
 	for (enum tune_axis axis = 0; axis < TUNE_AXES; axis++) {
 		const struct fault *first = &tune->steps[0].fault;
@@ -255,9 +203,9 @@ static int try_all(
 
 static int run(const struct arguments *arguments, struct fault *fault)
 {
-	struct tune tune = {.pair = {.to = arguments->to,
-				    .group = arguments->group,
-				    .runs = (uint32_t)arguments->runs,
+	struct tune tune = {.pair = {.to = arguments->bench.to,
+				    .group = arguments->bench.group,
+				    .runs = (uint32_t)arguments->bench.runs,
 				    .device = arguments->device},
 		.best = {{[TUNE_MTU] = 9000,
 			[TUNE_BUFFERS] = 64,
@@ -267,18 +215,19 @@ static int run(const struct arguments *arguments, struct fault *fault)
 	int err;
 
 	bench_data_hold_signals(true);
-	err = bench_data_open(dir, arguments->dir, fault);
+	err = bench_data_open(dir, arguments->bench.dir, fault);
 	if (err != 0)
 		return err;
 	tune.pair.dir = dir;
-	if (arguments->to == NULL)
-		err = bench_data_make(dir, arguments->size, arguments->files, fault);
+	if (arguments->bench.to == NULL)
+		err = bench_data_make(
+			dir, arguments->bench.size, arguments->bench.files, fault);
 	if (err == 0)
 		err = try_all(&tune, arguments, fault);
 	bench_data_remove(dir, NULL);
 	if (err != 0)
 		return err;
-	tune_print(&tune, arguments->json);
+	tune_print(&tune, arguments->bench.json);
 	return arguments->output != NULL ? tune_write(&tune, arguments->output, fault)
 					 : 0;
 }
@@ -292,7 +241,7 @@ int tune_command(int argc, char *const argv[])
 	if (!cli_parse(&command, argc, argv, &arguments, NULL, &exit_code))
 		return exit_code;
 	log_set_level(LOG_WARN);
-	if (arguments.to == NULL && arguments.device.devs.count != 0)
+	if (arguments.bench.to == NULL && arguments.device.devs.count != 0)
 		(void)fault_set(&fault, -EINVAL,
 			"--dev: without --to tune brings its own two devices; give it, "
 			"or leave --dev out");
