@@ -6,6 +6,7 @@
 
 /* A store cookie: a cache block, or a receiver's chunk slot. */
 #define COOKIE_WRITE ((uint64_t)1 << 63)
+#define ABSENCE (500 * MSEC) /* a turn is so late: nobody ran us */
 
 enum {
 	COMPLETIONS = 16,
@@ -367,10 +368,25 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
 	tell(worker, &report);
 }
 
+/* Who was away himself, stopped or starved or on a machine that slept, cannot know
+ * whether the others were silent: he waits for them as if they had just been heard. */
+static void excuse_absence(struct worker *worker, nsec now)
+{
+	nsec due = nsec_max(worker->ran_at, worker_deadline(worker));
+
+	for (size_t i = 0; i < WORKER_SESSIONS && now - due > ABSENCE; i++) {
+		if (worker->sessions[i] != NULL)
+			session_touch(worker->sessions[i], now);
+	}
+}
+
 bool worker_run(struct worker *worker, nsec now)
 {
 	bool busy = false;
 
+	if (now - worker->ran_at > ABSENCE)
+		excuse_absence(worker, now);
+	worker->ran_at = now;
 	(void)flush(worker);
 	busy |= worker_receive(worker, now);
 	busy |= poll_store(worker, now);

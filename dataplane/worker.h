@@ -79,6 +79,7 @@ struct worker {
 	bool is_disk_throttled;
 	struct worker_counters counters;
 	nsec counted_at;
+	nsec ran_at;          /* the turn before */
 	uint64_t unreachable; /* packets dropped: no MAC of the next hop */
 	uint64_t frames_lost; /* for another worker, whose ring was full */
 	uint64_t frames_bad;  /* for nobody: no session, not for us, wrong checksum */

@@ -166,6 +166,26 @@ static void a_receiver_that_has_not_begun_is_waited_for(void **state)
 	expect_whole(world);
 }
 
+/* Their machines slept, or a debugger held them: what was under way is lost, and neither
+ * may take its own sleep for the silence of the other. */
+static void ends_that_were_away_do_not_blame_each_other(void **state)
+{
+	struct seeds seeds = seeds_of(3);
+
+	(void)state;
+	for (uint64_t seed = seeds.first; seed <= seeds.last; seed++) {
+		struct world *world = begin(seed, &lan, 8192);
+
+		run_to_a_tenth(world);
+		world->ends[SENDER].is_cut = world->ends[RECEIVER].is_cut = true;
+		run_until(world, world->now + 100 * MSEC);
+		world->now += 40 * SEC;
+		world_step(world);
+		world->ends[SENDER].is_cut = world->ends[RECEIVER].is_cut = false;
+		expect_whole(world);
+	}
+}
+
 /* ---- one way of several ------------------------------------------------------------ */
 
 struct way_row {
@@ -396,6 +416,7 @@ int main(void)
 		cmocka_unit_test(silence_suspends_both_ends_and_one_packet_resumes_them),
 		cmocka_unit_test(silence_for_the_stall_timeout_ends_both),
 		cmocka_unit_test(a_receiver_that_has_not_begun_is_waited_for),
+		cmocka_unit_test(ends_that_were_away_do_not_blame_each_other),
 		cmocka_unit_test(a_dead_way_of_several_is_left),
 		cmocka_unit_test(large_packets_that_vanish_make_smaller_slices),
 		cmocka_unit_test(larger_slices_are_tried_again_after_ten_minutes),
