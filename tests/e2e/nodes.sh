@@ -111,15 +111,20 @@ is_moving() { # NAME PERCENT
 
 # Lets the process, one end of the transfer $begun, run in short slices until the node at the
 # other end says that it is in mid-transfer; the process is left frozen. So the middle is
-# found on a fast machine, too.
+# found on a fast machine, and where nothing moved in a slice, on a busy one, too: the next
+# is longer.
 creep() { # PID NAME PERCENT
-	local deadline=$((SECONDS + 20))
+	local deadline=$((SECONDS + 20)) slice=20 before='' now
 	until is_moving "$2" "$3" >"$dir/jq"; do
 		if [ "$SECONDS" -ge "$deadline" ] || is_gone "$begun"; then
 			fail "not in mid-transfer: $(cat "$dir/moving.json" "$dir/begun.err")"
 		fi
+		now=$(jq 'map(.bytes_done) | add' "$dir/moving.json")
+		[ "$now" = "$before" ] || deadline=$((SECONDS + 20)) slice=20
+		[ "$now" != "$before" ] || [ "$slice" -ge 80 ] || slice=$((slice * 2))
+		before=$now
 		kill -CONT "$1"
-		sleep 0.02
+		sleep "0.$(printf %03d "$slice")"
 		kill -STOP "$1"
 	done
 }
