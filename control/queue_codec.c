@@ -55,9 +55,34 @@ static void queue_from_message(
 	};
 }
 
+static void disk_to_message(const struct transfer_disk *disk, Snapline__DiskInfo *message)
+{
+	snapline__disk_info__init(message);
+	message->limit_bps = disk->limit_bps;
+	message->burst = disk->burst;
+	message->rate_bps = disk->rate_now_bps;
+	message->bytes = disk->bytes;
+	message->throttled_ns = disk->throttled_ns;
+	message->read_at_ns = disk->read_at;
+}
+
+static void disk_from_message(
+	struct transfer_disk *disk, const Snapline__DiskInfo *message)
+{
+	*disk = (struct transfer_disk){
+		.limit_bps = message->limit_bps,
+		.burst = message->burst,
+		.rate_now_bps = message->rate_bps,
+		.bytes = message->bytes,
+		.throttled_ns = message->throttled_ns,
+		.read_at = message->read_at_ns,
+	};
+}
+
 int queue_list_encode(const struct queue_list *list, uint8_t **bytes, size_t *len)
 {
 	Snapline__QueuesResponse message = SNAPLINE__QUEUES_RESPONSE__INIT;
+	Snapline__DiskInfo disk;
 	size_t room = list->count > 0 ? list->count : 1;
 	Snapline__QueueInfo *infos = calloc(room, sizeof(*infos));
 	Snapline__QueueInfo **pointers = calloc(room, sizeof(*pointers));
@@ -71,6 +96,10 @@ int queue_list_encode(const struct queue_list *list, uint8_t **bytes, size_t *le
 	}
 	message.n_queues = list->count;
 	message.queues = pointers;
+	if (list->has_disk) {
+		disk_to_message(&list->disk, &disk);
+		message.disk = &disk;
+	}
 	err = pb_pack(&message.base, bytes, len);
 
 free_infos:
@@ -91,7 +120,10 @@ static int copy_queues(struct queue_list *list, const Snapline__QueuesResponse *
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		queue_from_message(&queues[i], message->queues[i]);
-	*list = (struct queue_list){.queues = queues, .count = count};
+	*list = (struct queue_list){
+		.queues = queues, .count = count, .has_disk = message->disk != NULL};
+	if (list->has_disk)
+		disk_from_message(&list->disk, message->disk);
 	return 0;
 }
 
@@ -166,6 +198,27 @@ int set_rate_request_decode(
 						request->burst > BUCKET_BURST_MAX)))
 		return -EBADMSG;
 	return 0;
+}
+
+int disk_rate_request_encode(uint64_t rate_bps, uint8_t **bytes, size_t *len)
+{
+	Snapline__SetDiskRateRequest message = SNAPLINE__SET_DISK_RATE_REQUEST__INIT;
+
+	message.rate_bps = rate_bps;
+	return pb_pack(&message.base, bytes, len);
+}
+
+int disk_rate_request_decode(uint64_t *rate_bps, const uint8_t *bytes, size_t len)
+{
+	ProtobufCMessage *unpacked;
+	int err = pb_unpack(&snapline__set_disk_rate_request__descriptor, bytes, len,
+		PB_SMALL_MAX, &unpacked);
+
+	if (err != 0)
+		return err;
+	*rate_bps = ((const Snapline__SetDiskRateRequest *)unpacked)->rate_bps;
+	pb_free(unpacked);
+	return is_rate(*rate_bps) && *rate_bps != RATE_AUTO ? 0 : -EBADMSG;
 }
 
 int throttle_request_encode(

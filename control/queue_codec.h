@@ -14,6 +14,8 @@ enum { QUEUES_MAX = 512 }; /* of a node */
 struct queue_list {
 	struct transfer_queue *queues; /* owned after decoding */
 	size_t count;
+	struct transfer_disk disk; /* with has_disk */
+	bool has_disk;             /* false: the node has no device */
 };
 
 struct throttle_request {
@@ -30,6 +32,9 @@ int set_rate_request_encode(
 	const struct transfer_rate *request, uint8_t **bytes, size_t *len);
 int set_rate_request_decode(
 	struct transfer_rate *request, const uint8_t *bytes, size_t len);
+/* Decoding refuses a rate out of range. */
+int disk_rate_request_encode(uint64_t rate_bps, uint8_t **bytes, size_t *len);
+int disk_rate_request_decode(uint64_t *rate_bps, const uint8_t *bytes, size_t len);
 int throttle_request_encode(
 	const struct throttle_request *request, uint8_t **bytes, size_t *len);
 int throttle_request_decode(

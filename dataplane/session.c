@@ -406,3 +406,29 @@ bool session_next_report(struct session *session, struct transfer_report *report
 	session->is_reported = has_ended(session, report);
 	return session->is_reported || has_turned(session, report);
 }
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+	/* relaxed: a plain count, it orders nothing */
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void session_add_stats(const struct session *session, struct transfer_stats *stats)
+{
+	const struct session_counters *counters = &session->counters;
+	uint64_t slice_size;
+
+	stats->bytes_done += load(&counters->bytes_done);
+	stats->bytes_resent += load(&counters->bytes_resent);
+	stats->bytes_reused += load(&counters->bytes_reused);
+	stats->wire_bytes += load(&counters->wire_bytes);
+	stats->packets_lost += load(&counters->packets_lost);
+	stats->packets_bad += load(&counters->packets_bad);
+	stats->strays += load(&counters->strays);
+	stats->path_changes += load(&counters->path_changes);
+	slice_size = load(&counters->slice_size);
+	if (stats->slice_size == 0 || slice_size < stats->slice_size)
+		stats->slice_size = slice_size;
+	if (atomic_load_explicit(&counters->is_astray, memory_order_relaxed))
+		stats->steered_by = STEERED_BY_HAND_OFF;
+}

@@ -110,6 +110,8 @@ uint64_t session_backlog(const struct session *session);
 
 /* Copies the machine's numbers to the counters. */
 void session_count(struct session *session);
+/* Any thread: adds what the counters say. */
+void session_add_stats(const struct session *session, struct transfer_stats *stats);
 
 /* What the machine has come to that was not reported yet: an end, a suspension or that
  * one's end. Returns false when nothing. */

@@ -4,12 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define SAMPLE_SPAN (10 * MSEC)
-
-enum {
-	QUANTUM = 4096, /* bytes a turn for a weight of 1 */
-	SMOOTHING = 8,  /* samples */
-};
+enum { QUANTUM = 4096 }; /* bytes a turn for a weight of 1 */
 
 static_assert(SHAPER_SHARES == 64, "a mask has a bit for each");
 
@@ -23,8 +18,7 @@ void shaper_init(struct shaper *shaper, struct lease_source *port, nsec now)
 	memset(shaper, 0, sizeof(*shaper));
 	lease_init(&shaper->port, port);
 	bucket_init(&shaper->own, RATE_UNLIMITED, 0, now);
-	shaper->throttled_at = NEVER;
-	shaper->sampled_at = now;
+	meter_init(&shaper->meter, now);
 }
 
 void shaper_set_rate(struct shaper *shaper, uint64_t rate_bps, uint64_t burst, nsec now)
@@ -130,7 +124,7 @@ int shaper_next(struct shaper *shaper, nsec now)
 
 static void count(struct shaper *shaper, uint32_t len)
 {
-	shaper->bytes += len;
+	shaper->meter.bytes += len;
 	shaper->packets++;
 	bucket_charge(&shaper->own, len);
 	lease_charge(&shaper->port, len);
@@ -160,41 +154,11 @@ void shaper_charge(struct shaper *shaper, int at, uint32_t len)
 		bucket_charge(&shaper->shares[at].limit, len);
 }
 
-static void sample(struct shaper *shaper, nsec now)
-{
-	nsec span = now - shaper->sampled_at;
-	uint64_t sent = shaper->bytes - shaper->sampled_bytes;
-	int64_t rate = (int64_t)(sent * 8 * 1000000 / (uint64_t)(span / USEC));
-	int64_t change = rate - (int64_t)shaper->rate_bps;
-
-	/* after a long sleep what was before means nothing */
-	if (span < SMOOTHING * SAMPLE_SPAN)
-		change = change * (span / USEC) / (SMOOTHING * SAMPLE_SPAN / USEC);
-	shaper->rate_bps += (uint64_t)change;
-	shaper->sampled_bytes = shaper->bytes;
-	shaper->sampled_at = now;
-}
-
-static void publish(_Atomic uint64_t *counter, uint64_t value)
-{
-	/* relaxed: a plain count, it orders nothing */
-	atomic_store_explicit(counter, value, memory_order_relaxed);
-}
-
 void shaper_end(struct shaper *shaper, nsec now)
 {
-	struct shaper_counters *counters = &shaper->counters;
-	bool waits = shaper_is_waiting(shaper);
-
-	if (shaper->throttled_at != NEVER)
-		shaper->throttled_for += now - shaper->throttled_at;
-	shaper->throttled_at = waits ? now : NEVER;
-	if (now - shaper->sampled_at >= SAMPLE_SPAN)
-		sample(shaper, now);
-	publish(&counters->bytes, shaper->bytes);
-	publish(&counters->packets, shaper->packets);
-	publish(&counters->rate_bps, shaper->rate_bps);
-	publish(&counters->throttled_ns, (uint64_t)shaper->throttled_for);
+	meter_end(&shaper->meter, shaper_is_waiting(shaper), now);
+	/* relaxed: a plain count, it orders nothing */
+	atomic_store_explicit(&shaper->npackets, shaper->packets, memory_order_relaxed);
 }
 
 nsec shaper_deadline(const struct shaper *shaper)

@@ -18,6 +18,7 @@
 #define SHAPER_H
 
 #include "dataplane/lease.h"
+#include "dataplane/meter.h"
 
 enum {
 	SHAPER_SHARES = 64,
@@ -39,14 +40,6 @@ struct shaper_share {
 	struct bucket limit;
 };
 
-/* Written once a turn, each a plain number. */
-struct shaper_counters {
-	_Atomic uint64_t bytes;        /* sent, control packets as well */
-	_Atomic uint64_t packets;      /* the same */
-	_Atomic uint64_t rate_bps;     /* sent, smoothed over a tenth of a second */
-	_Atomic uint64_t throttled_ns; /* data could have been sent, and had no tokens */
-};
-
 struct shaper {
 	struct lease port;
 	struct bucket own;
@@ -56,15 +49,10 @@ struct shaper {
 	uint64_t quiet;                   /* nothing more from these until shaper_end */
 	uint64_t limited;                 /* of these, by their own limits */
 	enum { SHAPER_FREE, SHAPER_QUEUE_EMPTY, SHAPER_PORT_EMPTY } state;
-	uint32_t frame;    /* of who waits for queue or port */
-	nsec throttled_at; /* since when, as far as it was not counted; NEVER: not */
-	nsec throttled_for;
-	uint64_t bytes;
-	uint64_t packets;
-	uint64_t sampled_bytes;
-	nsec sampled_at;
-	uint64_t rate_bps;
-	struct shaper_counters counters;
+	uint32_t frame;            /* of who waits for queue or port */
+	struct meter meter;        /* sent, control packets as well */
+	uint64_t packets;          /* the same */
+	_Atomic uint64_t npackets; /* for others to read; written once a turn */
 };
 
 /* port may be NULL: unlimited. */

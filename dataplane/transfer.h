@@ -57,7 +57,8 @@ struct transfer_options {
 	uint32_t buffer_size;   /* bytes; a snapshot with larger chunks is refused */
 	uint32_t window;        /* packets in flight a session, at most 2048 */
 	enum cc_kind cc;        /* auto: fixed on rings and memif, swift elsewhere */
-	uint64_t disk_rate_bps; /* chunks read and written; 0, RATE_UNLIMITED: none */
+	uint64_t disk_rate_bps; /* chunks read and written at first; 0, RATE_UNLIMITED: no
+				   limit */
 	nsec auto_ceiling; /* what an automatic rate may add to the delay of others; 0:
 			      the default, see auto_rate.h */
 	struct lease_source *disk_rate; /* transfer_open's own */
@@ -107,6 +108,18 @@ struct transfer_queue {
 	uint64_t throttled_ns;  /* data could have been sent, and no limit let it */
 	uint64_t drops;         /* packets: the next hop did not answer ARP */
 	uint64_t read_at;       /* ns of a clock that never goes back */
+};
+
+/* What all workers together may read and write, and what became of it. */
+struct transfer_disk {
+	uint64_t limit_bps;    /* of chunks; 0 (paused), RATE_MIN to RATE_MAX, or
+				  RATE_UNLIMITED */
+	uint64_t burst;        /* bytes; of the limit */
+	uint64_t rate_now_bps; /* moved, over the last tenth of a second */
+	uint64_t bytes;        /* moved in all */
+	uint64_t throttled_ns; /* a chunk could have been moved, and the limit did not let
+				  it; of the worker that waited longest */
+	uint64_t read_at;      /* ns of a clock that never goes back */
 };
 
 enum transfer_role { TRANSFER_SEND, TRANSFER_RECEIVE };
@@ -221,6 +234,10 @@ int transfer_set_session_rate(
 /* Sending: its part among the sessions of its class, 1 to 100, 10 at first. */
 int transfer_set_session_weight(
 	struct transfer *transfer, uint32_t session_id, uint32_t weight);
+/* As these: 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. Chunks that the disk
+ * works on are moved to their end. Never -EAGAIN. */
+int transfer_set_disk_rate(struct transfer *transfer, uint64_t rate_bps);
+void transfer_get_disk(const struct transfer *transfer, struct transfer_disk *disk);
 /* Returns false when there is no such port or queue. */
 bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,
 	struct transfer_queue *stats);

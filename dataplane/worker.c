@@ -44,7 +44,7 @@ int worker_init(struct worker *worker, const struct worker_config *config)
 	neighbors_init(&worker->neighbors);
 	shaper_init(&worker->shaper, config->port_rate, 0);
 	worker->fixed_bps = RATE_UNLIMITED;
-	lease_init(&worker->disk, config->disk_rate);
+	disk_lease_init(&worker->disk, config->disk_rate, 0);
 	err = cache_init(&worker->cache, config->pool, config->nbuffers,
 		worker->config.sum == ETHER_SUM_SOFT);
 	if (err != 0)
@@ -137,14 +137,6 @@ static uint32_t len_of(const struct worker *worker, const struct store_request *
 	return 0;
 }
 
-static bool may_use_disk(struct worker *worker, uint32_t len, nsec now)
-{
-	if (lease_has(&worker->disk, len, now))
-		return true;
-	worker->is_disk_throttled = true;
-	return false;
-}
-
 static void submit_reads(struct worker *worker, nsec now)
 {
 	struct store *store = worker->config.store;
@@ -153,10 +145,10 @@ static void submit_reads(struct worker *worker, nsec now)
 	while (cache_next_load(&worker->cache, &request)) {
 		uint32_t len = len_of(worker, &request);
 
-		if (!may_use_disk(worker, len, now) ||
+		if (!disk_lease_may_move(&worker->disk, len, now) ||
 			!store->ops->submit(store->self, &request))
 			return;
-		lease_charge(&worker->disk, len);
+		disk_lease_moved(&worker->disk, len);
 		cache_mark_loading(&worker->cache, &request);
 	}
 }
@@ -175,10 +167,10 @@ static void submit_writes(struct worker *worker, struct session *session, nsec n
 		request.cookie =
 			COOKIE_WRITE |
 			(uint64_t)session_slot(session->params.session_id) << 32 | slot;
-		if (!may_use_disk(worker, len, now) ||
+		if (!disk_lease_may_move(&worker->disk, len, now) ||
 			!store->ops->submit(store->self, &request))
 			return;
-		lease_charge(&worker->disk, len);
+		disk_lease_moved(&worker->disk, len);
 		receiver_mark_writing(&session->machine.receiver, slot);
 		session->writes++;
 	}
@@ -393,14 +385,14 @@ bool worker_run(struct worker *worker, nsec now)
 	if (worker->nsessions > 0) /* else nobody wants them */
 		busy |= worker_poll_neighbors(worker, now);
 	busy |= worker_send(worker, now);
-	lease_begin(&worker->disk, now);
-	worker->is_disk_throttled = false;
+	disk_lease_begin(&worker->disk, now);
 	submit_reads(worker, now);
 	(void)flush(worker);
 	for (size_t i = 0; i < WORKER_SESSIONS && worker->nsessions > 0; i++) {
 		if (worker->sessions[i] != NULL)
 			look_after(worker, worker->sessions[i], now);
 	}
+	disk_lease_end(&worker->disk, now);
 	return busy;
 }
 
@@ -411,8 +403,7 @@ nsec worker_deadline(const struct worker *worker)
 	if (worker->nsessions == 0)
 		return NEVER; /* nobody wants the neighbours either */
 	deadline = nsec_min(deadline, shaper_deadline(&worker->shaper));
-	if (worker->is_disk_throttled)
-		deadline = nsec_min(deadline, lease_deadline(&worker->disk));
+	deadline = nsec_min(deadline, disk_lease_deadline(&worker->disk));
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
 		const struct session *session = worker->sessions[i];
 

@@ -13,6 +13,7 @@
 
 #include "dataplane/auto_rate.h"
 #include "dataplane/cache.h"
+#include "dataplane/disk_lease.h"
 #include "dataplane/neighbor.h"
 #include "dataplane/nic.h"
 #include "dataplane/session.h"
@@ -52,7 +53,7 @@ struct worker_config {
 };
 
 /* Written by the worker now and then, read by the control thread: plain numbers. What
- * passed and what waited is in struct shaper_counters. */
+ * passed and what waited is in struct meter_counters. */
 struct worker_counters {
 	_Atomic uint64_t backlog;  /* bytes that peers asked for and that are not sent */
 	_Atomic uint64_t drops;    /* packets: no MAC of the next hop */
@@ -75,8 +76,7 @@ struct worker {
 	bool is_auto_limited; /* data waited for it in this round */
 	uint64_t fixed_bps;   /* the queue's own limit; holds as well */
 	uint64_t fixed_burst;
-	struct lease disk;
-	bool is_disk_throttled;
+	struct disk_lease disk;
 	struct worker_counters counters;
 	nsec counted_at;
 	nsec ran_at;          /* the turn before */

@@ -44,7 +44,7 @@ static void restart_delays(struct worker *worker, bool forgets)
 static void begin(struct worker *worker, nsec now)
 {
 	auto_rate_init(&worker->auto_rate, worker->config.auto_ceiling,
-		worker->shaper.bytes, now);
+		worker->shaper.meter.bytes, now);
 	worker->is_auto_limited = false;
 	restart_delays(worker, false);
 }
@@ -86,7 +86,7 @@ void worker_set_ceiling(struct worker *worker, nsec ceiling, nsec now)
 static void look(const struct worker *worker, struct auto_round *round)
 {
 	*round = (struct auto_round){
-		.bytes = worker->shaper.bytes,
+		.bytes = worker->shaper.meter.bytes,
 		.is_limited = worker->is_auto_limited,
 	};
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {

@@ -36,7 +36,9 @@ static const struct option_command command = {
 	.name = "queue list",
 	.summary = "Lists the queues of the node's devices (ports): their limits, what "
 		   "they\n"
-		   "send now on the wire, what waits, and for how long it had to.\n",
+		   "send now on the wire, what waits, and for how long it had to; and at "
+		   "last\n"
+		   "what is read from and written to the disk for all of them.\n",
 	.options = options,
 };
 

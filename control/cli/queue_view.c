@@ -45,6 +45,19 @@ static void json_limit(struct json *json, const char *key, uint64_t rate_bps)
 		json_u64(json, key, rate_bps);
 }
 
+static void print_json_disk(struct json *json, const struct transfer_disk *disk)
+{
+	json_open_object(json, NULL);
+	json_string(json, "port", "disk");
+	json_limit(json, "limit_bps", disk->limit_bps);
+	json_u64(json, "burst", disk->burst);
+	json_u64(json, "rate_bps", disk->rate_now_bps);
+	json_thousandths(json, "throttled_seconds", disk->throttled_ns / (uint64_t)MSEC);
+	json_u64(json, "bytes", disk->bytes);
+	json_u64(json, "read_at_ns", disk->read_at);
+	json_close(json);
+}
+
 static void print_json(const struct queue_list *list)
 {
 	struct json json;
@@ -76,6 +89,8 @@ static void print_json(const struct queue_list *list)
 		json_u64(&json, "read_at_ns", queue->read_at);
 		json_close(&json);
 	}
+	if (list->has_disk)
+		print_json_disk(&json, &list->disk);
 	json_close(&json);
 }
 
@@ -111,13 +126,23 @@ static void print_queue(const struct transfer_queue *queue)
 		format_duration((nsec)queue->throttled_ns, throttled), queue->drops);
 }
 
+static void print_disk(const struct transfer_disk *disk)
+{
+	char limit[FORMAT_MAX], now[FORMAT_MAX], burst[FORMAT_MAX], throttled[FORMAT_MAX];
+
+	(void)printf("%4s  %5s  %16s  %10s  %-9s  %10s  %10s  %10s  %10s  %6s\n", "disk",
+		"-", limit_text(disk->limit_bps, limit), "-", "software",
+		format_rate(disk->rate_now_bps, now), format_bytes(disk->burst, burst),
+		"-", format_duration((nsec)disk->throttled_ns, throttled), "-");
+}
+
 void queue_view_print(const struct queue_list *list, bool json)
 {
 	if (json) {
 		print_json(list);
 		return;
 	}
-	if (list->count == 0) {
+	if (list->count == 0 && !list->has_disk) {
 		(void)puts("no queues: the node has no device");
 		return;
 	}
@@ -126,4 +151,6 @@ void queue_view_print(const struct queue_list *list, bool json)
 		"THROTTLED", "DROPS");
 	for (size_t i = 0; i < list->count; i++)
 		print_queue(&list->queues[i]);
+	if (list->has_disk)
+		print_disk(&list->disk);
 }

@@ -201,5 +201,6 @@ const struct rpc_method admin_methods[] = {
 	{"snapline.AdminService", "throttle", admin_throttle},
 	{"snapline.AdminService", "queues", admin_queues},
 	{"snapline.AdminService", "set_rate", admin_set_rate},
+	{"snapline.AdminService", "set_disk_rate", admin_set_disk_rate},
 	{NULL, NULL, NULL},
 };

@@ -22,6 +22,8 @@ static void collect(const struct node *node, struct queue_list *list)
 			queue++;
 		}
 	}
+	transfer_get_disk(transfer, &list->disk);
+	list->has_disk = true;
 }
 
 void admin_queues(void *ctx, struct rpc_call *call)
@@ -85,6 +87,9 @@ int node_set_rates(struct node *node, const struct node_rates *rates, struct fau
 		err = set_rate(node, &rate, fault);
 		plane_set_rate(node->plane, rate.port, rate.rate_bps);
 	}
+	if (err == 0 && node->plane != NULL)
+		(void)transfer_set_disk_rate(/* checked where it was read */
+			plane_transfer(node->plane), rates->disk_rate_bps);
 	return err;
 }
 
@@ -105,6 +110,29 @@ void admin_set_rate(void *ctx, struct rpc_call *call)
 	}
 	log_line(LOG_INFO, "admin", "event=set_rate port=%u queue=%d rate=\"%s\"",
 		rate.port, (int)rate.queue, format_rate(rate.rate_bps, text));
+	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
+}
+
+void admin_set_disk_rate(void *ctx, struct rpc_call *call)
+{
+	const struct node *node = ctx;
+	struct rpc_bytes message = rpc_call_message(call);
+	uint64_t rate_bps;
+	char text[FORMAT_MAX];
+
+	if (disk_rate_request_decode(&rate_bps, message.data, message.len) != 0) {
+		rpc_call_fail(call, RPC_EREQUEST, "malformed SetDiskRateRequest");
+		return;
+	}
+	if (node->plane == NULL) {
+		rpc_call_fail(call, ENOENT,
+			"this node has no device: over TCP its "
+			"--snapshot-throttle-rate limits reading and writing");
+		return;
+	}
+	(void)transfer_set_disk_rate(plane_transfer(node->plane), rate_bps);
+	log_line(LOG_INFO, "admin", "event=set_disk_rate rate=\"%s\"",
+		format_rate(rate_bps, text));
 	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
 }
 

@@ -31,7 +31,7 @@ static void on_sighup(uv_signal_t *handle, int number)
 	const struct node_options *options = process->options;
 	struct node_rates rates = {0};
 	struct fault fault = {0};
-	char text[FORMAT_MAX];
+	char text[FORMAT_MAX], disk[FORMAT_MAX];
 
 	(void)number;
 	if (options->reload == NULL) {
@@ -44,8 +44,9 @@ static void on_sighup(uv_signal_t *handle, int number)
 		log_line(
 			LOG_ERROR, "node", "event=reload_failed text=\"%s\"", fault.text);
 	else
-		log_line(LOG_INFO, "node", "event=reload rate=\"%s\"",
-			format_rate(rates.rate_bps, text));
+		log_line(LOG_INFO, "node", "event=reload rate=\"%s\" disk_rate=\"%s\"",
+			format_rate(rates.rate_bps, text),
+			format_rate(rates.disk_rate_bps, disk));
 }
 
 static void watch(struct process *process, uv_signal_t *handle, int number)

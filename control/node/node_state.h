@@ -99,6 +99,7 @@ void install_start(
 /* admin_queue.c: queues and rates on the operator's socket */
 void admin_queues(void *ctx, struct rpc_call *call);
 void admin_set_rate(void *ctx, struct rpc_call *call);
+void admin_set_disk_rate(void *ctx, struct rpc_call *call);
 void admin_throttle(void *ctx, struct rpc_call *call);
 /* admin.c: who has transfer id, unless it has ended. *outgoing is NULL when it is the
  * incoming one. Returns 0 or -ENOENT. */

@@ -46,6 +46,12 @@ uint32_t device_first_worker(const struct transfer_options *options, uint32_t in
 int device_set_rate(struct device *device, const struct transfer_rate *rate);
 bool device_get_queue(
 	const struct device *device, uint32_t queue, struct transfer_queue *stats);
+/* Its part of what transfer_get_disk says. */
+void device_add_disk(const struct device *device, struct transfer_disk *disk);
+
+/* Sets what workers of these devices share, and they look at it now. */
+void device_share_rate(struct device devices[], uint32_t count,
+	struct lease_source *source, const struct transfer_rate *rate);
 
 /* Control thread: adds what this device's threads have done so far. */
 void device_add_work(const struct device *device, struct transfer_work *work);

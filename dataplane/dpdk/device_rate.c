@@ -16,13 +16,16 @@ static nsec clock_now(void)
 
 /* The workers find the new rate in their next turn; a full ring means that one is coming
  * anyway. */
-static void set_port_rate(struct device *device, uint64_t rate_bps, uint64_t burst)
+void device_share_rate(struct device devices[], uint32_t count,
+	struct lease_source *source, const struct transfer_rate *rate)
 {
 	const struct worker_order look = {.what = ORDER_LOOK};
 
-	lease_source_set(&device->rate, rate_bps, burst, clock_now());
-	for (uint32_t i = 0; i < device->nqueues; i++)
-		(void)worker_thread_order(&device->workers[i], &look);
+	lease_source_set(source, rate->rate_bps, rate->burst, clock_now());
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t k = 0; k < devices[i].nqueues; k++)
+			(void)worker_thread_order(&devices[i].workers[k], &look);
+	}
 }
 
 /* Drivers count in Mbit/s, and 0 is no limit there: a pause is for the software alone. */
@@ -57,6 +60,7 @@ static int set_queue_rate(struct device *device, const struct transfer_rate *rat
 static int set_all_rates(struct device *device, const struct transfer_rate *rate)
 {
 	bool is_auto = rate->rate_bps == RATE_AUTO;
+	const struct transfer_rate unlimited = {.rate_bps = RATE_UNLIMITED};
 	struct transfer_rate each = *rate;
 	int rc = 0;
 
@@ -67,8 +71,7 @@ static int set_all_rates(struct device *device, const struct transfer_rate *rate
 			rc = set_queue_rate(device, &each);
 	}
 	if (rc == 0)
-		set_port_rate(device, is_auto ? RATE_UNLIMITED : rate->rate_bps,
-			is_auto ? 0 : rate->burst);
+		device_share_rate(device, 1, &device->rate, is_auto ? &unlimited : rate);
 	return rc;
 }
 
@@ -103,12 +106,12 @@ bool device_get_queue(
 	const struct device *device, uint32_t queue, struct transfer_queue *stats)
 {
 	const struct worker_thread *self;
-	const struct shaper_counters *sent;
+	const struct meter_counters *sent;
 
 	if (queue >= device->nqueues)
 		return false;
 	self = &device->workers[queue];
-	sent = &self->worker.shaper.counters;
+	sent = &self->worker.shaper.meter.counters;
 	*stats = (struct transfer_queue){
 		.limit = self->limit,
 		.port_rate_bps = lease_source_rate(&device->rate),
@@ -117,7 +120,7 @@ bool device_get_queue(
 		.is_hardware = self->is_hardware,
 		.rate_now_bps = load(&sent->rate_bps),
 		.bytes = load(&sent->bytes),
-		.packets = load(&sent->packets),
+		.packets = load(&self->worker.shaper.npackets),
 		.backlog = load(&self->worker.counters.backlog),
 		.throttled_ns = load(&sent->throttled_ns),
 		.drops = load(&self->worker.counters.drops),
@@ -126,4 +129,19 @@ bool device_get_queue(
 	if (stats->limit.burst == 0)
 		stats->limit.burst = default_burst(device, self, stats->auto_bps);
 	return true;
+}
+
+void device_add_disk(const struct device *device, struct transfer_disk *disk)
+{
+	disk->read_at = (uint64_t)clock_now();
+	for (uint32_t i = 0; i < device->nqueues; i++) {
+		const struct meter_counters *moved =
+			&device->workers[i].worker.disk.meter.counters;
+		uint64_t throttled_ns = load(&moved->throttled_ns);
+
+		disk->rate_now_bps += load(&moved->rate_bps);
+		disk->bytes += load(&moved->bytes);
+		if (throttled_ns > disk->throttled_ns)
+			disk->throttled_ns = throttled_ns;
+	}
 }

@@ -389,37 +389,32 @@ int transfer_set_session_weight(
 	return weight >= 1 ? tell_all(transfer, &order) : -EINVAL;
 }
 
+int transfer_set_disk_rate(struct transfer *transfer, uint64_t rate_bps)
+{
+	const struct transfer_rate rate = {.rate_bps = rate_bps};
+
+	if (!is_rate(rate_bps) || rate_bps == RATE_AUTO)
+		return -EINVAL;
+	device_share_rate(
+		transfer->devices, transfer->ndevices, &transfer->disk_rate, &rate);
+	return 0;
+}
+
+void transfer_get_disk(const struct transfer *transfer, struct transfer_disk *disk)
+{
+	*disk = (struct transfer_disk){
+		.limit_bps = lease_source_rate(&transfer->disk_rate),
+		.burst = lease_source_burst(&transfer->disk_rate),
+	};
+	for (uint32_t i = 0; i < transfer->ndevices; i++)
+		device_add_disk(&transfer->devices[i], disk);
+}
+
 bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,
 	struct transfer_queue *stats)
 {
 	return port < transfer->ndevices &&
 	       device_get_queue(&transfer->devices[port], queue, stats);
-}
-
-static uint64_t load(const _Atomic uint64_t *counter)
-{
-	/* relaxed: a plain count, it orders nothing */
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static void add_counters(const struct session *session, struct transfer_stats *stats)
-{
-	const struct session_counters *counters = &session->counters;
-	uint64_t slice_size;
-
-	stats->bytes_done += load(&counters->bytes_done);
-	stats->bytes_resent += load(&counters->bytes_resent);
-	stats->bytes_reused += load(&counters->bytes_reused);
-	stats->wire_bytes += load(&counters->wire_bytes);
-	stats->packets_lost += load(&counters->packets_lost);
-	stats->packets_bad += load(&counters->packets_bad);
-	stats->strays += load(&counters->strays);
-	stats->path_changes += load(&counters->path_changes);
-	slice_size = load(&counters->slice_size);
-	if (stats->slice_size == 0 || slice_size < stats->slice_size)
-		stats->slice_size = slice_size;
-	if (atomic_load_explicit(&counters->is_astray, memory_order_relaxed))
-		stats->steered_by = STEERED_BY_HAND_OFF;
 }
 
 static void read_stats(const struct transfer *transfer, const struct slot *slot,
@@ -428,7 +423,7 @@ static void read_stats(const struct transfer *transfer, const struct slot *slot,
 	stats->stripes = slot->stripes.count;
 	stats->steered_by = nic_dpdk_steered_by(transfer->devices[slot->device].port);
 	for (uint32_t i = 0; i < slot->stripes.count; i++)
-		add_counters(slot->sessions[i], stats);
+		session_add_stats(slot->sessions[i], stats);
 }
 
 /* No worker knows the session any more. */

@@ -12,7 +12,7 @@ snapline=$(realpath "${1:?usage: config.sh SNAPLINE}")
 become_user "$0"
 choose_addresses leader
 
-config() { # RATE
+config() { # RATE [DISK-RATE]
 	cat >"$dir/node.yaml" <<-END
 		# what the leader is
 		store: $dir/leader
@@ -23,6 +23,7 @@ config() { # RATE
 		dev: ["$(memif 1 server)"]
 		ip: [10.78.0.1/24]
 		rate: $1
+		disk-rate: ${2:-unlimited}
 	END
 }
 check() { # ARGUMENT...
@@ -44,24 +45,25 @@ expect 0 'the configuration is good' check --group g
 expect_error 66 'No such file' -- "$snapline" node --config "$dir/none.yaml"
 
 # ---- it runs as the file says, and as it says later
-limit() { # BPS
+limit() { # BPS DISK-BPS
 	"$snapline" queue list --admin "$dir/leader.sock" --json 2>"$dir/err" |
-		jq -s -e ".[0][0].port_limit_bps == $1" >"$dir/jq"
+		jq -s -e ".[0] | .[0].port_limit_bps == $1 and
+			(.[] | select(.port == \"disk\").limit_bps) == $2" >"$dir/jq"
 }
 config 200Mbit
 background "$dir/leader.log" "$snapline" node --config "$dir/node.yaml"
 node=$!
-wait_for 20 limit 200000000 || fail "no node with this rate: $(cat "$dir/leader.log")"
-config 300Mbit
+wait_for 20 limit 200000000 null || fail "no node with this rate: $(cat "$dir/leader.log")"
+config 300Mbit 2Gbit
 kill -HUP "$node"
-wait_for 10 limit 300000000 || fail "SIGHUP changes nothing: $(cat "$dir/leader.log")"
-config fast
+wait_for 10 limit 300000000 2000000000 || fail "SIGHUP changes nothing: $(cat "$dir/leader.log")"
+config 400Mbit fast
 kill -HUP "$node"
 is_refused() {
-	grep -q 'event=reload_failed .*--rate takes auto' "$dir/leader.log"
+	grep -q 'event=reload_failed .*--disk-rate takes unlimited' "$dir/leader.log"
 }
 wait_for 10 is_refused || fail 'nobody says that the file is wrong'
-limit 300000000 || fail 'a wrong file changed the rate'
+limit 300000000 2000000000 || fail 'a wrong file changed the rate'
 config auto
 kill -HUP "$node"
 is_auto() {

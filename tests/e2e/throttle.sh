@@ -193,16 +193,47 @@ measure 1
 echo "a disk at 150 Mbit/s: $((rate_bps / 1000)) kbit/s over $span_us us"
 [ "$rate_bps" -le $((165 * mbit)) ] || fail "the disk's limit: $rate_bps b/s"
 [ "$rate_bps" -ge $((30 * mbit)) ] || fail "the disk's limit: $rate_bps b/s"
+disk() { # FILTER
+	queues list | jq -e ".[] | select(.port == \"disk\") | $1"
+}
+disk '.limit_bps == 150000000 and .bytes > 0 and .throttled_seconds > 0.5' >"$dir/jq" ||
+	fail "the disk's row: $(queues list)"
+
+# ---- the disk's limit is live, too: what was read before it changed may still go out
+look() { # of the disk
+	disk '"\(.bytes) \(.read_at_ns)"' | tr -d '"'
+}
+queues set-rate disk 0 >"$dir/out"
+jq -e 'length == 1 and .[0].port == "disk" and .[0].limit_bps == 0' "$dir/out" >"$dir/jq" ||
+	fail "set-rate disk answers $(cat "$dir/out")"
+sleep 0.05
+measure 2.5 # beyond the stall timeout
+[ "$rate_bps" = 0 ] || fail "the disk is paused, and $rate_bps b/s are read"
+is_running "$puller" || fail "the pull does not wait: $(cat "$dir/pull.out")"
+"$snapline" queue list --admin "$dir/leader.sock" | grep -q '^disk .* paused ' ||
+	fail 'the list does not say that the disk is paused'
+queues set-rate disk 60Mbit >"$dir/out"
+expect_disk_rate() { # MBIT: two chunks of 1 MiB more than that at most
+	measure 1
+	echo "a disk at $1 Mbit/s, set live: $((rate_bps / 1000)) kbit/s over $span_us us"
+	[ "$rate_bps" -le $((($1 + 17) * mbit)) ] || fail "the disk's new limit: $rate_bps b/s"
+	[ "$rate_bps" -ge $(($1 * mbit / 4)) ] || fail "the disk's new limit: $rate_bps b/s"
+}
+expect_disk_rate 60
+bad 64 '1Mbit to 400Gbit' disk 1Kbit
+bad 64 'the disk has no rate auto' disk auto
+bad 64 '--burst and --auto-latency are for queues' disk 1Gbit --burst 1MiB
+disk '.limit_bps == 60000000' >"$dir/jq" || fail "a refused rate holds: $(queues list)"
 end_pull
 stop_node leader
 # ---- two queues, which know nothing of each other, together keep what the port may
 start_node leader "$leader" --dev "$(memif 1 server)" --ip 10.78.0.1/24 --queues 2 \
 	--rate 100Mbit
 begin_pull --queues 2
-queues list | jq -e 'length == 2 and all(.bytes > 0)' >"$dir/jq" ||
+queues list | jq -e 'length == 3 and all(.bytes > 0)' >"$dir/jq" ||
 	fail "two queues: $(queues list)"
 look() {
-	queues list | jq -r '"\(map(.bytes) | add) \(.[0].read_at_ns)"'
+	queues list | jq -r '"\(map(select(.port != "disk").bytes) | add) \(.[0].read_at_ns)"'
 }
 expect_rate $((100 * mbit)) 'two queues of a port at 100 Mbit/s'
 end_pull
@@ -239,6 +270,7 @@ stop_node leader
 start_node leader "$leader"
 expect 0 'the node has no device' "$snapline" queue list --admin "$dir/leader.sock"
 bad 66 'no queue 0:0' 0:0 1Gbit
+bad 66 'no device' disk 1Gbit
 rm -rf "$dir/pulled"
 pull "$dir/pulled" --path tcp --rate 1Gbit --json >"$dir/out"
 jq -e '.path == "tcp" and .seconds >= 3' "$dir/out" >"$dir/jq" || # 400 MiB are 3.4 s

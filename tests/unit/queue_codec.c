@@ -32,7 +32,11 @@ static void a_list_of_queues_survives(void **state)
 			.added = 11,
 			.read_at = 9},
 	};
-	struct queue_list list = {queues, 2}, again;
+	struct queue_list list = {.queues = queues,
+		.count = 2,
+		.disk = {RATE_UNLIMITED, 1, 2, UINT64_MAX, 4, 5},
+		.has_disk = true};
+	struct queue_list again;
 	uint8_t *bytes, *same;
 	size_t len, same_len;
 
@@ -45,6 +49,8 @@ static void a_list_of_queues_survives(void **state)
 	assert_int_equal(again.queues[1].throttled_ns, 7);
 	assert_int_equal(again.queues[1].auto_bps, 10);
 	assert_int_equal(again.queues[1].added, 11);
+	assert_true(again.has_disk);
+	assert_memory_equal(&again.disk, &list.disk, sizeof(list.disk));
 	assert_int_equal(queue_list_encode(&again, &same, &same_len), 0);
 	assert_int_equal(same_len, len);
 	assert_memory_equal(same, bytes, len);
@@ -53,6 +59,7 @@ static void a_list_of_queues_survives(void **state)
 	queue_list_fini(&again);
 	assert_int_equal(queue_list_decode(&again, NULL, 0), 0);
 	assert_int_equal(again.count, 0);
+	assert_false(again.has_disk);
 	queue_list_fini(&again);
 	assert_int_equal(
 		queue_list_decode(&again, (const uint8_t *)"\x0a\x01\x08", 3), -EBADMSG);
@@ -115,6 +122,30 @@ static void what_no_bucket_can_keep_is_refused(void **state)
 	assert_true(answer.rate_bps == RATE_UNLIMITED);
 }
 
+static void a_disk_has_a_rate_of_its_own_but_none_automatic(void **state)
+{
+	static const struct {
+		uint64_t rate_bps;
+		int code;
+	} cases[] = {{0, 0}, {RATE_MIN, 0}, {RATE_MAX, 0}, {RATE_UNLIMITED, 0},
+		{RATE_MIN - 1, -EBADMSG}, {RATE_MAX + 1, -EBADMSG},
+		{RATE_AUTO, -EBADMSG}};
+	uint64_t rate_bps;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(
+			disk_rate_request_encode(cases[i].rate_bps, &bytes, &len), 0);
+		assert_int_equal(
+			disk_rate_request_decode(&rate_bps, bytes, len), cases[i].code);
+		assert_true(rate_bps == cases[i].rate_bps);
+		free(bytes);
+	}
+	assert_int_equal(disk_rate_request_decode(&rate_bps, NULL, 0), -EBADMSG);
+}
+
 static void nothing_and_half_of_something_is_malformed(void **state)
 {
 	struct transfer_rate rate = {1, 3, RATE_MAX, MIB, 0}, again;
@@ -139,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_queues_survives),
 		cmocka_unit_test(a_rate_is_for_a_queue_or_a_port),
 		cmocka_unit_test(what_no_bucket_can_keep_is_refused),
+		cmocka_unit_test(a_disk_has_a_rate_of_its_own_but_none_automatic),
 		cmocka_unit_test(nothing_and_half_of_something_is_malformed),
 	};
 

@@ -194,7 +194,7 @@ static void control_packets_always_pass_and_are_charged(void **state)
 	}
 	data = 60 * MBIT / 8;
 	assert_in_range(sent[0], data * 99 / 100, data + 64 * KIB);
-	assert_int_equal(shaper.bytes, sent[0] + 100 * 50000);
+	assert_int_equal(shaper.meter.bytes, sent[0] + 100 * 50000);
 	assert_int_equal(shaper.packets, sent[0] / SMALL + 50000);
 }
 
@@ -207,7 +207,7 @@ static void a_paused_queue_is_silent_and_wakes_for_nobody(void **state)
 	run(START, 100 * MSEC);
 	assert_int_equal(sent[0], 0);
 	assert_true(shaper_deadline(&shaper) == NEVER);
-	assert_true(shaper.throttled_for >= 99 * MSEC);
+	assert_true(shaper.meter.throttled_for >= 99 * MSEC);
 	shaper_set_rate(&shaper, RATE_UNLIMITED, 0, START + 100 * MSEC);
 	turn(START + 100 * MSEC);
 	assert_int_equal(sent[0], BUDGET * JUMBO);
@@ -273,15 +273,15 @@ static void queues_together_never_exceed_the_port(void **state)
 	for (int i = 0; i < QUEUES; i++) {
 		uint64_t want = i == 1 ? most / 10 : most * 3 / 10;
 
-		assert_in_range(queues[i].bytes, want * 97 / 100, want * 103 / 100);
-		all += queues[i].bytes;
+		assert_in_range(queues[i].meter.bytes, want * 97 / 100, want * 103 / 100);
+		all += queues[i].meter.bytes;
 	}
 	assert_in_range(all, most * 995 / 1000, most + QUEUES * 2 * BUCKET_BURST_MIN);
 }
 
 static void counters_say_what_went_out_and_how_long_it_waited(void **state)
 {
-	struct shaper_counters *counters = &shaper.counters;
+	struct meter_counters *counters = &shaper.meter.counters;
 
 	(void)state;
 	start(NULL);
@@ -289,7 +289,7 @@ static void counters_say_what_went_out_and_how_long_it_waited(void **state)
 	shaper_set_rate(&shaper, 100 * MBIT, 0, START);
 	run(START, SEC);
 	assert_int_equal(counters->bytes, sent[0]);
-	assert_int_equal(counters->packets, sent[0] / JUMBO);
+	assert_int_equal(shaper.npackets, sent[0] / JUMBO);
 	assert_in_range(counters->rate_bps, 97 * MBIT, 103 * MBIT);
 	assert_in_range(counters->throttled_ns, 990 * MSEC, SEC);
 	wants[0] = 0;

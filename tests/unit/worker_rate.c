@@ -202,7 +202,7 @@ static void counters_tell_backlog_and_drops(void **state)
 	turn(f, 21 * MSEC);
 	turn(f, 40 * MSEC);
 	assert_int_equal(counters->backlog, 0);
-	assert_true(f->worker.shaper.counters.bytes >= SIZE);
+	assert_true(f->worker.shaper.meter.counters.bytes >= SIZE);
 }
 
 static void without_a_mac_control_packets_are_dropped(void **state)
