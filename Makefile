@@ -109,8 +109,9 @@ FUZZ_TARGETS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/targets/*.c))
 BENCH_PURE := $(BUILD)/bench/core $(BUILD)/bench/crc $(BUILD)/bench/foreground
 BENCH_SIM := $(BUILD)/bench/network
 BENCH_DPDK := $(BUILD)/bench/port $(BUILD)/bench/pair
+BENCH_SHIM := $(BUILD)/bench/far
 BENCH_RPC := $(BUILD)/bench/getfile
-BENCH := $(BENCH_PURE) $(BENCH_SIM) $(BENCH_DPDK) $(BENCH_RPC)
+BENCH := $(BENCH_PURE) $(BENCH_SIM) $(BENCH_DPDK) $(BENCH_SHIM) $(BENCH_RPC)
 BENCH_LIB_OBJ := $(BUILD)/bench/end.o $(BUILD)/bench/sample.o
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(RAFT_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
@@ -311,7 +312,8 @@ $(BENCH_SIM): %: %.o $(BENCH_LIB_OBJ) $(SIM_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
-$(BENCH_DPDK): %: %.o $(BENCH_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(BENCH_SHIM): $(BUILD)/tests/dpdk/world/shim.o $(BUILD)/tests/dpdk/world/sight.o
+$(BENCH_DPDK) $(BENCH_SHIM): %: %.o $(BUILD)/bench/ports.o $(BENCH_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(dpdk_libs)
 

@@ -18,11 +18,13 @@ def verdict($what; $value; $unit; $least; $bar):
 		else "not yet" end] | join("\t");
 def at_least($what; $value; $unit; $bar): verdict($what; $value; $unit; true; $bar);
 def at_most($what; $value; $unit; $bar): verdict($what; $value; $unit; false; $bar);
+# Of the rows that are both simulated and real.
+def where: if . == "snapline" then ", simulated" else ", real time" end;
 
 at_least("memif, discarding, 8 KiB slices: of testpmd";
 	over(rate("memif"; "8192"; "snapline"); rate("memif"; "8192"; "testpmd")); " x"; 0.8),
-at_most("sender, net_ring, 8 KiB slices";
-	median("port"; "8192"; "sender"; "cycles/packet"); " cycles"; 300),
+at_most("sender, gathering, net_ring, 8 KiB slices";
+	median("port"; "8192"; "sender, gathering"; "cycles/packet"); " cycles"; 300),
 at_most("receiver, net_ring, 8 KiB slices";
 	median("port"; "8192"; "receiver"; "cycles/packet"); " cycles"; 2000),
 at_least("16 files, tmpfs, memif: of get_file";
@@ -40,11 +42,11 @@ at_most("CPU of both ends, busy, discarding";
 	median("memif"; "8192"; "both busy"; "core-s/GiB"); " core-s/GiB"; 0.5),
 at_most("CPU of both ends, busy, onto tmpfs";
 	median("files"; "16 x"; "snapline busy"; "core-s/GiB"); " core-s/GiB"; 0.8),
-at_least("RTT 10 ms: of RTT 0";
-	over(rate("rtt"; "RTT 10 ms"; "snapline"); rate("rtt"; "RTT 0 ms"; "snapline"));
-	" x"; 0.9),
-((1, 5, 20) as $percent | at_most("loss \($percent) %: wire bytes a byte";
-	median("loss"; "loss \($percent) %"; "snapline"; "wire bytes/byte"); "";
+(("snapline", "real time") as $how | at_least("RTT 10 ms: of RTT 0\($how | where)";
+	over(rate("rtt"; "RTT 10 ms"; $how); rate("rtt"; "RTT 0 ms"; $how)); " x"; 0.9)),
+((1, 5, 20) as $percent | ("snapline", "real time") as $how |
+	at_most("loss \($percent) %: wire bytes a byte\($how | where)";
+	median("loss"; "loss \($percent) %"; $how; "wire bytes/byte"); "";
 	1.05 / (1 - $percent / 100))),
 ((2, 4, 8) as $followers | at_most("\($followers) followers: bytes read a byte";
 	median("followers"; "\($followers) followers"; "snapline"; "bytes read/byte"); "";

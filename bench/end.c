@@ -21,7 +21,14 @@ void end_plan_init(struct end_plan *plan, uint32_t chunks)
 {
 	uint64_t size = (uint64_t)chunks * MANIFEST_CHUNK_DEFAULT;
 	struct manifest *manifest = &plan->manifest;
+	size_t memory = pool_memory(END_BUFFERS, MANIFEST_CHUNK_DEFAULT);
 
+	*plan = (struct end_plan){.cc = CC_FIXED,
+		.window = WIRE_ACK_BITS,
+		.generation = 1,
+		.memory = {malloc(memory), malloc(memory)}};
+	if (plan->memory[0] == NULL || plan->memory[1] == NULL)
+		give_up("no memory for chunk buffers");
 	plan->content = malloc(MANIFEST_CHUNK_DEFAULT);
 	if (plan->content == NULL ||
 		manifest_init(manifest, MANIFEST_CHUNK_DEFAULT, NULL) != 0 ||
@@ -39,6 +46,8 @@ void end_plan_fini(struct end_plan *plan)
 {
 	manifest_fini(&plan->manifest);
 	free(plan->content);
+	free(plan->memory[0]);
+	free(plan->memory[1]);
 }
 
 /* The CRCs of the first read serve all: the bytes are the same. */
@@ -100,7 +109,7 @@ static void open_worker(struct end *end, int number)
 		.ip = IP_V4(10, 0, 0, (uint8_t)(1 + number)),
 		.prefix_len = 24,
 		.port = END_PORT,
-		.cc = CC_FIXED,
+		.cc = end->plan->cc,
 		.report = on_report,
 		.report_ctx = end,
 	};
@@ -113,8 +122,9 @@ static void open_session(struct end *end, int number, uint32_t slice_size)
 {
 	struct transfer_session params = {
 		.role = number == 0 ? TRANSFER_SEND : TRANSFER_RECEIVE,
-		.session_id = session_make_id((uint32_t)number, 1),
-		.peer_session_id = session_make_id((uint32_t)(1 - number), 1),
+		.session_id = session_make_id((uint32_t)number, end->plan->generation),
+		.peer_session_id =
+			session_make_id((uint32_t)(1 - number), end->plan->generation),
 		.peer_ip = IP_V4(10, 0, 0, (uint8_t)(2 - number)),
 		.peer_port = END_PORT,
 		.slice_size = slice_size,
@@ -122,7 +132,7 @@ static void open_session(struct end *end, int number, uint32_t slice_size)
 		.object = (struct store_object *)end, /* a name, never followed */
 	};
 
-	if (session_create(&end->session, &params, WIRE_ACK_BITS, 10 * SEC) != 0)
+	if (session_create(&end->session, &params, end->plan->window, 10 * SEC) != 0)
 		give_up("no memory for a session");
 }
 
@@ -151,11 +161,9 @@ struct end *end_open(const struct end_plan *plan, int number, uint32_t slice_siz
 	memset(end, 0, sizeof(*end));
 	end->plan = plan;
 	end->store = (struct store){&disk_ops, end};
-	end->memory = malloc(memory);
-	if (end->memory == NULL)
-		give_up("no memory for chunk buffers");
-	memset(end->memory, 0, memory); /* its pages are there before the clock starts */
-	arena_init(&end->arena, end->memory, memory);
+	/* its pages are there before the clock starts */
+	memset(plan->memory[number], 0, memory);
+	arena_init(&end->arena, plan->memory[number], memory);
 	if (pool_init(&end->pool, &end->arena, END_BUFFERS, MANIFEST_CHUNK_DEFAULT) != 0)
 		give_up("no room for chunk buffers");
 	sum_slices(end, slice_size);
@@ -182,6 +190,15 @@ bool end_turn(struct end *end)
 	return true;
 }
 
+uint64_t end_data(const struct nic_tx frames[], int count)
+{
+	uint64_t packets = 0;
+
+	for (int i = 0; i < count; i++)
+		packets += frames[i].payload_len != 0;
+	return packets;
+}
+
 uint64_t end_bytes_done(const struct end *end)
 {
 	return atomic_load(&end->session->counters.bytes_done);
@@ -191,6 +208,5 @@ void end_close(struct end *end)
 {
 	worker_fini(&end->worker);
 	session_destroy(end->session);
-	free(end->memory);
 	free(end);
 }

@@ -18,7 +18,11 @@ enum { END_BUFFERS = 64, END_REQUESTS = 128, END_PORT = 4791 };
 /* What both ends know: one snapshot of equal chunks. */
 struct end_plan {
 	struct manifest manifest;
-	uint8_t *content; /* of a chunk */
+	uint8_t *content;    /* of a chunk */
+	enum cc_kind cc;     /* CC_FIXED, unless the caller wants another */
+	uint32_t window;     /* packets; WIRE_ACK_BITS, unless … */
+	uint32_t generation; /* of both sessions: 1 to 4095 */
+	uint8_t *memory[2];  /* chunk buffers of the two ends, the same in every run */
 };
 
 struct end {
@@ -28,7 +32,6 @@ struct end {
 	struct store store;
 	struct arena arena;
 	struct pool pool;
-	void *memory;
 	struct session *session;
 	struct store_completion done[END_REQUESTS];
 	uint32_t ndone;
@@ -49,6 +52,8 @@ void end_plan_fini(struct end_plan *plan);
 /* number 0 sends, number 1 receives. Exits with a line when there is no memory. */
 struct end *end_open(const struct end_plan *plan, int number, uint32_t slice_size);
 void end_start(struct end *end);
+/* How many of the frames carry data. */
+uint64_t end_data(const struct nic_tx frames[], int count);
 /* One turn of the loop. Returns whether there was anything to do. */
 bool end_turn(struct end *end);
 uint64_t end_bytes_done(const struct end *end);

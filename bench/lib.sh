@@ -30,9 +30,15 @@ record() { # CASE SUBJECT UNIT VALUE
 # Runs a program of bench/, whose output is samples.
 collect() { # COMMAND...
 	"$@" 2>"$dir/collect.err" >"$dir/collect" ||
-		fail "$(basename "$1") ${*:2}: $(tail -n 1 "$dir/collect.err")"
+		fail "$*: $(tail -n 1 "$dir/collect.err")"
 	sed "s/^/$BENCH_ROW\t/" "$dir/collect" >>"$BENCH_SAMPLES"
 }
+
+# Before a command of one thread that must not wait for others; root's privilege.
+at_once=()
+if chrt -f 10 true 2>/dev/null; then
+	at_once=(chrt -f 10)
+fi
 
 calc() { # EXPRESSION of awk
 	awk "BEGIN { printf(\"%.6g\", ($1)) }"

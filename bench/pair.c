@@ -17,17 +17,12 @@
 #include <unistd.h>
 
 #include "bench/end.h"
+#include "bench/ports.h"
 #include "bench/sample.h"
-#include "dataplane/dpdk/eal.h"
-#include "dataplane/dpdk/memif_guard.h"
-#include "dataplane/dpdk/nic_dpdk.h"
-
-enum { MEMORY = 64 << 20 };
 
 struct seat {
 	struct end *end;
-	struct eal *eal;
-	struct nic_dpdk *port;
+	struct ports ports;
 	nsec next_maintain;
 };
 
@@ -36,22 +31,13 @@ static void sit_down(struct seat *seat, const struct end_plan *plan, int number,
 {
 	char dev[256];
 	const char *devices[] = {dev};
-	struct nic_dpdk_options nic = {.dev = dev};
-	struct eal_options options = {.devices = devices, .ndevices = 1};
-	struct fault fault = {0};
 
 	(void)snprintf(dev, sizeof(dev),
 		"net_memif0,role=%s,socket=%s,socket-abstract=no",
 		number == 0 ? "server" : "client", socket);
-	options.memory = MEMORY + nic_dpdk_memory(&nic);
 	seat->end = end_open(plan, number, slice);
-	if (eal_start(&seat->eal, &options, &fault) != 0 ||
-		memif_guard_start(&fault) != 0 ||
-		nic_dpdk_open(&seat->port, &seat->end->nic, seat->eal, &nic, &fault) !=
-			0) {
-		(void)fprintf(stderr, "pair: %s\n", fault.text);
-		exit(EX_UNAVAILABLE);
-	}
+	ports_open(&seat->ports, devices, 1);
+	seat->end->nic = seat->ports.nics[0];
 	end_start(seat->end);
 }
 
@@ -62,7 +48,7 @@ static bool turn(struct seat *seat)
 	nsec now = sample_clock();
 
 	if (now >= seat->next_maintain) {
-		nic_dpdk_maintain(seat->port, 0, now);
+		nic_dpdk_maintain(seat->ports.dpdk[0], 0, now);
 		seat->next_maintain = now + SEC;
 	}
 	if (end_turn(seat->end))
@@ -73,8 +59,7 @@ static bool turn(struct seat *seat)
 
 static void stand_up(struct seat *seat)
 {
-	nic_dpdk_close(seat->port);
-	eal_stop(seat->eal);
+	ports_close(&seat->ports);
 	end_close(seat->end);
 }
 

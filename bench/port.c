@@ -2,12 +2,12 @@
 /* Cycles a packet through real DPDK ports, the driver and our filling of packets
  * included.
  *
- *   port null SLICE [RUNS]           the nic alone, on net_null: what no protocol can
- * beat port ring SLICE [RUNS [CHUNKS]]  both ends on one thread, over two net_ring ports:
- *
- *      sender ──tx──► net_ring0 ──rx──► receiver        (a ring loops back, so what one
- *      sender ◄──rx── net_ring1 ◄──tx── receiver         end sends is the other's to
- * take)
+ *   port null SLICE [RUNS]             the nic alone, on net_null: what no protocol can
+ *                                      beat
+ *   port ring SLICE [RUNS [CHUNKS]]    both ends on one thread, over two net_ring ports
+ *   port gather SLICE [RUNS [CHUNKS]]  the same, and the sender's frames refer to their
+ *                                      payload in the chunk buffer, as a NIC takes them;
+ *                                      the receiver's port copies them, as a NIC would
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,102 +16,31 @@
 #include <x86intrin.h>
 
 #include "bench/end.h"
+#include "bench/ports.h"
 #include "bench/sample.h"
-#include "dataplane/dpdk/eal.h"
-#include "dataplane/dpdk/memif_guard.h"
-#include "dataplane/dpdk/nic_dpdk.h"
 
-enum { MTU = 9000, BURSTS = 20000, MEMORY = 64 << 20 };
+enum { BURSTS = 20000 };
 
-struct ports {
-	struct eal *eal;
-	struct nic_dpdk *dpdk[2];
-	struct nic nics[2];
-};
-
-/* An end's nic: sends into one port, receives from the other. */
-struct cross {
-	struct nic *out;
-	struct nic *in;
-	uint64_t packets; /* of data, sent */
-};
-
-static void give_up(const struct fault *fault)
+/* One thread sends and receives, and all chunks are alike: a buffer may be filled again
+ * while frames refer to it. */
+static void share(const struct ports *ports, const struct end *end)
 {
-	(void)fprintf(stderr, "port: %s\n", fault->text);
-	exit(EX_UNAVAILABLE);
-}
-
-static void open_ports(struct ports *ports, const char *const devices[], uint32_t count)
-{
-	struct eal_options options = {.devices = devices, .ndevices = count};
+	const struct nic_dpdk_memory memory = {.base = end->pool.buffers,
+		.iova = (uintptr_t)end->pool.buffers, /* a ring looks at nothing */
+		.count = end->pool.count,
+		.step = end->pool.step};
 	struct fault fault = {0};
 
-	options.memory = MEMORY;
-	for (uint32_t i = 0; i < count; i++) {
-		struct nic_dpdk_options nic = {.dev = devices[i], .mtu = MTU};
-
-		options.memory += nic_dpdk_memory(&nic);
-	}
-	if (eal_start(&ports->eal, &options, &fault) != 0 ||
-		memif_guard_start(&fault) != 0)
-		give_up(&fault);
-	for (uint32_t i = 0; i < count; i++) {
-		struct nic_dpdk_options nic = {.dev = devices[i], .mtu = MTU};
-
-		if (nic_dpdk_open(&ports->dpdk[i], &ports->nics[i], ports->eal, &nic,
-			    &fault) != 0)
-			give_up(&fault);
-	}
+	if (nic_dpdk_share(ports->dpdk[0], 0, &memory, &fault) == 0)
+		return;
+	(void)fprintf(stderr, "port: %s\n", fault.text);
+	exit(EX_OSERR);
 }
 
-static void close_ports(struct ports *ports, uint32_t count)
+static void run_ends(struct end *const ends[2])
 {
-	for (uint32_t i = 0; i < count; i++)
-		nic_dpdk_close(ports->dpdk[i]);
-	eal_stop(ports->eal);
-}
-
-static int cross_rx(void *self, struct nic_rx frames[], int max)
-{
-	struct cross *cross = self;
-
-	return cross->in->ops->rx(cross->in->self, frames, max);
-}
-
-static void cross_release(void *self, struct nic_rx frames[], int count)
-{
-	struct cross *cross = self;
-
-	cross->in->ops->release(cross->in->self, frames, count);
-}
-
-static int cross_tx(void *self, const struct nic_tx frames[], int count)
-{
-	struct cross *cross = self;
-	int taken = cross->out->ops->tx(cross->out->self, frames, count);
-
-	for (int i = 0; i < taken; i++)
-		cross->packets += frames[i].payload_len != 0;
-	return taken;
-}
-
-static const struct nic_ops cross_ops = {cross_rx, cross_release, cross_tx};
-
-static void run_ring(
-	struct ports *ports, const struct end_plan *plan, uint32_t slice, bool is_warm_up)
-{
-	struct cross crosses[2] = {0};
-	struct end *ends[2];
-
-	for (int i = 0; i < 2; i++) {
-		ends[i] = end_open(plan, i, slice);
-		crosses[i] = (struct cross){&ports->nics[i], &ports->nics[1 - i], 0};
-		ends[i]->nic = ports->nics[i];
-		ends[i]->nic.ops = &cross_ops;
-		ends[i]->nic.self = &crosses[i];
+	for (int i = 0; i < 2; i++)
 		end_start(ends[i]);
-	}
 	while (!ends[1]->has_ended) {
 		(void)end_turn(ends[0]);
 		(void)end_turn(ends[1]);
@@ -119,26 +48,53 @@ static void run_ring(
 	/* the last acknowledgements are not the next run's */
 	for (int i = 0; i < 1000; i++)
 		(void)end_turn(ends[0]);
-	for (int i = 0; i < 2 && !is_warm_up; i++)
-		sample_cycles(slice, i == 0 ? "sender" : "receiver",
-			(double)ends[i]->busy / (double)crosses[0].packets);
+}
+
+struct rings {
+	struct ports ports;
+	struct end_plan plan;
+	uint32_t slice;
+	bool gathers;
+};
+
+static void run_once(struct rings *rings, bool is_warm_up)
+{
+	struct cross crosses[2];
+	struct end *ends[2];
+
+	for (int i = 0; i < 2; i++) {
+		ends[i] = end_open(&rings->plan, i, rings->slice);
+		ends[i]->nic = ports_cross(&rings->ports, &crosses[i], i);
+	}
+	if (rings->gathers && is_warm_up) /* the buffers stay the same */
+		share(&rings->ports, ends[0]);
+	run_ends(ends);
+	for (int i = 0; i < 2 && !is_warm_up; i++) {
+		double cycles = (double)ends[i]->busy / (double)crosses[0].packets;
+
+		if (!rings->gathers)
+			sample_cycles(
+				rings->slice, i == 0 ? "sender" : "receiver", cycles);
+		else if (i == 0)
+			sample_cycles(rings->slice, "sender, gathering", cycles);
+	}
 	for (int i = 0; i < 2; i++)
 		end_close(ends[i]);
 }
 
-static void ring(uint32_t slice, uint32_t runs, uint32_t chunks)
+/* By its other name a net_ring is believed to gather. */
+static void run_rings(bool gathers, uint32_t slice, uint32_t runs, uint32_t chunks)
 {
-	static const char *const devices[] = {"net_ring0", "net_ring1"};
-	struct ports ports = {0};
-	struct end_plan plan;
+	static const char *const names[2][2] = {
+		{"net_ring0", "net_ring1"}, {"eth_ring0", "eth_ring1"}};
+	struct rings rings = {.slice = slice, .gathers = gathers};
 
-	end_plan_init(&plan, chunks);
-	open_ports(&ports, devices, 2);
-	run_ring(&ports, &plan, slice, true);
-	for (uint32_t i = 0; i < runs; i++)
-		run_ring(&ports, &plan, slice, false);
-	close_ports(&ports, 2);
-	end_plan_fini(&plan);
+	end_plan_init(&rings.plan, chunks);
+	ports_open(&rings.ports, names[gathers], 2);
+	for (uint32_t i = 0; i <= runs; i++)
+		run_once(&rings, i == 0);
+	ports_close(&rings.ports);
+	end_plan_fini(&rings.plan);
 }
 
 static double send_bursts(const struct nic *nic, const uint8_t *payload, uint32_t slice)
@@ -179,7 +135,7 @@ static void null(uint32_t slice, uint32_t runs)
 
 	if (payload == NULL)
 		exit(EX_OSERR);
-	open_ports(&ports, devices, 1);
+	ports_open(&ports, devices, 1);
 	for (uint32_t i = 0; i < runs + 1; i++) {
 		double tx = send_bursts(&ports.nics[0], payload, slice);
 		double rx = receive_bursts(&ports.nics[0]);
@@ -189,7 +145,7 @@ static void null(uint32_t slice, uint32_t runs)
 		sample_cycles(slice, "nic sends", tx);
 		sample_cycles(slice, "nic receives", rx);
 	}
-	close_ports(&ports, 1);
+	ports_close(&ports);
 	free(payload);
 }
 
@@ -201,10 +157,12 @@ int main(int argc, char *argv[])
 
 	if (strcmp(what, "null") == 0) {
 		null(slice, runs);
-	} else if (strcmp(what, "ring") == 0) {
-		ring(slice, runs, sample_number(argc, argv, 4, 512));
+	} else if (strcmp(what, "ring") == 0 || strcmp(what, "gather") == 0) {
+		run_rings(strcmp(what, "gather") == 0, slice, runs,
+			sample_number(argc, argv, 4, 512));
 	} else {
-		(void)fputs("usage: port null|ring SLICE [RUNS [CHUNKS]]\n", stderr);
+		(void)fputs(
+			"usage: port null|ring|gather SLICE [RUNS [CHUNKS]]\n", stderr);
 		return EX_USAGE;
 	}
 	return EX_OK;

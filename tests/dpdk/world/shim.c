@@ -344,14 +344,21 @@ void shim_close(struct shim *shim)
 	free(shim);
 }
 
+void shim_order(struct shim *shim, const struct shim_faults *faults)
+{
+	shim->next = *faults;
+	/* release: `next` is written */
+	(void)atomic_fetch_add_explicit(&shim->wanted, 1, memory_order_release);
+}
+
 void shim_set(struct shim *shim, const struct shim_faults *faults)
 {
 	const struct timespec moment = {.tv_nsec = 100 * 1000};
 	uint32_t wanted;
 
-	shim->next = *faults;
-	/* release: `next` is written */
-	wanted = atomic_fetch_add_explicit(&shim->wanted, 1, memory_order_release) + 1;
+	shim_order(shim, faults);
+	/* relaxed: nobody else writes it */
+	wanted = atomic_load_explicit(&shim->wanted, memory_order_relaxed);
 	while (atomic_load_explicit(&shim->seen, memory_order_acquire) != wanted)
 		(void)nanosleep(&moment, NULL);
 }

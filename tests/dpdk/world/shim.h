@@ -84,6 +84,8 @@ void shim_close(struct shim *shim);
 /* Control thread. Returns when the new faults hold, and for all frames: what waits leaves
  * by the old ones. */
 void shim_set(struct shim *shim, const struct shim_faults *faults);
+/* The same from the worker thread: they hold from its next burst on. */
+void shim_order(struct shim *shim, const struct shim_faults *faults);
 /* Each number is exact; together they may be a burst apart. */
 void shim_get(const struct shim *shim, struct shim_counts *counts);
 
