@@ -255,13 +255,23 @@ static void complete(struct receiver *receiver, struct receiver_chunk *chunk)
 	receiver->nwriting++;
 }
 
-static void place(struct receiver *receiver, struct receiver_chunk *chunk,
+/* Copies it first: the stores drain while the check reads the same bytes again, now in
+ * the cache. Until the slice is marked as got, nothing looks at its place in the chunk,
+ * and what is right overwrites it. */
+static bool copy_and_check(const struct receiver *receiver, struct receiver_chunk *chunk,
 	const struct wire_header *header, const uint8_t *payload)
+{
+	size_t at = (size_t)header->slice * receiver->config.slice_size;
+
+	copy_past_cache(chunk->buf + at, payload, header->payload_len);
+	return crc32c(payload, header->payload_len) == header->payload_crc;
+}
+
+static void place(struct receiver *receiver, struct receiver_chunk *chunk,
+	const struct wire_header *header)
 {
 	uint32_t slice = header->slice;
 
-	copy_past_cache(chunk->buf + (size_t)slice * receiver->config.slice_size, payload,
-		header->payload_len);
 	if (slice + 1 < chunk->nslices)
 		chunk->fold ^= crc32c_multiply(header->payload_crc,
 			receiver->powers[chunk->nslices - 2 - slice]);
@@ -300,13 +310,13 @@ enum verdict receiver_on_data(struct receiver *receiver, const struct wire_heade
 	}
 	if (header->slice >= chunk->nslices ||
 		header->payload_len != slice_len(receiver, chunk, header->slice) ||
-		crc32c(payload, header->payload_len) != header->payload_crc)
+		!copy_and_check(receiver, chunk, header, payload))
 		return CORRUPT;
 	receiver->last_data = now;
 	receiver->pull_interval = PULL_INTERVAL_MIN;
 	bitmap_set(
 		chunk->got, header->slice); /* before folding: a duplicate would cancel */
-	place(receiver, chunk, header, payload);
+	place(receiver, chunk, header);
 	return ACCEPTED;
 }
 
