@@ -61,7 +61,7 @@ PB_HDR := $(PROTOS:%=$(BUILD)/proto/%.pb-c.h)
 
 # The layers, from the core outwards. Pure code links without DPDK, libuv and files.
 PURE_SRC := $(wildcard dataplane/base/*.c dataplane/*.c control/*.c) hugepages/arena.c hugepages/pool.c
-DISK_SRC := hugepages/arena_mmap.c $(wildcard dataplane/file/*.c control/storage/*.c)
+DISK_SRC := hugepages/hugepages.c $(wildcard dataplane/file/*.c control/storage/*.c)
 RPC_SRC := $(wildcard control/rpc/*.c)
 DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
 # The TCP path needs no device: tests of sockets and files may have it.

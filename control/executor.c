@@ -40,21 +40,6 @@ int executor_init(struct executor *executor, const char *group_id, const char *p
 	return peer_id_parse(&executor->self, peer_id, fault);
 }
 
-const char *executor_state_name(enum executor_state state)
-{
-	static const char *const names[] = {
-		[EXECUTOR_IDLE] = "IDLE",
-		[EXECUTOR_SAVING] = "SAVING",
-		[EXECUTOR_SAVE_COMMITTING] = "SAVING",
-		[EXECUTOR_DOWNLOADING] = "DOWNLOADING",
-		[EXECUTOR_CANCELLING] = "DOWNLOADING",
-		[EXECUTOR_COMMITTING] = "DOWNLOADING",
-		[EXECUTOR_LOADING] = "LOADING",
-	};
-
-	return names[state];
-}
-
 bool executor_is_installing(const struct executor *executor)
 {
 	return executor->state >= EXECUTOR_DOWNLOADING;

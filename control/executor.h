@@ -130,7 +130,6 @@ struct executor_end {
 int executor_init(struct executor *executor, const char *group_id, const char *peer_id,
 	int64_t last_index, struct fault *fault);
 
-const char *executor_state_name(enum executor_state state); /* as braft's describe() */
 /* AppendEntries with entries get EBUSY "Is installing snapshot"; no pre-vote begins. */
 bool executor_is_installing(const struct executor *executor);
 

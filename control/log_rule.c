@@ -83,18 +83,6 @@ struct log_update log_rule_on_pin(
 	return update;
 }
 
-int64_t log_rule_term_at(const struct log_rule *rule, int64_t index, struct log_range log,
-	int64_t term_in_log)
-{
-	if (index == 0)
-		return 0;
-	if (index == rule->newest.index)
-		return rule->newest.term;
-	if (index < log.first_index || index > log.last_index)
-		return 0;
-	return term_in_log;
-}
-
 int log_rule_check_start(
 	int64_t snapshot_index, struct log_range log, struct fault *fault)
 {

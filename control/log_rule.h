@@ -74,11 +74,6 @@ struct log_update log_rule_hold(struct log_rule *rule, struct log_update update,
 struct log_update log_rule_on_pin(
 	struct log_rule *rule, struct log_range log, int64_t pin);
 
-/* The term of an index: the log's, or a snapshot's that the log no longer holds; else 0.
- */
-int64_t log_rule_term_at(const struct log_rule *rule, int64_t index, struct log_range log,
-	int64_t term_in_log);
-
 /* Before anything is loaded: whether snapshot (0: none) and log leave no entry out.
  * Returns 0, or -EIO naming the indexes: starting would lose committed entries. */
 int log_rule_check_start(

@@ -31,11 +31,6 @@ static const char *const stage_names[] = {
 	[PROGRESS_SUSPENDED] = "suspended",
 };
 
-const char *progress_stage_name(enum progress_stage stage)
-{
-	return stage_names[stage];
-}
-
 void progress_init(struct progress *progress, enum progress_mode mode, nsec now)
 {
 	progress->mode = mode;

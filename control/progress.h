@@ -56,9 +56,6 @@ void progress_init(struct progress *progress, enum progress_mode mode, nsec now)
 bool progress_poll(struct progress *progress, const struct progress_view *view,
 	unsigned width, nsec now, char line[static PROGRESS_LINE_MAX]);
 
-/* "read", "wire", … */
-const char *progress_stage_name(enum progress_stage stage);
-
 /* The two looks by themselves; both return line. */
 char *progress_bar(const struct progress_view *view, unsigned width,
 	char line[static PROGRESS_LINE_MAX]);

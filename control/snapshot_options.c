@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "dataplane/base/parse.h"
@@ -358,30 +357,6 @@ int snapshot_options_set(struct snapshot_options *options, const char *name,
 	return parse_row(options, row, text, fault);
 }
 
-int snapshot_options_get(const struct snapshot_options *options, const char *name,
-	char text[static SNAPSHOT_OPTION_TEXT_MAX])
-{
-	const struct snapshot_option *row = find(name);
-	const char *field;
-	uint64_t value;
-
-	if (row == NULL)
-		return -ENOENT;
-	field = (const char *)options + row->spec.offset;
-	if (row->spec.kind == OPTION_SWITCH) {
-		(void)snprintf(text, SNAPSHOT_OPTION_TEXT_MAX, "%s",
-			*(const bool *)field ? "true" : "false");
-		return 0;
-	}
-	memcpy(&value, field, sizeof(value));
-	if (row->spec.kind == OPTION_RATE && value == RATE_UNLIMITED)
-		(void)snprintf(text, SNAPSHOT_OPTION_TEXT_MAX, "unlimited");
-	else
-		(void)snprintf(text, SNAPSHOT_OPTION_TEXT_MAX, "%" PRIu64 "%s", value,
-			row->spec.kind == OPTION_RATE && value != 0 ? "bit" : "");
-	return 0;
-}
-
 int snapshot_options_append(struct option_spec *rows, size_t capacity, size_t offset)
 {
 	size_t count = 0;
@@ -396,19 +371,6 @@ int snapshot_options_append(struct option_spec *rows, size_t capacity, size_t of
 	}
 	rows[count + ARRAY_LEN(table)] = (struct option_spec){.name = NULL};
 	return 0;
-}
-
-void snapshot_options_help(FILE *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-		const struct snapshot_option *row = &table[i];
-
-		(void)fprintf(out, "--%s %s (default %s%s)\n        %s%s%s\n",
-			row->spec.name, row->spec.arg, row->spec.fallback,
-			row->is_reloadable ? "" : ", fixed at start", row->spec.help,
-			row->braft != NULL ? "; braft: " : "",
-			row->braft != NULL ? row->braft : "");
-	}
 }
 
 void snapshot_options_timer(

@@ -10,14 +10,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "control/convergence.h"
 #include "control/snapshot_timer.h"
 #include "control/throttle_braft.h"
 #include "dataplane/base/options.h"
-
-enum { SNAPSHOT_OPTION_TEXT_MAX = 32 }; /* bytes with the NUL */
 
 struct snapshot_options {
 	/* when this node saves */
@@ -74,17 +71,11 @@ void snapshot_options_default(struct snapshot_options *options);
  * what it takes), or -EPERM: the node runs and this one holds from the start on. */
 int snapshot_options_set(struct snapshot_options *options, const char *name,
 	const char *text, bool is_running, struct fault *fault);
-/* The value as snapshot_options_set takes it. Returns 0 or -ENOENT. */
-int snapshot_options_get(const struct snapshot_options *options, const char *name,
-	char text[static SNAPSHOT_OPTION_TEXT_MAX]);
 
 /* Appends a row an option to a table that a {.name = NULL} ends and that has room for
  * `capacity` rows with that end. offset: of the struct snapshot_options in the target of
  * options_parse. Returns 0 or -ENOSPC. */
 int snapshot_options_append(struct option_spec *rows, size_t capacity, size_t offset);
-
-/* The reference: name, meaning, default, braft's name, and what may be changed. */
-void snapshot_options_help(FILE *out);
 
 void snapshot_options_timer(
 	const struct snapshot_options *options, struct snapshot_timer_limits *limits);

@@ -57,11 +57,6 @@ void bucket_set(struct bucket *bucket, uint64_t rate_bps, uint64_t burst, nsec n
 	bucket->filled_at = now;
 }
 
-uint64_t bucket_burst(const struct bucket *bucket)
-{
-	return (uint64_t)(bucket->capacity / BUCKET_BYTE);
-}
-
 nsec bucket_deadline(const struct bucket *bucket, uint32_t len)
 {
 	int64_t rate = (int64_t)bucket->rate_bps;

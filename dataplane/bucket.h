@@ -38,8 +38,6 @@ void bucket_init(struct bucket *bucket, uint64_t rate_bps, uint64_t burst, nsec 
  * bucket that was unlimited starts empty: a new rate is never begun with a jump. */
 void bucket_set(struct bucket *bucket, uint64_t rate_bps, uint64_t burst, nsec now);
 
-uint64_t bucket_burst(const struct bucket *bucket); /* bytes */
-
 /* When so many bytes may pass, if nothing else does before: at most filled_at when they
  * may already, NEVER while paused. */
 nsec bucket_deadline(const struct bucket *bucket, uint32_t len);

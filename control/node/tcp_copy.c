@@ -94,12 +94,6 @@ void tcp_copy_pause(struct tcp_copy *copy, bool is_paused)
 	tcp_fetch_pump_soon(&copy->fetch);
 }
 
-void tcp_copy_set_throttle(struct tcp_copy *copy, struct throttle *throttle)
-{
-	copy->chunks.policy.throttle = throttle;
-	copy->files.policy.throttle = throttle;
-}
-
 void tcp_copy_get_stats(const struct tcp_copy *copy, struct tcp_copy_stats *stats)
 {
 	const struct file_fetch_stats *chunks = &copy->chunks.stats;

@@ -81,8 +81,6 @@ void tcp_copy_destroy(struct tcp_copy *copy);
 
 /* Paused, it makes no new call; those under way still end. */
 void tcp_copy_pause(struct tcp_copy *copy, bool is_paused);
-/* NULL: no limit. From the next call on. */
-void tcp_copy_set_throttle(struct tcp_copy *copy, struct throttle *throttle);
 void tcp_copy_get_stats(const struct tcp_copy *copy, struct tcp_copy_stats *stats);
 
 #endif

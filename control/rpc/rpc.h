@@ -58,14 +58,7 @@ uint16_t rpc_server_port(const struct rpc_server *server);
 void rpc_server_close(struct rpc_server *server);
 
 struct rpc_bytes rpc_call_message(const struct rpc_call *call);
-struct rpc_bytes rpc_call_attachment(const struct rpc_call *call);
 const char *rpc_call_peer(const struct rpc_call *call); /* "IP:PORT" or "unix" */
-/* Identifies the connection the call came by; stable and unique for its life. */
-uint64_t rpc_call_connection(const struct rpc_call *call);
-/* Told when a connection of this server has ended, but not for those rpc_server_close
- * ends. At most one watcher. */
-void rpc_server_on_disconnect(
-	struct rpc_server *server, void (*gone)(void *ctx, uint64_t connection));
 
 /* Both copy what they are given and free the call. */
 void rpc_call_reply(

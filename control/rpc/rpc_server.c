@@ -25,7 +25,6 @@ struct server_conn {
 	LIST_ENTRY(server_conn) entry;
 	struct rpc_server *server;
 	struct conn *conn;
-	uint64_t id;
 	struct open_calls calls; /* unanswered */
 };
 
@@ -41,23 +40,19 @@ struct rpc_server {
 	uint16_t port;
 	const struct rpc_method *methods;
 	void *ctx;
-	void (*gone)(void *ctx, uint64_t connection);
 	struct open_conns conns;
 	unsigned int nhandles; /* the listener and connections not yet closed */
-	uint64_t last_id;
-	uint64_t malformed; /* connections ended for bytes that are no frame */
+	uint64_t malformed;    /* connections ended for bytes that are no frame */
 	bool closing;
 };
 
 struct rpc_call {
 	LIST_ENTRY(rpc_call) entry;
 	struct server_conn *from; /* NULL: the connection has ended */
-	uint64_t connection;
 	char peer[CONN_PEER_MAX];
 	int64_t correlation_id;
 	size_t message_len;
-	size_t attachment_len;
-	uint8_t bytes[]; /* message, then attachment */
+	uint8_t message[];
 };
 
 static void send_response(struct conn *conn, struct frame *response)
@@ -131,22 +126,12 @@ void rpc_call_fail(struct rpc_call *call, int code, const char *format, ...)
 
 struct rpc_bytes rpc_call_message(const struct rpc_call *call)
 {
-	return (struct rpc_bytes){call->bytes, call->message_len};
-}
-
-struct rpc_bytes rpc_call_attachment(const struct rpc_call *call)
-{
-	return (struct rpc_bytes){call->bytes + call->message_len, call->attachment_len};
+	return (struct rpc_bytes){call->message, call->message_len};
 }
 
 const char *rpc_call_peer(const struct rpc_call *call)
 {
 	return call->peer;
-}
-
-uint64_t rpc_call_connection(const struct rpc_call *call)
-{
-	return call->connection;
 }
 
 /* "braft.RaftService" is also known as "RaftService". */
@@ -172,24 +157,19 @@ static const struct rpc_method *find_method(
 	return NULL;
 }
 
+/* No method takes an attachment: it is left out. */
 static struct rpc_call *create_call(struct server_conn *from, const struct frame *frame)
 {
-	struct rpc_call *call =
-		malloc(sizeof(*call) + frame->message_len + frame->attachment_len);
+	struct rpc_call *call = malloc(sizeof(*call) + frame->message_len);
 
 	if (call == NULL)
 		return NULL;
 	call->from = from;
-	call->connection = from->id;
 	memcpy(call->peer, from->conn->peer, sizeof(call->peer));
 	call->correlation_id = frame->correlation_id;
 	call->message_len = frame->message_len;
-	call->attachment_len = frame->attachment_len;
 	if (frame->message_len > 0)
-		memcpy(call->bytes, frame->message, frame->message_len);
-	if (frame->attachment_len > 0)
-		memcpy(call->bytes + frame->message_len, frame->attachment,
-			frame->attachment_len);
+		memcpy(call->message, frame->message, frame->message_len);
 	LIST_INSERT_HEAD(&from->calls, call, entry);
 	return call;
 }
@@ -257,8 +237,6 @@ static void on_conn_closed(struct conn *conn)
 		call->from = NULL;
 	}
 	LIST_REMOVE(from, entry);
-	if (server->gone != NULL && !server->closing)
-		server->gone(server->ctx, from->id);
 	free(from);
 	release(server);
 }
@@ -289,7 +267,6 @@ static void on_connection(uv_stream_t *listener, int status)
 		goto log_refusal;
 	}
 	from->server = server;
-	from->id = ++server->last_id;
 	LIST_INIT(&from->calls);
 	LIST_INSERT_HEAD(&server->conns, from, entry);
 	server->nhandles++;
@@ -387,12 +364,6 @@ int rpc_server_open(struct rpc_server **server, struct uv_loop_s *loop,
 uint16_t rpc_server_port(const struct rpc_server *server)
 {
 	return server->port;
-}
-
-void rpc_server_on_disconnect(
-	struct rpc_server *server, void (*gone)(void *ctx, uint64_t connection))
-{
-	server->gone = gone;
 }
 
 void rpc_server_close(struct rpc_server *server)

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "control/storage/file_io.h"
@@ -279,15 +278,4 @@ int64_t storage_newest_index(struct storage *storage)
 	index = storage->newest;
 	pthread_mutex_unlock(&storage->lock);
 	return index;
-}
-
-int storage_free_bytes(struct storage *storage, uint64_t *bytes, struct fault *fault)
-{
-	struct statvfs fs;
-
-	if (fstatvfs(storage->fd, &fs) != 0)
-		return file_fault(fault, -errno, "ask for free space in", storage->path);
-	if (__builtin_mul_overflow((uint64_t)fs.f_bavail, (uint64_t)fs.f_frsize, bytes))
-		*bytes = UINT64_MAX;
-	return 0;
 }

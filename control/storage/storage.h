@@ -83,8 +83,6 @@ void storage_set_sync(struct storage *storage, const struct storage_options *opt
 const char *storage_path(const struct storage *storage);
 /* Index of the newest committed snapshot, 0 when there is none. */
 int64_t storage_newest_index(struct storage *storage);
-/* Bytes an ordinary user may still write on the store's file system. */
-int storage_free_bytes(struct storage *storage, uint64_t *bytes, struct fault *fault);
 
 /* Takes a reference on the newest snapshot. A snapshot without a manifest (made by braft)
  * gets one computed and kept beside the directory as PATH/manifest_%020d, which may take

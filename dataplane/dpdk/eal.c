@@ -17,7 +17,7 @@
 
 #include "dataplane/base/log.h"
 #include "dataplane/base/units.h"
-#include "hugepages/arena_mmap.h"
+#include "hugepages/hugepages.h"
 
 enum {
 	EAL_ARGS_MAX = 40,

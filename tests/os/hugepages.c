@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "dataplane/base/log.h"
-#include "hugepages/arena_mmap.h"
+#include "hugepages/hugepages.h"
 
 #define SMALL "kernel/mm/hugepages/hugepages-2048kB"
 #define LARGE "kernel/mm/hugepages/hugepages-1048576kB"
@@ -193,34 +193,14 @@ static void wrong_arguments_are_told_apart(void **state)
 	assert_int_equal(run(fake, "--help"), 0);
 }
 
-static void an_arena_is_mapped_with_or_without_hugepages(void **state)
+static void more_hugepages_than_exist_are_not_available(void **state)
 {
-	struct fault fault = {0};
-	struct arena_map map;
-	struct arena arena;
-	void *taken;
-
 	(void)state;
-	assert_int_equal(arena_map_open(&map, &arena, 3 << 20, &fault), 0);
-	assert_true(map.size >= 3 << 20);
-	assert_int_equal(arena_take(&arena, 3 << 20, 4096, &taken), 0);
-	memset(taken, 1, 3 << 20);
-	arena_map_close(&map);
-}
-
-static void more_memory_than_exists_is_a_clear_fault(void **state)
-{
-	struct fault fault = {0};
-	struct arena_map map;
-	struct arena arena;
-
-	(void)state;
-	assert_int_equal(arena_map_open(&map, &arena, (size_t)1 << 52, &fault), -ENOMEM);
-	assert_non_null(strstr(fault.text, "ask for fewer"));
 	assert_false(hugepages_available((size_t)1 << 52));
 	assert_false(hugepages_available(0));
 	assert_false(hugepages_available(SIZE_MAX));
-	assert_int_equal(arena_map_open(&map, &arena, 0, NULL), -EINVAL);
+	assert_int_equal(hugepages_count(0), 0);
+	assert_int_equal(hugepages_count(1), 1);
 }
 
 int main(void)
@@ -237,8 +217,7 @@ int main(void)
 			a_short_reservation_names_its_reason, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			wrong_arguments_are_told_apart, set_up, tear_down),
-		cmocka_unit_test(an_arena_is_mapped_with_or_without_hugepages),
-		cmocka_unit_test(more_memory_than_exists_is_a_clear_fault),
+		cmocka_unit_test(more_hugepages_than_exist_are_not_available),
 	};
 
 	log_set_level(LOG_WARN);

@@ -36,8 +36,6 @@ struct world {
 	struct rpc_call *held[HELD_MAX];
 	int nheld;
 	int served;
-	uint64_t gone;    /* the last connection that ended */
-	uint64_t seen;    /* the connection of the last call */
 	uint8_t *payload; /* what "large" answers with */
 	size_t payload_len;
 };
@@ -71,8 +69,7 @@ static inline void on_echo(void *ctx, struct rpc_call *call)
 	struct world *world = ctx;
 
 	world->served++;
-	world->seen = rpc_call_connection(call);
-	rpc_call_reply(call, rpc_call_message(call), rpc_call_attachment(call));
+	rpc_call_reply(call, rpc_call_message(call), nothing);
 }
 
 static inline void on_hold(void *ctx, struct rpc_call *call)
@@ -80,7 +77,6 @@ static inline void on_hold(void *ctx, struct rpc_call *call)
 	struct world *world = ctx;
 
 	assert_true(world->nheld < HELD_MAX);
-	world->seen = rpc_call_connection(call);
 	world->held[world->nheld++] = call;
 }
 
@@ -102,11 +98,6 @@ static inline void on_who(void *ctx, struct rpc_call *call)
 {
 	(void)ctx;
 	rpc_call_reply(call, bytes_of(rpc_call_peer(call)), nothing);
-}
-
-static inline void on_gone(void *ctx, uint64_t connection)
-{
-	((struct world *)ctx)->gone = connection;
 }
 
 static const struct rpc_method methods[] = {
@@ -165,7 +156,6 @@ static inline void open_server(struct world *world, const char *address)
 	if (rpc_server_open(
 		    &world->server, &world->loop, address, methods, world, &fault) != 0)
 		fail_msg("%s", fault.text);
-	rpc_server_on_disconnect(world->server, on_gone);
 	(void)snprintf(world->address, sizeof(world->address), "%s", address);
 	if (rpc_server_port(world->server) != 0)
 		(void)snprintf(world->address, sizeof(world->address), "127.0.0.1:%u",
@@ -272,6 +262,28 @@ static inline void expect_text(const struct outcome *outcome, const char *part)
 		fail_msg("'%s' does not mention '%s'", outcome->text, part);
 }
 
+static inline void on_handle(uv_handle_t *handle, void *count)
+{
+	*(int *)count += handle->type == UV_TCP || handle->type == UV_NAMED_PIPE;
+}
+
+/* The listener, and both ends of connections as far as they are in this loop. */
+static inline int count_streams(struct world *world)
+{
+	int count = 0;
+
+	uv_walk(&world->loop, on_handle, &count);
+	return count;
+}
+
+static inline void wait_streams(struct world *world, int count)
+{
+	be_patient(world);
+	while (count_streams(world) != count)
+		(void)uv_run(&world->loop, UV_RUN_ONCE);
+	(void)uv_timer_stop(&world->patience);
+}
+
 static inline int dial(struct world *world)
 {
 	struct sockaddr_in to = {
@@ -280,21 +292,15 @@ static inline int dial(struct world *world)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int before = count_streams(world);
 	int on = 1;
 
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	/* what a test sends in pieces arrives in pieces, and at once */
 	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+	wait_streams(world, before + 1);
 	return fd;
-}
-
-static inline void wait_gone(struct world *world, uint64_t connection)
-{
-	be_patient(world);
-	while (world->gone != connection)
-		(void)uv_run(&world->loop, UV_RUN_ONCE);
-	(void)uv_timer_stop(&world->patience);
 }
 
 static inline void send_bytes(int fd, const void *bytes, size_t len)

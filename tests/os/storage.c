@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -245,7 +246,6 @@ static void an_empty_store_has_nothing_to_read(void **state)
 {
 	struct place *place = *state;
 	struct storage_reader *reader;
-	uint64_t bytes;
 	bool has;
 
 	assert_int_equal(storage_newest_index(place->storage), 0);
@@ -253,8 +253,6 @@ static void an_empty_store_has_nothing_to_read(void **state)
 	assert_int_equal(
 		storage_read(storage_path(place->storage), 0, &reader, &has, NULL),
 		-ENOENT);
-	assert_int_equal(storage_free_bytes(place->storage, &bytes, NULL), 0);
-	assert_true(bytes > 0);
 }
 
 static void make_manifest(struct manifest *manifest)
@@ -395,9 +393,11 @@ static void a_snapshot_that_cannot_fit_is_refused_first(void **state)
 	struct storage_writer *writer;
 	struct manifest manifest;
 	struct fault fault = {0};
+	struct statvfs fs;
 	uint64_t available;
 
-	assert_int_equal(storage_free_bytes(place->storage, &available, NULL), 0);
+	assert_int_equal(statvfs(storage_path(place->storage), &fs), 0);
+	available = (uint64_t)fs.f_bavail * fs.f_frsize;
 	assert_int_equal(manifest_init(&manifest, MANIFEST_CHUNK_MAX, NULL), 0);
 	assert_int_equal(manifest_add(&manifest, "tiny", 1, 0644, NULL), 0);
 	assert_int_equal(

@@ -27,6 +27,11 @@ static uint32_t draw(uint32_t below)
 	return (uint32_t)((random_state * 0x2545f4914f6cdd1dull) >> 32) % below;
 }
 
+static uint64_t burst_of(const struct bucket *bucket)
+{
+	return (uint64_t)(bucket->capacity / BUCKET_BYTE);
+}
+
 /* How somebody comes back to the bucket. Spans are far below the time a burst lasts. */
 enum rhythm { AT_DEADLINE, EVERY_7_US, RANDOM, BURSTS, RHYTHMS };
 
@@ -51,7 +56,7 @@ static nsec next_call(
 static uint64_t send_until(struct bucket *bucket, enum rhythm rhythm, nsec now, nsec end)
 {
 	/* long enough to be irregular, short enough that the bucket never overflows */
-	nsec span = (nsec)((bucket_burst(bucket) - FRAME) * 8 * 1000000 /
+	nsec span = (nsec)((burst_of(bucket) - FRAME) * 8 * 1000000 /
 			   (bucket->rate_bps / 1000));
 	uint64_t sent = 0;
 
@@ -81,7 +86,7 @@ static void every_rate_is_met_by_every_rhythm(void **state)
 
 			random_state = 1 + i;
 			bucket_init(&bucket, rates[i], 0, START);
-			bucket_charge(&bucket, (uint32_t)bucket_burst(&bucket));
+			bucket_charge(&bucket, (uint32_t)burst_of(&bucket));
 			sent = send_until(&bucket, rhythm, START, START + span);
 			if (sent > want || sent + FRAME + want / 200 < want)
 				fail_msg("%llu bit/s, rhythm %d: %llu bytes, not %llu",
@@ -156,9 +161,9 @@ static void no_millisecond_has_more_than_its_share_and_a_burst(void **state)
 				now += 1 + (nsec)draw(draw(4) == 0 ? MSEC : 20 * USEC);
 			}
 			assert_true(log->count < ARRAY_LEN(log->at));
-			most = rates[i] / 8 / 1000 + bucket_burst(&bucket);
+			most = rates[i] / 8 / 1000 + burst_of(&bucket);
 			assert_true(worst_window(log, MSEC) <= most);
-			assert_true(worst_window(log, 0) <= bucket_burst(&bucket));
+			assert_true(worst_window(log, 0) <= burst_of(&bucket));
 		}
 	free(log);
 }
@@ -173,9 +178,9 @@ static void burst_is_50_us_and_64_kib_at_least(void **state)
 	assert_true(bucket_default_burst(100 * GBIT) == 625000);
 	assert_true(bucket_default_burst(RATE_UNLIMITED) == 64 * KIB);
 	bucket_init(&bucket, GBIT, 1, START);
-	assert_true(bucket_burst(&bucket) == BUCKET_BURST_MIN);
+	assert_true(burst_of(&bucket) == BUCKET_BURST_MIN);
 	bucket_init(&bucket, GBIT, UINT64_MAX, START);
-	assert_true(bucket_burst(&bucket) == BUCKET_BURST_MAX);
+	assert_true(burst_of(&bucket) == BUCKET_BURST_MAX);
 }
 
 /* From fast to slow, to fast, to slow: each span holds what its own rate makes of it. */

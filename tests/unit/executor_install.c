@@ -176,14 +176,14 @@ static void an_install_is_told_to_the_log_when_it_is_loaded(void **state)
 	(void)state;
 	prepare(&executor, EXECUTOR_DOWNLOADING);
 	assert_true(executor_is_installing(&executor));
-	assert_string_equal(executor_state_name(executor.state), "DOWNLOADING");
+	assert_int_equal(executor.state, EXECUTOR_DOWNLOADING);
 	assert_true(executor_on_commit(&executor));
 	copy_ends(0, NULL);
 	assert_int_equal(update.work, EXECUTOR_LOAD);
 	assert_int_equal(update.snapshot.index, UNDER_WAY);
 	assert_int_equal(update.log, EXECUTOR_LOG_NONE);
 	assert_int_equal(executor.last_index, LAST);
-	assert_string_equal(executor_state_name(executor.state), "LOADING");
+	assert_int_equal(executor.state, EXECUTOR_LOADING);
 
 	load_ends(0, NULL, false);
 	assert_int_equal(update.log, EXECUTOR_LOG_SNAPSHOT);

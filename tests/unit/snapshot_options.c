@@ -72,12 +72,11 @@ static void every_flag_of_braft_has_its_option_and_default(void **state)
 	(void)state;
 	table = snapshot_options_table(&count);
 	for (size_t i = 0; i < ARRAY_LEN(braft_flags); i++) {
-		char text[SNAPSHOT_OPTION_TEXT_MAX];
+		struct snapshot_options before = options;
 		size_t row = 0;
 
-		assert_int_equal(
-			snapshot_options_get(&options, braft_flags[i].name, text), 0);
-		assert_string_equal(text, braft_flags[i].text);
+		assert_int_equal(set(braft_flags[i].name, braft_flags[i].text, false), 0);
+		assert_memory_equal(&before, &options, sizeof(options));
 		while (row < count &&
 			strcmp(table[row].spec.name, braft_flags[i].name) != 0)
 			row++;
@@ -87,7 +86,7 @@ static void every_flag_of_braft_has_its_option_and_default(void **state)
 	}
 }
 
-/* What get prints, set takes; and no two rows share a field or a name. */
+/* Every default is one that set takes; and no two rows share a field or a name. */
 static void rows_are_consistent(void **state)
 {
 	const struct snapshot_option *table;
@@ -97,11 +96,9 @@ static void rows_are_consistent(void **state)
 	table = snapshot_options_table(&count);
 	for (size_t i = 0; i < count; i++) {
 		struct snapshot_options before = options;
-		char text[SNAPSHOT_OPTION_TEXT_MAX];
 
 		assert_int_equal(
-			snapshot_options_get(&options, table[i].spec.name, text), 0);
-		assert_int_equal(set(table[i].spec.name, text, false), 0);
+			set(table[i].spec.name, table[i].spec.fallback, false), 0);
 		assert_memory_equal(&before, &options, sizeof(options));
 		for (size_t j = 0; j < i; j++) {
 			assert_string_not_equal(table[i].spec.name, table[j].spec.name);
@@ -112,8 +109,6 @@ static void rows_are_consistent(void **state)
 
 static void unknown_name_is_told_with_the_nearest(void **state)
 {
-	char text[SNAPSHOT_OPTION_TEXT_MAX];
-
 	(void)state;
 	assert_int_equal(set("snapshot-intervall-s", "1", false), -ENOENT);
 	assert_string_equal(fault.text,
@@ -122,7 +117,6 @@ static void unknown_name_is_told_with_the_nearest(void **state)
 	assert_int_equal(set("zzzzzzzzzzzz", "1", false), -ENOENT);
 	assert_string_equal(fault.text, "there is no snapshot option 'zzzzzzzzzzzz'; see "
 					"snapline node --help");
-	assert_int_equal(snapshot_options_get(&options, "zzz", text), -ENOENT);
 }
 
 static void wrong_value_is_told_with_the_range_and_changes_nothing(void **state)
@@ -202,17 +196,12 @@ static void command_line_takes_the_rows_of_the_table(void **state)
 	out = open_memstream(&text, &len);
 	assert_non_null(out);
 	options_help(&command, out);
-	snapshot_options_help(out);
 	assert_int_equal(fclose(out), 0);
 	assert_non_null(
 		strstr(text, "\n  --do-snapshot-min-index-gap N\n"
 			     "                             with fewer new entries a "
 			     "save does nothing, from 1 to 2147483647 "
 			     "(default 1)\n"));
-	assert_non_null(
-		strstr(text, "\n--file-check-hole BOOL (default false, fixed at start)\n"
-			     "        do not send blocks of zeros; braft: "
-			     "raft_file_check_hole\n"));
 	free(text);
 }
 
