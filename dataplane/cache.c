@@ -53,9 +53,10 @@ static void release(struct cache *cache, struct block *block)
 	pool_give(cache->pool, block->buf);
 	block->buf = NULL;
 	block->state = BLOCK_FREE;
+	cache->nused--;
 }
 
-static struct block *find(struct cache *cache, const struct store_object *object,
+static struct block *find(const struct cache *cache, const struct store_object *object,
 	uint32_t chunk, uint32_t slice_size)
 {
 	for (uint32_t i = 0; i < cache->nblocks; i++) {
@@ -91,7 +92,7 @@ bool cache_reclaim(struct cache *cache)
 	for (uint32_t i = 0; i < cache->nblocks; i++) {
 		struct block *block = &cache->blocks[i];
 
-		if (is_idle(block) && (oldest == NULL || block->used < oldest->used))
+		if (is_idle(block) && (oldest == NULL || block->number < oldest->number))
 			oldest = block;
 	}
 	if (oldest == NULL)
@@ -114,7 +115,22 @@ static struct block *take_block(struct cache *cache)
 	}
 	block = find_free(cache);
 	block->buf = buf;
+	cache->nused++;
 	return block;
+}
+
+bool cache_has(const struct cache *cache, const struct store_object *object,
+	uint32_t chunk, uint32_t slice_size)
+{
+	const struct block *block = find(cache, object, chunk, slice_size);
+
+	return block != NULL && block->state != BLOCK_FAILED;
+}
+
+struct pack_room cache_room(const struct cache *cache)
+{
+	return (struct pack_room){
+		.newest = cache->newest, .blocks = cache->nused + cache->pool->nfree};
 }
 
 struct block *cache_get(struct cache *cache, struct store_object *object, uint32_t chunk,
@@ -138,10 +154,10 @@ struct block *cache_get(struct cache *cache, struct store_object *object, uint32
 		block->object = object;
 		block->chunk = chunk;
 		block->slice_size = slice_size;
+		block->number = ++cache->newest;
 		cache->nqueued++;
 	}
 	block->refs++;
-	block->used = ++cache->tick;
 	return block;
 }
 

@@ -3,7 +3,11 @@
  *
  *   cache_get ─► QUEUED ─(worker submits)─► LOADING ─(store completes)─► READY or FAILED
  *                                                                           │
- *   least recently used block without a reference ◄──────────── cache_put ◄─┘
+ *             oldest block without a reference ◄──────────────── cache_put ◄─┘
+ *
+ * A session takes a chunk once: that one has taken it tells nothing about who else will,
+ * and so the block that was read first is given up first. pack.h keeps the sessions of
+ * one snapshot near enough to each other.
  *
  * Buffers come from the worker's pool and go back when a receiver needs them more. */
 #ifndef CACHE_H
@@ -13,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/pack.h"
 #include "dataplane/store.h"
 
 struct pool;
@@ -32,7 +37,7 @@ struct block {
 	struct store_object *object;
 	uint32_t chunk;
 	uint32_t slice_size; /* bytes; what slice_crc was computed for */
-	uint64_t used;       /* tick of the last reference */
+	uint64_t number;     /* they are counted as they are read */
 	uint8_t *buf;
 	uint32_t *slice_crc; /* CACHE_SLICES_MAX entries */
 	uint16_t *slice_sum; /* as many; NULL: nobody wants sums */
@@ -45,8 +50,10 @@ struct cache {
 	uint16_t *slice_sums; /* NULL: not wanted */
 	uint32_t nblocks;
 	uint32_t nqueued;
-	uint64_t tick;
-	uint64_t reads; /* chunks read from disk */
+	uint32_t nused;  /* blocks with a buffer */
+	uint64_t newest; /* number of the block that was read last */
+	uint64_t reads;  /* chunks read from disk */
+	struct pack pack;
 };
 
 /* Allocates the bookkeeping for up to nblocks blocks. has_sums: slices are sent with a
@@ -55,6 +62,11 @@ int cache_init(struct cache *cache, struct pool *pool, uint32_t nblocks, bool ha
 /* Bytes of bookkeeping that takes. */
 size_t cache_memory(uint32_t nblocks);
 void cache_fini(struct cache *cache);
+
+/* Whether cache_get would find the chunk here, or on its way. */
+bool cache_has(const struct cache *cache, const struct store_object *object,
+	uint32_t chunk, uint32_t slice_size);
+struct pack_room cache_room(const struct cache *cache);
 
 /* A reference to the block of a chunk, which may still be on its way from the disk.
  * refresh ignores what is cached. Returns NULL when every buffer is in use. */

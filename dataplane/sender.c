@@ -32,14 +32,21 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	cc_init(&sender->cc, config->cc, config->window);
 	delay_init(&sender->delay);
 	sender_slice(sender);
+	pack_join(&config->cache->pack, &sender->member);
 }
 
-void sender_fini(struct sender *sender)
+void sender_drop_requests(struct sender *sender)
 {
 	for (size_t i = 0; i < SENDER_REQUESTS; i++) {
 		if (sender->requests[i].state != REQUEST_FREE)
 			sender_finish_request(sender, &sender->requests[i]);
 	}
+}
+
+void sender_fini(struct sender *sender)
+{
+	sender_drop_requests(sender);
+	pack_leave(&sender->config.cache->pack, &sender->member);
 }
 
 COLD void sender_fail(struct sender *sender, int code, uint32_t chunk)

@@ -68,6 +68,7 @@ struct sender {
 	bool may_probe;    /* one packet may pass window and credit */
 	bool is_held;      /* may send no data this time */
 	bool is_paused;    /* sends no data, only signs of life */
+	bool is_waiting;   /* for slower ones of its pack */
 	bool is_switching; /* no PULL of this epoch has come yet */
 	uint32_t epoch;    /* how often the slice size was changed */
 	uint32_t path_changes;   /* how often another source port was wanted */
@@ -92,6 +93,7 @@ struct sender {
 	uint32_t nresend;   /* entries in resend */
 	uint32_t resend_head;
 	struct inflight_slice resend[INFLIGHT_RING];
+	struct pack_member member;
 	struct watch watch;
 	struct prober prober;
 	struct cc cc;
@@ -102,7 +104,7 @@ struct sender {
 };
 
 void sender_init(struct sender *sender, const struct sender_config *config, nsec now);
-/* Gives all blocks back. */
+/* Gives all blocks back, and is of no pack any more. */
 void sender_fini(struct sender *sender);
 
 /* Authenticated packets of the receiver. Return ACCEPTED, STALE for what no longer

@@ -9,7 +9,8 @@ void sender_move(struct sender *sender, enum sender_state to);
 
 void sender_finish_request(struct sender *sender, struct sender_request *request);
 /* Gets blocks for requests that wait for one, within what the window fills. */
-void sender_prepare_requests(struct sender *sender);
+void sender_prepare_requests(struct sender *sender, nsec now);
+void sender_drop_requests(struct sender *sender);
 
 /* Gives all blocks back; what is not acknowledged goes out again from the start. */
 void sender_rewind(struct sender *sender);

@@ -14,6 +14,8 @@ void sender_slice(struct sender *sender)
 	sender->slices_shift =
 		31 - (uint32_t)__builtin_clz(sender->config.manifest->chunk_size /
 					     sender->config.slice_size);
+	sender->member.object = sender->config.object;
+	sender->member.slice_size = sender->config.slice_size;
 }
 
 void sender_touch(struct sender *sender, nsec now)
@@ -24,6 +26,7 @@ void sender_touch(struct sender *sender, nsec now)
 static COLD void resume(struct sender *sender, nsec now)
 {
 	sender->watch.silence = now - sender->watch.heard_at;
+	sender->member.is_away = sender->is_paused;
 	sender_move(sender, SENDER_RUNNING);
 }
 
@@ -38,6 +41,7 @@ void sender_on_heard(struct sender *sender, nsec now)
 static COLD void suspend(struct sender *sender, nsec now)
 {
 	sender->watch.silence = now - sender->watch.heard_at;
+	sender->member.is_away = true;
 	sender_move(sender, SENDER_SUSPENDED);
 	sender_rewind(sender);
 	inflight_give_up(&sender->inflight, now);
@@ -50,7 +54,7 @@ static COLD void suspend(struct sender *sender, nsec now)
 /* Everything is numbered and sliced anew: the receiver begins its open chunks again. */
 static COLD void change_slices(struct sender *sender, nsec now)
 {
-	sender_fini(sender);
+	sender_drop_requests(sender);
 	sender->nresend = 0;
 	sender->may_probe = false;
 	inflight_give_up(&sender->inflight, now);

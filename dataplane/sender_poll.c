@@ -150,7 +150,7 @@ static bool poll_running(struct sender *sender, struct packet *packet, nsec now)
 
 	for (;;) {
 		if (!is_fresh && !sender->is_paused)
-			sender_prepare_requests(sender);
+			sender_prepare_requests(sender, now);
 		sender->prepared_at = now;
 		if (sender->state != SENDER_RUNNING)
 			return false;
@@ -189,7 +189,8 @@ nsec sender_deadline(const struct sender *sender)
 	nsec deadline = NEVER;
 
 	if (!sender_is_over(sender))
-		deadline = sender_timers_deadline(sender);
+		deadline = nsec_min(
+			sender_timers_deadline(sender), pack_deadline(&sender->member));
 	if (sender->owes_sign)
 		deadline = nsec_min(deadline, sender->last_sent + SIGN_INTERVAL);
 	return deadline;

@@ -114,21 +114,53 @@ static COLD bool is_rotten(
 	       manifest->leaves[request->chunk].crc32c;
 }
 
-/* Moves a request towards SENDING. Returns false when the sender failed over it. */
-static bool prepare(struct sender *sender, struct sender_request *request)
+static bool has_cached(const struct sender *sender, const struct sender_request *request)
 {
 	const struct sender_config *config = &sender->config;
 
-	if (request->state == REQUEST_WANTED &&
-		sender->nblocks < SENDER_READAHEAD + (sender_window(sender) >>
-							     sender->slices_shift)) {
-		request->block = cache_get(config->cache, config->object, request->chunk,
-			config->slice_size, request->flags & PULL_REFRESH);
-		if (request->block == NULL)
-			return true;
-		sender->nblocks++;
-		request->state = REQUEST_LOADING;
-	}
+	return cache_has(
+		config->cache, config->object, request->chunk, config->slice_size);
+}
+
+/* What is cached is free to take; what has to be read may have to wait for others. */
+static bool may_take(
+	struct sender *sender, const struct sender_request *request, nsec now)
+{
+	const struct sender_config *config = &sender->config;
+	const struct pack_room room = cache_room(config->cache);
+
+	if (sender->nblocks >=
+		SENDER_READAHEAD + (sender_window(sender) >> sender->slices_shift))
+		return false;
+	if (has_cached(sender, request))
+		return true;
+	sender->is_waiting = !pack_may_read(&config->cache->pack, &sender->member, &room,
+		request->number == sender->first_unsent, now);
+	return !sender->is_waiting;
+}
+
+static void take(struct sender *sender, struct sender_request *request)
+{
+	const struct sender_config *config = &sender->config;
+	bool was_cached = has_cached(sender, request);
+	struct pack_room room;
+
+	request->block = cache_get(config->cache, config->object, request->chunk,
+		config->slice_size, request->flags & PULL_REFRESH);
+	if (request->block == NULL)
+		return;
+	sender->nblocks++;
+	request->state = REQUEST_LOADING;
+	room = cache_room(config->cache);
+	pack_took(&sender->member, &room, request->block->number, was_cached);
+}
+
+/* Moves a request towards SENDING. Returns false when the sender failed over it. */
+static bool prepare(struct sender *sender, struct sender_request *request, nsec now)
+{
+	if (request->state == REQUEST_WANTED && !sender->is_waiting &&
+		may_take(sender, request, now))
+		take(sender, request);
 	if (request->state != REQUEST_LOADING)
 		return true;
 	if (request->block->state == BLOCK_FAILED) {
@@ -160,14 +192,15 @@ static void advance(struct sender *sender)
 	}
 }
 
-void sender_prepare_requests(struct sender *sender)
+void sender_prepare_requests(struct sender *sender, nsec now)
 {
 	advance(sender);
+	sender->is_waiting = false;
 	for (uint32_t n = sender->first_unsent; n != sender->next_request; n++) {
 		struct sender_request *request = sender_find_request(sender, n);
 
 		if (request != NULL && request->state < REQUEST_SENDING &&
-			!prepare(sender, request))
+			!prepare(sender, request, now))
 			return;
 	}
 }
@@ -194,6 +227,7 @@ COLD void sender_set_paused(struct sender *sender, bool is_paused)
 	if (sender->is_paused == is_paused)
 		return;
 	sender->is_paused = is_paused;
+	sender->member.is_away = is_paused || sender->state == SENDER_SUSPENDED;
 	sender->nstuck = 0;
 	sender_rewind(sender);
 }

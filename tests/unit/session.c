@@ -17,6 +17,7 @@ enum { CHUNK = MANIFEST_CHUNK_MIN, SLICE = 1408, GENERATION = 7 };
 /* A sending session; the test speaks for its receiver. */
 struct fixture {
 	struct manifest manifest;
+	struct cache cache; /* of no blocks */
 	struct session *session;
 	uint8_t datagram[2048];
 	struct ether_frame frame;
@@ -45,6 +46,7 @@ static int start(void **state)
 	f->session->headers = ETHER_UDP_HEADERS;
 	sender_init(&f->session->machine.sender,
 		&(struct sender_config){.manifest = &f->manifest,
+			.cache = &f->cache,
 			.slice_size = SLICE,
 			.window = f->session->window,
 			.stall_timeout = 5 * SEC},
