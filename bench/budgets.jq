@@ -48,8 +48,11 @@ at_most("CPU of both ends, busy, onto tmpfs";
 	at_most("loss \($percent) %: wire bytes a byte\($how | where)";
 	median("loss"; "loss \($percent) %"; $how; "wire bytes/byte"); "";
 	1.05 / (1 - $percent / 100))),
-((2, 4, 8) as $followers | at_most("\($followers) followers: bytes read a byte";
+((2, 4, 8) as $followers | at_most("\($followers) followers, simulated: bytes read a byte";
 	median("followers"; "\($followers) followers"; "snapline"; "bytes read/byte"); "";
+	1.1)),
+((2, 4, 8) as $followers | at_most("\($followers) followers, veth: bytes read from the disk a byte";
+	median("crowd"; "\($followers) followers"; "leader reads"; "bytes read/byte"); "";
 	1.1)),
 ((16, 1024) as $gib | at_most("memory beyond that of 256 MiB: \($gib) GiB, nearly all holes";
 	median("memory"; "\($gib) GiB"; "beyond buffers"; "MiB"); " MiB"; 64)),

@@ -48,14 +48,18 @@ measure_pull() { # RUN CASE SUBJECT BYTES OPTION...
 	rm -rf "$pulled"
 }
 
-# What each stage took, as the command says; and both ends' CPU without idle polling.
+# What each stage took, as the command says; and CPU without idle polling, of each end and
+# of both.
 record_stages() { # CASE SUBJECT BYTES
-	local stage ms busy
-	jq -r '.stages_ms // {} | to_entries[] | select(.key | endswith("_cpu") | not)
-		| "\(.key) \(.value)"' "$dir/pull.json" | while read -r stage ms; do
-		record "$1" "$2: ${stage/_/ }" s/GiB "$(calc "$ms / 1000 * 2^30 / $3")"
+	local stage seconds
+	jq -r --argjson bytes "$3" '.stages_ms // {}
+		| . + if .leader_cpu then {busy_cpu: (.leader_cpu + .follower_cpu)} else {} end
+		| to_entries[] | "\(.key) \(.value / 1000 * 1073741824 / $bytes)"' \
+		"$dir/pull.json" | while read -r stage seconds; do
+		case $stage in
+		busy_cpu) record "$1" "$2 busy" core-s/GiB "$seconds" ;;
+		*_cpu) record "$1" "$2 ${stage%_cpu} busy" core-s/GiB "$seconds" ;;
+		*) record "$1" "$2: ${stage/_/ }" s/GiB "$seconds" ;;
+		esac
 	done
-	busy=$(jq '.stages_ms | select(.leader_cpu) | .leader_cpu + .follower_cpu' \
-		"$dir/pull.json")
-	[ -z "$busy" ] || record "$1" "$2 busy" core-s/GiB "$(calc "$busy / 1000 * 2^30 / $3")"
 }

@@ -63,12 +63,27 @@ static void stand_up(struct seat *seat)
 	end_close(seat->end);
 }
 
-/* Sends until it is told to end, then tells how many ticks it was busy. */
+/* What an end did, ticks. */
+struct effort {
+	uint64_t busy;
+	uint64_t rx; /* of these, in the driver */
+	uint64_t tx; /* and filling packets, too */
+};
+
+static struct effort effort_of(const struct seat *seat)
+{
+	struct effort effort = {.busy = seat->end->busy};
+
+	nic_dpdk_get_ticks(seat->ports.dpdk[0], &effort.rx, &effort.tx);
+	return effort;
+}
+
+/* Sends until it is told to end, then tells what it did. */
 static int send_all(const struct end_plan *plan, uint32_t slice, const char *socket,
 	const int orders[2], int answers)
 {
 	struct seat seat = {0};
-	uint64_t busy;
+	struct effort effort;
 	char order;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -76,9 +91,10 @@ static int send_all(const struct end_plan *plan, uint32_t slice, const char *soc
 	sit_down(&seat, plan, 0, slice, socket);
 	while (turn(&seat) || read(orders[0], &order, 1) != 0)
 		;
-	busy = seat.end->busy;
+	effort = effort_of(&seat);
 	stand_up(&seat);
-	return write(answers, &busy, sizeof(busy)) == sizeof(busy) ? EX_OK : EX_IOERR;
+	return write(answers, &effort, sizeof(effort)) == sizeof(effort) ? EX_OK
+									 : EX_IOERR;
 }
 
 static double receive_all(struct seat *seat, const struct end_plan *plan)
@@ -97,19 +113,31 @@ static double receive_all(struct seat *seat, const struct end_plan *plan)
 	       (double)(sample_clock() - start);
 }
 
-static void tell(const struct end_plan *plan, uint32_t slice, double gbps,
-	uint64_t sender, uint64_t receiver)
+/* one: as many ticks as make one core-second a GiB. */
+static void tell_stage(uint32_t slice, const char *subject, uint64_t ticks, double one)
 {
-	double gib = (double)plan->manifest.bytes / (double)(1 << 30);
 	char name[16];
 
 	(void)snprintf(name, sizeof(name), "%u", slice);
-	sample(name, "snapline", "Gb/s", gbps);
-	sample(name, "sender busy", "core-s/GiB", (double)sender / sample_tsc_hz() / gib);
-	sample(name, "receiver busy", "core-s/GiB",
-		(double)receiver / sample_tsc_hz() / gib);
-	sample(name, "both busy", "core-s/GiB",
-		(double)(sender + receiver) / sample_tsc_hz() / gib);
+	sample(name, subject, "core-s/GiB", (double)ticks / one);
+}
+
+static void tell(uint32_t slice, uint64_t bytes, const struct effort *sender,
+	const struct effort *receiver)
+{
+	double one = sample_tsc_hz() * (double)bytes / (double)(1 << 30);
+
+	tell_stage(slice, "both busy", sender->busy + receiver->busy, one);
+	tell_stage(slice, "sender busy", sender->busy, one);
+	tell_stage(
+		slice, "sender: protocol", sender->busy - sender->rx - sender->tx, one);
+	tell_stage(slice, "sender: tx", sender->tx, one);
+	tell_stage(slice, "sender: rx", sender->rx, one);
+	tell_stage(slice, "receiver busy", receiver->busy, one);
+	tell_stage(slice, "receiver: checks and copy",
+		receiver->busy - receiver->rx - receiver->tx, one);
+	tell_stage(slice, "receiver: rx", receiver->rx, one);
+	tell_stage(slice, "receiver: tx", receiver->tx, one);
 }
 
 int main(int argc, char *argv[])
@@ -118,7 +146,8 @@ int main(int argc, char *argv[])
 	int orders[2], answers[2];
 	struct end_plan plan;
 	struct seat seat = {0};
-	uint64_t sender;
+	struct effort sender, receiver;
+	char name[16];
 	double gbps;
 	pid_t child;
 
@@ -146,7 +175,10 @@ int main(int argc, char *argv[])
 		(void)fprintf(stderr, "pair: %s\n", strerror(-seat.end->code));
 		return EX_UNAVAILABLE;
 	}
-	tell(&plan, slice, gbps, sender, seat.end->busy);
+	receiver = effort_of(&seat);
+	(void)snprintf(name, sizeof(name), "%u", slice);
+	sample(name, "snapline", "Gb/s", gbps);
+	tell(slice, plan.manifest.bytes, &sender, &receiver);
 	stand_up(&seat);
 	(void)waitpid(child, NULL, 0);
 	end_plan_fini(&plan);

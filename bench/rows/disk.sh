@@ -12,27 +12,18 @@ set -eu
 . "$bench/rivals.sh"
 # shellcheck source=../ours.sh
 . "$bench/ours.sh"
+# shellcheck source=../disk.sh
+. "$bench/disk.sh"
 leader=127.0.0.1:$(free_port)
 shape=$(quick_or 16x67108864 16x16777216)
 runs=$(quick_or 5 3)
 need=$(quick_or 4000 1000)
 
-disk=$(mktemp -d "${BENCH_DISK:-/var/tmp}/snapline-disk.XXXXXX")
+disk=
 trap 'rm -rf "$disk"; cleanup' EXIT
-kind=$(df --output=fstype "$disk" | tail -n 1)
-[ "$kind" != tmpfs ] || skip "$disk is in memory; name a directory on a disk in BENCH_DISK"
-[ "$(df --output=avail -m "$disk" | tail -n 1)" -ge "$need" ] ||
-	skip "needs $need MiB free in ${disk%/*}"
+make_disk "$need"
 need_mib "$need"
 
-forget() { # DIR
-	find "$1" -type f -exec sh -c 'for file; do
-		dd if="$file" iflag=nocache count=0 status=none
-	done' sh {} +
-}
-remember() { # DIR
-	find "$1" -type f -exec cat {} + >/dev/null
-}
 copy_cp() { # TO
 	cp -r "$snapshot/." "$1"
 }
@@ -41,10 +32,7 @@ make_shape "$dir/made" "$shape"
 bytes=$(bytes_of "$dir/made")
 make_leader_store "$dir/made"
 rm -rf "$dir/made"
-mv "$dir/leader" "$disk/leader"
-ln -s "$disk/leader" "$dir/leader"
-snapshot=$disk/leader/snapshot_00000000000000000007
-sync -f "$disk"
+move_leader_to_disk
 start_node leader "$leader" --dev "$(memif 0 server)" --ip 10.77.0.1/24
 for ((run = 0; run <= runs; run++)); do
 	for state in cold warm; do
