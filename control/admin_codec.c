@@ -6,6 +6,7 @@
 
 #include "control/convergence_codec.h"
 #include "control/pb_codec.h"
+#include "control/rank_codec.h"
 #include "dataplane/base/units.h"
 #include "proto/snapline.pb-c.h"
 
@@ -32,21 +33,26 @@ int start_request_encode(
 	const struct start_request *request, uint8_t **bytes, size_t *len)
 {
 	Snapline__StartRequest message = SNAPLINE__START_REQUEST__INIT;
+	Snapline__Rank rank;
 
 	message.peer = (char *)request->peer;
+	message.rank = rank_to_message(&request->rank, &rank);
 	return pb_pack(&message.base, bytes, len);
 }
 
 int start_request_decode(struct start_request *request, const uint8_t *bytes, size_t len)
 {
 	ProtobufCMessage *unpacked;
+	const Snapline__StartRequest *message;
 	int err = pb_unpack(&snapline__start_request__descriptor, bytes, len,
 		PB_SMALL_MAX, &unpacked);
 
 	if (err != 0)
 		return err;
-	err = pb_copy_string(request->peer, sizeof(request->peer),
-		((const Snapline__StartRequest *)unpacked)->peer);
+	message = (const Snapline__StartRequest *)unpacked;
+	err = pb_copy_string(request->peer, sizeof(request->peer), message->peer);
+	if (err == 0)
+		err = rank_from_message(&request->rank, message->rank);
 	pb_free(unpacked);
 	return err;
 }
@@ -125,6 +131,7 @@ int list_request_decode(struct list_request *request, const uint8_t *bytes, size
 struct info_message {
 	Snapline__TransferInfo info;
 	Snapline__Convergence convergence;
+	Snapline__Rank rank;
 };
 
 static void info_to_message(const struct transfer_info *info, struct info_message *both)
@@ -159,6 +166,7 @@ static void info_to_message(const struct transfer_info *info, struct info_messag
 	message->error_code = info->error_code;
 	if (info->error_text[0] != '\0')
 		message->error_text = (char *)info->error_text;
+	message->rank = rank_to_message(&info->rank, &both->rank);
 	if (info->has_convergence) {
 		convergence_to_message(&info->convergence, &both->convergence);
 		message->convergence = &both->convergence;
@@ -190,7 +198,8 @@ static int info_from_message(
 		pb_copy_string(info->peer, sizeof(info->peer), message->peer) != 0 ||
 		pb_copy_string(
 			info->group_id, sizeof(info->group_id), message->group_id) != 0 ||
-		pb_copy_string(info->path, sizeof(info->path), message->path) != 0)
+		pb_copy_string(info->path, sizeof(info->path), message->path) != 0 ||
+		rank_from_message(&info->rank, message->rank) != 0)
 		return -EBADMSG;
 	pb_copy_text(info->steered_by, sizeof(info->steered_by), message->steered_by);
 	pb_copy_text(info->error_text, sizeof(info->error_text), message->error_text);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "control/pb_codec.h"
+#include "control/rank_codec.h"
 #include "proto/snapline.pb-c.h"
 
 static void queue_to_message(
@@ -225,9 +226,12 @@ int throttle_request_encode(
 	const struct throttle_request *request, uint8_t **bytes, size_t *len)
 {
 	Snapline__ThrottleRequest message = SNAPLINE__THROTTLE_REQUEST__INIT;
+	Snapline__Rank rank;
 
 	message.id = request->id;
+	message.has_rate_bps = request->has_rate;
 	message.rate_bps = request->rate_bps;
+	message.rank = rank_to_message(&request->rank, &rank);
 	return pb_pack(&message.base, bytes, len);
 }
 
@@ -235,13 +239,20 @@ int throttle_request_decode(
 	struct throttle_request *request, const uint8_t *bytes, size_t len)
 {
 	ProtobufCMessage *unpacked;
+	const Snapline__ThrottleRequest *message;
 	int err = pb_unpack(&snapline__throttle_request__descriptor, bytes, len,
 		PB_SMALL_MAX, &unpacked);
 
 	if (err != 0)
 		return err;
-	request->id = ((const Snapline__ThrottleRequest *)unpacked)->id;
-	request->rate_bps = ((const Snapline__ThrottleRequest *)unpacked)->rate_bps;
+	message = (const Snapline__ThrottleRequest *)unpacked;
+	request->id = message->id;
+	request->has_rate = message->has_rate_bps != 0;
+	request->rate_bps = request->has_rate ? message->rate_bps : 0;
+	err = rank_from_message(&request->rank, message->rank);
 	pb_free(unpacked);
-	return is_rate(request->rate_bps) ? 0 : -EBADMSG;
+	if (err == 0 && (!is_rate(request->rate_bps) ||
+				(!request->has_rate && rank_is_empty(&request->rank))))
+		err = -EBADMSG;
+	return err;
 }

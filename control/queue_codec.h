@@ -4,6 +4,7 @@
 #ifndef QUEUE_CODEC_H
 #define QUEUE_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,15 +20,18 @@ struct queue_list {
 };
 
 struct throttle_request {
-	int64_t id;        /* of a transfer */
+	int64_t id; /* of a transfer */
+	bool has_rate;
 	uint64_t rate_bps; /* as in struct transfer_rate */
+	struct rank rank;
 };
 
 int queue_list_encode(const struct queue_list *list, uint8_t **bytes, size_t *len);
 int queue_list_decode(struct queue_list *list, const uint8_t *bytes, size_t len);
 void queue_list_fini(struct queue_list *list);
 
-/* Decoding refuses a rate or a burst out of range. */
+/* Decoding refuses a rate, a burst or a rank out of range, and a throttle that changes
+ * nothing. */
 int set_rate_request_encode(
 	const struct transfer_rate *request, uint8_t **bytes, size_t *len);
 int set_rate_request_decode(

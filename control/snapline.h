@@ -163,6 +163,24 @@ SNAPLINE_API void snapline_install_snapshot(struct snapline_node *node,
 SNAPLINE_API void snapline_send_snapshot(
 	struct snapline_node *node, const char *peer_id, snapline_done done, void *ctx);
 
+/* Which of the snapshots that a node sends over its devices goes first. */
+enum snapline_class {
+	SNAPLINE_UNSAID,    /* as the option transfer-class says */
+	SNAPLINE_RECOVERY,  /* a follower that its group needs: before all others */
+	SNAPLINE_REBALANCE, /* it can wait, as a member that is only added */
+};
+
+struct snapline_rank {
+	enum snapline_class of_class;
+	uint32_t weight; /* among those of its class, 1 to 100; 0: as transfer-weight says
+			  */
+};
+
+/* The same before or behind others. done gets EINVAL for a rank out of range. */
+SNAPLINE_API void snapline_send_snapshot_ranked(struct snapline_node *node,
+	const char *peer_id, const struct snapline_rank *rank, snapline_done done,
+	void *ctx);
+
 /* The node's term has risen, or it has lost its leader: a snapshot on its way is
  * cancelled unless it is being loaded already. */
 SNAPLINE_API void snapline_step_down(struct snapline_node *node, int64_t new_term);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dataplane/base/parse.h"
+#include "dataplane/transfer.h"
 
 #define AT(field) .offset = offsetof(struct snapshot_options, field)
 
@@ -277,6 +278,24 @@ static const struct snapshot_option table[] = {
 		 AT(election_heartbeat_factor),
 		 .help = "heartbeats in an election timeout"},
 		.braft = "raft_election_heartbeat_factor"},
+	{.spec = {.name = "transfer-class",
+		 .arg = "CLASS",
+		 .kind = OPTION_WORD,
+		 .words = rank_classes,
+		 .fallback = "recovery",
+		 AT(transfer_class),
+		 .help = "of what this node sends, unless who starts or pulls it says "
+			 "otherwise: recovery goes before rebalance"},
+		.is_reloadable = true},
+	{.spec = {.name = "transfer-weight",
+		 .arg = "N",
+		 .kind = OPTION_U64,
+		 .fallback = "10",
+		 .min = 1,
+		 .max = SHAPER_WEIGHT_MAX,
+		 AT(transfer_weight),
+		 .help = "the same: its part among those of its class"},
+		.is_reloadable = true},
 };
 
 const struct snapshot_option *snapshot_options_table(size_t *count)

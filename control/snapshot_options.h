@@ -54,6 +54,9 @@ struct snapshot_options {
 	uint64_t retry_replicate_interval_ms;
 	uint64_t election_timeout_ms;
 	uint64_t election_heartbeat_factor;
+	/* what this node sends, unless somebody says otherwise: see dataplane/rank.h */
+	uint64_t transfer_class; /* a place among rank_classes, from 1 */
+	uint64_t transfer_weight;
 };
 
 struct snapshot_option {

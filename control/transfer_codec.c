@@ -6,6 +6,7 @@
 
 #include "control/convergence_codec.h"
 #include "control/pb_codec.h"
+#include "control/rank_codec.h"
 #include "dataplane/base/units.h"
 #include "proto/snapline.pb-c.h"
 
@@ -63,6 +64,7 @@ int open_request_encode(const struct open_request *request, uint8_t **bytes, siz
 	Snapline__OpenRequest message = SNAPLINE__OPEN_REQUEST__INIT;
 	Snapline__Endpoint endpoints[TRANSFER_DEVICES_MAX];
 	Snapline__Endpoint *pointers[TRANSFER_DEVICES_MAX];
+	Snapline__Rank rank;
 
 	for (uint32_t i = 0; i < request->nendpoints; i++) {
 		endpoint_to_message(&request->endpoints[i], &endpoints[i]);
@@ -79,6 +81,7 @@ int open_request_encode(const struct open_request *request, uint8_t **bytes, siz
 	message.nonce.data = (uint8_t *)request->nonce;
 	message.nonce.len = sizeof(request->nonce);
 	message.session_id = request->session_id;
+	message.rank = rank_to_message(&request->rank, &rank);
 	return pb_pack(&message.base, bytes, len);
 }
 
@@ -106,7 +109,7 @@ static int copy_open_request(
 			return err;
 	}
 	request->nendpoints = (uint32_t)message->n_endpoints;
-	return 0;
+	return rank_from_message(&request->rank, message->rank);
 }
 
 int open_request_decode(struct open_request *request, const uint8_t *bytes, size_t len)

@@ -47,6 +47,7 @@ struct open_request {
 	uint32_t nendpoints;
 	uint8_t nonce[TRANSFER_NONCE_LEN];
 	uint32_t session_id;
+	struct rank rank; /* what the follower asks for */
 };
 
 struct open_response {
@@ -123,6 +124,7 @@ struct transfer_info {
 	uint64_t strays;      /* packets that one of them passed to another */
 	bool has_convergence; /* it runs, and its leader has a log */
 	struct transfer_convergence convergence;
+	struct rank rank; /* over dpdk, of one that is sent; else empty */
 	int32_t error_code;
 	char error_text[TRANSFER_TEXT_MAX]; /* empty: none; cut when longer */
 	bool has_report;                    /* never over the operator's socket */
@@ -131,6 +133,7 @@ struct transfer_info {
 
 struct start_request {
 	char peer[TRANSFER_PEER_MAX]; /* ADDR:PORT[:IDX] */
+	struct rank rank;
 };
 
 struct start_response {

@@ -58,6 +58,16 @@ void shaper_weigh(struct shaper *shaper, uint32_t at, uint32_t weight)
 	shaper->shares[at].weight = u32_min(weight, SHAPER_WEIGHT_MAX);
 }
 
+void shaper_classify(struct shaper *shaper, uint32_t at, enum shaper_class class)
+{
+	struct shaper_share *share = &shaper->shares[at];
+
+	assert(class < SHAPER_CLASSES && (shaper->members[share->class] & bit(at)));
+	shaper->members[share->class] &= ~bit(at);
+	shaper->members[class] |= bit(at);
+	share->class = class;
+}
+
 void shaper_begin(struct shaper *shaper, nsec now)
 {
 	lease_begin(&shaper->port, now);

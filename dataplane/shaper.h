@@ -74,6 +74,8 @@ void shaper_remove(struct shaper *shaper, uint32_t at);
 void shaper_limit(struct shaper *shaper, uint32_t at, uint64_t rate_bps, nsec now);
 /* Its part among those of its class, from its next turn on: 1 to SHAPER_WEIGHT_MAX. */
 void shaper_weigh(struct shaper *shaper, uint32_t at, uint32_t weight);
+/* Among whom it takes its turns, between shaper_end and shaper_begin. */
+void shaper_classify(struct shaper *shaper, uint32_t at, enum shaper_class class);
 
 void shaper_begin(struct shaper *shaper, nsec now);
 /* Whose data packet goes next. Returns the share's number, or -1: nobody's. */

@@ -18,7 +18,7 @@
 #include "dataplane/base/ip.h"
 #include "dataplane/cc.h"
 #include "dataplane/manifest.h"
-#include "dataplane/shaper.h"
+#include "dataplane/rank.h"
 #include "dataplane/steering.h"
 #include "dataplane/store.h"
 
@@ -136,8 +136,8 @@ struct transfer_session {
 	uint32_t slice_size; /* bytes, a multiple of 64 */
 	uint8_t tx_key[TRANSFER_KEY_LEN]; /* for packets we send */
 	uint8_t rx_key[TRANSFER_KEY_LEN]; /* for packets we receive */
-	enum shaper_class class;          /* send: recovery goes before rebalance */
-	uint32_t weight;   /* send: among those of its class; 0: the default */
+	struct rank rank;  /* send: before or beside others; not said: recovery, and the
+			      default weight */
 	uint64_t rate_bps; /* at most, on the wire; 0: no limit; RATE_AUTO: makes the
 			      sending queue's rate automatic */
 	const struct manifest *manifest;
@@ -231,12 +231,13 @@ int transfer_set_rate(struct transfer *transfer, const struct transfer_rate *rat
 /* Sending: what may be sent, all stripes together; receiving: what the peer may send. */
 int transfer_set_session_rate(
 	struct transfer *transfer, uint32_t session_id, uint64_t rate_bps);
-/* Sending: its part among the sessions of its class, 1 to 100, 10 at first. */
-int transfer_set_session_weight(
-	struct transfer *transfer, uint32_t session_id, uint32_t weight);
 /* As these: 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. Chunks that the disk
  * works on are moved to their end. Never -EAGAIN. */
 int transfer_set_disk_rate(struct transfer *transfer, uint64_t rate_bps);
+/* Sending: before which other sessions it goes, and its part among those of its class.
+ * What rank does not say stays. */
+int transfer_set_session_rank(
+	struct transfer *transfer, uint32_t session_id, const struct rank *rank);
 void transfer_get_disk(const struct transfer *transfer, struct transfer_disk *disk);
 /* Returns false when there is no such port or queue. */
 bool transfer_get_queue(const struct transfer *transfer, uint32_t port, uint32_t queue,

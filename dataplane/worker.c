@@ -220,8 +220,8 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 		};
 
 		const struct shaper_terms terms = {
-			.class = params->class,
-			.weight = params->weight,
+			.class = params->rank.class,
+			.weight = params->rank.weight,
 			.frame = params->slice_size + WIRE_HEADER_LEN + session->headers +
 				 ETHER_WIRE_OVERHEAD,
 		};
@@ -288,13 +288,18 @@ void worker_set_session_rate(
 	worker_limit(worker, session, now);
 }
 
-void worker_set_session_weight(
-	struct worker *worker, uint32_t session_id, uint32_t weight)
+void worker_set_session_rank(
+	struct worker *worker, uint32_t session_id, const struct rank *rank)
 {
 	const struct session *session = find(worker, session_id);
+	uint32_t at = session_slot(session_id);
 
-	if (session != NULL && session->params.role == TRANSFER_SEND)
-		shaper_weigh(&worker->shaper, session_slot(session_id), weight);
+	if (session == NULL || session->params.role != TRANSFER_SEND)
+		return;
+	if (rank->weight != 0)
+		shaper_weigh(&worker->shaper, at, rank->weight);
+	if (rank->has_class)
+		shaper_classify(&worker->shaper, at, rank->class);
 }
 
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now)

@@ -118,8 +118,8 @@ void worker_set_ceiling(struct worker *worker, nsec ceiling, nsec now);
 void worker_set_session_rate(
 	struct worker *worker, uint32_t session_id, uint64_t rate_bps, nsec now);
 /* Sending: its part of what this worker may send, see shaper.h. */
-void worker_set_session_weight(
-	struct worker *worker, uint32_t session_id, uint32_t weight);
+void worker_set_session_rank(
+	struct worker *worker, uint32_t session_id, const struct rank *rank);
 /* The peer is alive though it sends nothing: the stall timeout begins again. */
 void worker_touch(struct worker *worker, uint32_t session_id, nsec now);
 

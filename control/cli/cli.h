@@ -8,6 +8,7 @@
 
 #include "dataplane/base/fault.h"
 #include "dataplane/base/options.h"
+#include "dataplane/transfer.h"
 
 /* argv is what follows noun and verb. Each returns the exit code. */
 int snapshot_create(int argc, char *const argv[]);
@@ -31,6 +32,27 @@ int queue_set_rate_command(int argc, char *const argv[]);
  * here, with help or an error printed: *exit_code is then what to return. */
 bool cli_parse(const struct option_command *command, int argc, char *const argv[],
 	void *target, struct option_list *operands, int *exit_code);
+
+/* Which transfers go first, as options of a command; 0: not said. */
+struct rank_options {
+	uint64_t class; /* as rank_of takes it */
+	uint64_t weight;
+};
+
+/* The rows of an option table whose target holds a struct rank_options as `rank`. */
+#define RANK_OPTION_ROWS(target)                                                         \
+	{.name = "class",                                                                \
+		.arg = "CLASS",                                                          \
+		.kind = OPTION_WORD,                                                     \
+		.words = rank_classes,                                                   \
+		.offset = offsetof(target, rank.class),                                  \
+		.help = "recovery, which goes before others of the leader's, or "        \
+			"rebalance"},                                                    \
+	{                                                                                \
+		.name = "weight", .arg = "N", .kind = OPTION_U64, .min = 1,              \
+		.max = SHAPER_WEIGHT_MAX, .offset = offsetof(target, rank.weight),       \
+		.help = "its part among the leader's transfers of its class"             \
+	}
 
 /* What a command takes as RATE: 0, a rate in range, unlimited. Returns 0 or -EINVAL. */
 int cli_parse_rate(const char *text, uint64_t *rate_bps, struct fault *fault);

@@ -29,6 +29,7 @@ struct arguments {
 	const char *group;
 	struct device_options device;
 	const char *path;
+	struct rank_options rank;
 	bool json;
 	bool quiet;
 };
@@ -55,6 +56,7 @@ static const struct option_spec options[] = {
 		.fallback = "auto",
 		AT(path),
 		.help = "auto, dpdk or tcp; auto takes tcp when a side has no device"},
+	RANK_OPTION_ROWS(struct arguments),
 	{.name = "json",
 		.kind = OPTION_FLAG,
 		AT(json),
@@ -241,6 +243,7 @@ int pull_command(int argc, char *const argv[])
 	copier.policy.connect_timeout = CONNECT_TIMEOUT;
 	copier.address = operands.items[0];
 	copier.group_id = arguments.group;
+	copier.rank = rank_of(arguments.rank.class, arguments.rank.weight);
 	if (strstr(operands.items[0], "://") != NULL) {
 		if (uri_parse(&uri, operands.items[0], &fault) != 0)
 			return cli_fail(&fault);

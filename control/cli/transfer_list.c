@@ -6,6 +6,7 @@
 
 #include "control/cli/admin_client.h"
 #include "control/cli/cli.h"
+#include "control/cli/transfer_view.h"
 #include "dataplane/base/format.h"
 #include "dataplane/base/json.h"
 
@@ -94,12 +95,20 @@ static void print_json(const struct transfer_list *list)
 				&json, "silent_seconds", info->silent_ns / 1000000);
 		if (info->slice_size != 0)
 			json_u64(&json, "slice_size", info->slice_size);
+		transfer_view_rank_json(&info->rank, &json);
 		print_convergence(&json, info);
 		json_i64(&json, "code", info->error_code);
 		json_string(&json, "error", info->error_text);
 		json_close(&json);
 	}
 	json_close(&json);
+}
+
+/* What every transfer is unless somebody says otherwise needs no line. */
+static bool is_special(const struct rank *rank)
+{
+	return !rank_is_empty(rank) &&
+	       (rank->class != SHAPER_RECOVERY || rank->weight != SHAPER_WEIGHT_DEFAULT);
 }
 
 static void print_text(const struct transfer_list *list)
@@ -128,6 +137,9 @@ static void print_text(const struct transfer_list *list)
 					    (nsec)info->elapsed_ns),
 				rate),
 			format_duration((nsec)info->elapsed_ns, span));
+		if (is_special(&info->rank))
+			(void)printf("      %s, weight %u\n",
+				rank_classes[info->rank.class], info->rank.weight);
 		if (info->stage == STAGE_SUSPENDED)
 			(void)printf("      no packet from the peer for %" PRIu64 " s\n",
 				info->silent_ns / SEC);

@@ -10,6 +10,7 @@
 
 #include "control/cli/admin_client.h"
 #include "control/cli/cli.h"
+#include "control/cli/transfer_view.h"
 #include "control/queue_codec.h"
 #include "dataplane/base/format.h"
 #include "dataplane/base/json.h"
@@ -19,6 +20,7 @@ enum { POLL_MS = 50, PATIENCE_MS = 60000 };
 
 struct arguments {
 	const char *admin;
+	struct rank_options rank; /* of throttle */
 	bool json;
 };
 
@@ -31,6 +33,21 @@ static const struct option_spec options[] = {
 		.required = true,
 		AT(admin),
 		.help = "operator socket of either node"},
+	{.name = "json",
+		.kind = OPTION_FLAG,
+		AT(json),
+		.help = "print the transfer as JSON"},
+	{.name = NULL},
+};
+
+static const struct option_spec throttle_options[] = {
+	{.name = "admin",
+		.arg = "PATH",
+		.kind = OPTION_STRING,
+		.required = true,
+		AT(admin),
+		.help = "operator socket of either node, for CLASS and N the leader's"},
+	RANK_OPTION_ROWS(struct arguments),
 	{.name = "json",
 		.kind = OPTION_FLAG,
 		AT(json),
@@ -61,14 +78,17 @@ static const struct option_command resume_command = {
 
 static const struct option_command throttle_command = {
 	.name = "transfer throttle",
-	.operands = "ID RATE",
+	.operands = "ID [RATE]",
 	.summary = "Limits a transfer from now on: 0 holds it up, unlimited lifts the "
 		   "limit.\n"
 		   "At the leader it is what is sent, at the follower what is asked for, "
 		   "on\n"
-		   "the wire; the smaller of both holds.\n",
-	.options = options,
-	.min_operands = 2,
+		   "the wire; the smaller of both holds. Or puts it before or behind "
+		   "others\n"
+		   "that the leader sends over the same queue, where its limits leave "
+		   "room.\n",
+	.options = throttle_options,
+	.min_operands = 1,
 	.max_operands = 2,
 };
 
@@ -97,7 +117,7 @@ static int parse_id(const char *text, int64_t *id, struct fault *fault)
 	return 0;
 }
 
-/* rate_bps: of throttle. */
+/* But for the id, what is of throttle. */
 static int order(struct admin_client *admin, const char *method,
 	const struct throttle_request *what, struct fault *fault)
 {
@@ -130,6 +150,7 @@ static void print_json(const struct transfer_info *info)
 	json_string(&json, "stage", transfer_stage_name(info->stage));
 	json_u64(&json, "bytes", info->bytes_total);
 	json_u64(&json, "bytes_done", info->bytes_done);
+	transfer_view_rank_json(&info->rank, &json);
 	json_close(&json);
 }
 
@@ -175,13 +196,29 @@ static int wait_for_end(struct admin_client *admin, int64_t id,
 		id);
 }
 
-static const char *result_of(const struct option_command *command)
+/* What shall be ordered, from the command line. */
+static int parse(const struct arguments *arguments, const struct option_list *operands,
+	struct throttle_request *what, struct fault *fault)
+{
+	int err = parse_id(operands->items[0], &what->id, fault);
+
+	what->has_rate = operands->count > 1;
+	what->rank = rank_of(arguments->rank.class, arguments->rank.weight);
+	if (err == 0 && what->has_rate)
+		err = cli_parse_rate(operands->items[1], &what->rate_bps, fault);
+	return err;
+}
+
+static const char *result_of(
+	const struct option_command *command, const struct throttle_request *what)
 {
 	if (command == &cancel_command)
 		return "cancelled";
 	if (command == &pause_command)
 		return "paused";
-	return command == &throttle_command ? "is limited" : "goes on";
+	if (command == &resume_command)
+		return "goes on";
+	return what->has_rate ? "is limited" : "has another rank";
 }
 
 static int run(const struct option_command *command, const char *method, int argc,
@@ -198,10 +235,13 @@ static int run(const struct option_command *command, const char *method, int arg
 
 	if (!cli_parse(command, argc, argv, &arguments, &operands, &exit_code))
 		return exit_code;
-	if (parse_id(operands.items[0], &what.id, &fault) != 0 ||
-		(command == &throttle_command &&
-			cli_parse_rate(operands.items[1], &what.rate_bps, &fault) != 0) ||
-		admin_client_open(&admin, arguments.admin, &fault) != 0)
+	if (parse(&arguments, &operands, &what, &fault) == 0 &&
+		command == &throttle_command && !what.has_rate &&
+		rank_is_empty(&what.rank))
+		(void)fault_set(&fault, -EINVAL,
+			"transfer throttle changes nothing: give a RATE, --class or "
+			"--weight");
+	if (fault.code != 0 || admin_client_open(&admin, arguments.admin, &fault) != 0)
 		return cli_fail(&fault);
 	if (order(&admin, method, &what, &fault) != 0 ||
 		(cancels && wait_for_end(&admin, what.id, &info, &fault) != 0) ||
@@ -211,7 +251,7 @@ static int run(const struct option_command *command, const char *method, int arg
 		exit_code = EX_OK;
 	admin_client_close(&admin);
 	if (exit_code == EX_OK)
-		print(&info, result_of(command), arguments.json);
+		print(&info, result_of(command, &what), arguments.json);
 	return exit_code;
 }
 

@@ -16,6 +16,7 @@ enum { POLL_MS = 50 };
 
 struct arguments {
 	const char *admin;
+	struct rank_options rank;
 	bool detach;
 	bool json;
 	bool quiet;
@@ -30,6 +31,7 @@ static const struct option_spec options[] = {
 		.required = true,
 		AT(admin),
 		.help = "operator socket of the leader node"},
+	RANK_OPTION_ROWS(struct arguments),
 	{.name = "detach",
 		.kind = OPTION_FLAG,
 		AT(detach),
@@ -53,18 +55,16 @@ static const struct option_command command = {
 	.max_operands = 1,
 };
 
-static int start(
-	struct admin_client *admin, const char *peer, int64_t *id, struct fault *fault)
+static int start(struct admin_client *admin, struct start_request *request, int64_t *id,
+	struct fault *fault)
 {
-	struct start_request request;
 	struct start_response response;
 	struct rpc_bytes answer = {0};
 	uint8_t *bytes;
 	size_t len;
 	int err;
 
-	(void)snprintf(request.peer, sizeof(request.peer), "%s", peer);
-	err = start_request_encode(&request, &bytes, &len);
+	err = start_request_encode(request, &bytes, &len);
 	if (err != 0)
 		return fault_set(fault, err, "no memory");
 	err = admin_client_call(
@@ -131,6 +131,7 @@ int transfer_start_command(int argc, char *const argv[])
 {
 	struct arguments arguments = {0};
 	struct option_list operands;
+	struct start_request request;
 	struct admin_client admin;
 	struct fault fault = {0};
 	int exit_code;
@@ -140,7 +141,9 @@ int transfer_start_command(int argc, char *const argv[])
 		return exit_code;
 	if (admin_client_open(&admin, arguments.admin, &fault) != 0)
 		return cli_fail(&fault);
-	if (start(&admin, operands.items[0], &id, &fault) != 0) {
+	(void)snprintf(request.peer, sizeof(request.peer), "%s", operands.items[0]);
+	request.rank = rank_of(arguments.rank.class, arguments.rank.weight);
+	if (start(&admin, &request, &id, &fault) != 0) {
 		exit_code = cli_fail(&fault);
 	} else if (arguments.detach) {
 		print_id(id, arguments.json);

@@ -56,6 +56,14 @@ void transfer_view_show(struct transfer_view *view, const struct transfer_info *
 	terminal_show(&view->terminal, &progress);
 }
 
+void transfer_view_rank_json(const struct rank *rank, struct json *json)
+{
+	if (rank_is_empty(rank))
+		return;
+	json_string(json, "class", rank_classes[rank->class]);
+	json_u64(json, "weight", rank->weight);
+}
+
 static void print_error_json(const struct transfer_info *info)
 {
 	struct json json;

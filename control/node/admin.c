@@ -28,7 +28,7 @@ static void on_started(void *ctx, int64_t id, const struct fault *fault)
 
 static void on_start(void *ctx, struct rpc_call *call)
 {
-	const struct install_starter starter = {
+	struct install_starter starter = {
 		.started = on_started, .ctx = call, .is_forced = true};
 	struct rpc_bytes message = rpc_call_message(call);
 	struct start_request request;
@@ -37,6 +37,7 @@ static void on_start(void *ctx, struct rpc_call *call)
 		rpc_call_fail(call, RPC_EREQUEST, "malformed StartRequest");
 		return;
 	}
+	starter.rank = request.rank;
 	install_start(ctx, request.peer, &starter);
 }
 

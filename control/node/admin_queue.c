@@ -144,9 +144,8 @@ static int throttle(
 
 	if (err != 0)
 		return err;
-	err = outgoing != NULL
-		      ? outgoing_throttle(outgoing, request->rate_bps, fault)
-		      : copier_throttle(node->incoming.copier, request->rate_bps, fault);
+	err = outgoing != NULL ? outgoing_throttle(outgoing, request, fault)
+			       : copier_throttle(node->incoming.copier, request, fault);
 	if (err != 0)
 		fault_prefix(fault, "transfer %lld", (long long)request->id);
 	return err;
@@ -167,7 +166,11 @@ void admin_throttle(void *ctx, struct rpc_call *call)
 		rpc_call_fail(call, -fault.code, "%s", fault.text);
 		return;
 	}
-	log_line(LOG_INFO, "admin", "event=throttle id=%lld rate=\"%s\"",
-		(long long)request.id, format_rate(request.rate_bps, text));
+	log_line(LOG_INFO, "admin",
+		"event=throttle id=%lld rate=\"%s\" class=%s weight=%u",
+		(long long)request.id,
+		request.has_rate ? format_rate(request.rate_bps, text) : "",
+		request.rank.has_class ? rank_classes[request.rank.class] : "",
+		request.rank.weight);
 	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
 }

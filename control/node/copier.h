@@ -21,6 +21,7 @@
 
 struct uv_loop_s;
 struct copier;
+struct throttle_request;
 
 enum copier_path {
 	COPIER_AUTO, /* over a device when both sides have one that reaches the other */
@@ -39,6 +40,7 @@ struct copier_options {
 	const char *address; /* of the leader's control port; copied */
 	const char *group_id;
 	const char *self; /* who asks, for the leader's operator */
+	struct rank rank; /* what the leader is asked for */
 	bool has_reader_id;
 	int64_t reader_id; /* else the newest snapshot */
 	int64_t index;     /* the one that was announced; 0: any */
@@ -62,8 +64,10 @@ void copier_cancel(struct copier *copier, const char *why);
 /* What an operator may order. Return 0, or -EBUSY: it is too late, or the leader's
  * operator holds it up. */
 int copier_pause(struct copier *copier, bool is_paused, struct fault *fault);
-/* How fast the leader may send. Returns 0, -EBUSY, or -ENODEV: it goes over TCP. */
-int copier_throttle(struct copier *copier, uint64_t rate_bps, struct fault *fault);
+/* How fast the leader may send. Returns 0, -EBUSY, -ENODEV: it goes over TCP, or -EINVAL:
+ * before whom it goes is the leader's. */
+int copier_throttle(struct copier *copier, const struct throttle_request *request,
+	struct fault *fault);
 /* As copier_cancel; says too whether what came is kept. */
 int copier_give_up(struct copier *copier, const char *why, struct fault *fault);
 

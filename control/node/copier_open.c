@@ -170,6 +170,7 @@ int copier_call_open(struct copier *copier, struct fault *fault)
 			plane_endpoints(copier->options.plane, request.endpoints);
 	memcpy(request.nonce, copier->nonce, sizeof(request.nonce));
 	request.session_id = copier->session_id;
+	request.rank = copier->options.rank;
 	err = open_request_encode(&request, &bytes, &len);
 	if (err != 0)
 		return fault_set(fault, err, "cannot encode the open request");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "control/node/copier_state.h"
+#include "control/queue_codec.h"
 
 void copier_apply_pause(struct copier *copier)
 {
@@ -54,7 +55,8 @@ int copier_apply_rate(struct copier *copier)
 	return 0;
 }
 
-int copier_throttle(struct copier *copier, uint64_t rate_bps, struct fault *fault)
+int copier_throttle(struct copier *copier, const struct throttle_request *request,
+	struct fault *fault)
 {
 	int err = check(copier, "throttle", fault);
 
@@ -64,8 +66,12 @@ int copier_throttle(struct copier *copier, uint64_t rate_bps, struct fault *faul
 		return fault_set(fault, -ENODEV,
 			"it goes over TCP, where --snapshot-throttle-rate of the node is "
 			"the limit");
+	if (!rank_is_empty(&request->rank))
+		return fault_set(fault, -EINVAL,
+			"class and weight are said at the leader %s, which sends it",
+			copier->address);
 	copier->has_rate = true;
-	copier->rate_bps = rate_bps;
+	copier->rate_bps = request->rate_bps;
 	err = copier_apply_rate(copier);
 	if (err != 0)
 		return fault_set(fault, err,

@@ -139,6 +139,7 @@ static void on_newest(void *ctx, struct served *served, const struct fault *unre
 		starter->started(starter->ctx, 0, &fault);
 	} else {
 		outgoing->is_install = true;
+		outgoing_order_rank(outgoing, &starter->rank);
 		outgoing_on_served(outgoing);
 		outgoing->on_end = starter->ended;
 		outgoing->on_end_ctx = starter->ctx;

@@ -26,6 +26,7 @@ struct request {
 	struct ask ask;
 	int64_t term;
 	int64_t index;
+	struct rank rank;
 	char peer[URI_TEXT_MAX]; /* or leader id */
 	char uri[URI_TEXT_MAX];
 };
@@ -348,8 +349,10 @@ static void on_started(void *ctx, int64_t id, const struct fault *fault)
 static void do_send(struct letter *letter)
 {
 	struct request *request = (struct request *)letter;
-	const struct install_starter starter = {
-		.started = on_started, .ended = on_sent, .ctx = request};
+	const struct install_starter starter = {.started = on_started,
+		.ended = on_sent,
+		.ctx = request,
+		.rank = request->rank};
 
 	install_start(request->node, request->peer, &starter);
 }
@@ -357,14 +360,29 @@ static void do_send(struct letter *letter)
 void snapline_send_snapshot(
 	struct snapline_node *node, const char *peer_id, snapline_done done, void *ctx)
 {
-	struct request *request = request_create(node, do_send);
+	const struct snapline_rank rank = {SNAPLINE_UNSAID, 0};
+
+	snapline_send_snapshot_ranked(node, peer_id, &rank, done, ctx);
+}
+
+void snapline_send_snapshot_ranked(struct snapline_node *node, const char *peer_id,
+	const struct snapline_rank *rank, snapline_done done, void *ctx)
+{
+	bool is_right = (unsigned int)rank->of_class <= SNAPLINE_REBALANCE &&
+			rank->weight <= SHAPER_WEIGHT_MAX;
+	struct request *request = is_right ? request_create(node, do_send) : NULL;
 
 	if (request == NULL) {
-		if (done != NULL)
+		if (done != NULL && is_right)
 			done(ctx, ENOMEM, "no memory to remember the call");
+		else if (done != NULL)
+			done(ctx, EINVAL,
+				"a rank is of class recovery or rebalance, with a weight "
+				"from 1 to 100");
 		return;
 	}
 	request->ask = (struct ask){.kind = ASK_DONE, .done = done, .ctx = ctx};
+	request->rank = rank_of(rank->of_class, rank->weight);
 	(void)snprintf(request->peer, sizeof(request->peer), "%s", peer_id);
 	post(request);
 }

@@ -233,6 +233,7 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 	if (err != 0)
 		goto close_servers;
 	outgoing = (struct outgoing_list){.plane = made->plane,
+		.settings = &made->settings,
 		.tcp = made->tcp,
 		.pins = &made->pins,
 		.group_id = made->group,

@@ -89,7 +89,8 @@ struct install_starter {
 	/* After it was started: the end, code 0 when the follower has it. May be NULL. */
 	void (*ended)(void *ctx, const struct fault *fault);
 	void *ctx;
-	bool is_forced; /* also to a follower that has lately not converged */
+	bool is_forced;   /* also to a follower that has lately not converged */
+	struct rank rank; /* not said: as the settings say */
 };
 
 /* Brings a peer up to date with this node's newest snapshot. */

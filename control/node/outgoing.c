@@ -13,6 +13,7 @@
 #include "control/node/pins.h"
 #include "control/node/session_setup.h"
 #include "control/rpc/rpc.h"
+#include "control/snapshot_options.h"
 #include "dataplane/base/log.h"
 
 void outgoing_init(struct outgoing_list *list, const struct outgoing_list *with)
@@ -109,6 +110,8 @@ static int create(struct outgoing **outgoing, struct outgoing_list *list,
 	made->bytes = served->reader->manifest.bytes;
 	made->began = uv_hrtime();
 	made->heard_at = made->began;
+	made->rank =
+		rank_of(list->settings->transfer_class, list->settings->transfer_weight);
 	(void)snprintf(made->group_id, sizeof(made->group_id), "%s", list->group_id);
 	made->next = list->first;
 	list->first = made;
@@ -373,8 +376,10 @@ void outgoing_describe(struct outgoing *outgoing, struct transfer_info *info)
 	session_describe_silence(outgoing->silent_at, info);
 	info->files = outgoing->files;
 	info->bytes_total = outgoing->bytes;
-	if (!outgoing->is_tcp)
+	if (!outgoing->is_tcp) {
 		session_describe(&outgoing->stats, info);
+		info->rank = outgoing->rank;
+	}
 	info->bytes_resent = outgoing->stats.bytes_resent;
 	info->bytes_reused = outgoing->bytes_reused;
 	info->bytes_done = done_of(outgoing);

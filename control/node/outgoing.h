@@ -18,6 +18,8 @@
 struct outgoing;
 struct pins;
 struct rpc_client;
+struct snapshot_options;
+struct throttle_request;
 
 enum {
 	OUTGOING_KEPT = 32,  /* ended ones kept for `transfer list` */
@@ -28,7 +30,8 @@ struct outgoing_list {
 	struct plane *plane; /* NULL: no device */
 	struct tcp_serve *tcp;
 	struct pins *pins;
-	const char *group_id; /* the node's */
+	const char *group_id;                    /* the node's */
+	const struct snapshot_options *settings; /* the node's */
 	nsec stall_timeout;
 	struct outgoing *first; /* newest first */
 	int64_t next_id;
@@ -60,6 +63,8 @@ struct outgoing {
 	bool is_paused;         /* by this node's operator; the follower's: stage */
 	bool has_rate;          /* this node's operator has limited it */
 	uint64_t rate_bps;      /* 0: nothing may go */
+	struct rank rank;       /* in full */
+	struct rank ordered;    /* of it, what was said on this side: it holds */
 	bool is_session_paused; /* what the worker was told last */
 	struct pin pin;
 	struct fault cancelled; /* the follower is told to give up; code 0: it is not */
@@ -78,7 +83,7 @@ struct outgoing {
 	struct rpc_client *client; /* InstallSnapshot is under way; NULL for a pull */
 };
 
-/* Takes plane, tcp, pins, group_id and stall_timeout of `with`. */
+/* Takes plane, tcp, pins, group_id, settings and stall_timeout of `with`. */
 void outgoing_init(struct outgoing_list *list, const struct outgoing_list *with);
 /* Everything has been stopped. */
 void outgoing_fini(struct outgoing_list *list);
@@ -107,8 +112,12 @@ void outgoing_end(struct outgoing *outgoing, const struct fault *fault);
  * holds it up. who is this node. */
 struct outgoing *outgoing_find(struct outgoing_list *list, int64_t id);
 int outgoing_pause(struct outgoing *outgoing, bool is_paused, struct fault *fault);
-/* How fast it may go. Returns 0, -EBUSY, or -ENODEV: it goes over TCP. */
-int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault *fault);
+/* How fast it may go, and before whom. Returns 0, -EBUSY, or -ENODEV: it goes over TCP.
+ */
+int outgoing_throttle(struct outgoing *outgoing, const struct throttle_request *request,
+	struct fault *fault);
+/* Goes before what a follower that comes for it asks for. */
+void outgoing_order_rank(struct outgoing *outgoing, const struct rank *rank);
 /* What was ordered before holds for the session. Returns what transfer_set_session_rate
  * does. */
 int outgoing_apply_rate(struct outgoing *outgoing);

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "control/node/outgoing.h"
+#include "control/queue_codec.h"
 
 #define BAR_FIRST ((uint64_t)(10 * SEC))
 #define BAR_MAX ((uint64_t)(320 * SEC))
@@ -86,7 +87,22 @@ int outgoing_apply_rate(struct outgoing *outgoing)
 	return 0;
 }
 
-int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault *fault)
+static int apply_rank(struct outgoing *outgoing)
+{
+	if (outgoing->session == SESSION_RUNNING)
+		return transfer_set_session_rank(plane_transfer(outgoing->list->plane),
+			outgoing->session_id, &outgoing->rank);
+	return 0;
+}
+
+void outgoing_order_rank(struct outgoing *outgoing, const struct rank *rank)
+{
+	rank_apply(&outgoing->ordered, rank);
+	rank_apply(&outgoing->rank, rank);
+}
+
+int outgoing_throttle(struct outgoing *outgoing, const struct throttle_request *request,
+	struct fault *fault)
 {
 	int err = check(outgoing, "throttle", fault);
 
@@ -96,9 +112,14 @@ int outgoing_throttle(struct outgoing *outgoing, uint64_t rate_bps, struct fault
 		return fault_set(fault, -ENODEV,
 			"it goes over TCP, where --snapshot-throttle-rate of the node is "
 			"the limit");
-	outgoing->has_rate = true;
-	outgoing->rate_bps = rate_bps;
+	if (request->has_rate) {
+		outgoing->has_rate = true;
+		outgoing->rate_bps = request->rate_bps;
+	}
+	outgoing_order_rank(outgoing, &request->rank);
 	err = outgoing_apply_rate(outgoing);
+	if (err == 0)
+		err = apply_rank(outgoing);
 	if (err != 0)
 		return fault_set(fault, err,
 			"the data plane takes no orders now: try again in a moment");
@@ -139,9 +160,8 @@ int outgoing_cancel(struct outgoing *outgoing, const char *who, struct fault *fa
 
 void outgoing_raise(struct outgoing *outgoing)
 {
-	if (outgoing->session == SESSION_RUNNING)
-		(void)transfer_set_session_weight(plane_transfer(outgoing->list->plane),
-			outgoing->session_id, SHAPER_WEIGHT_MAX);
+	outgoing->rank.weight = SHAPER_WEIGHT_MAX;
+	(void)apply_rank(outgoing);
 }
 
 void outgoing_fail(struct outgoing *outgoing, const struct fault *why)

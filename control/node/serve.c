@@ -66,6 +66,8 @@ static int start(struct node *node, struct outgoing *outgoing,
 	response->slice_size = route->slice_size;
 	response->stripes = route->stripes;
 	outgoing->follower = request->endpoints[route->peer];
+	rank_apply(&outgoing->rank, &request->rank);
+	rank_apply(&outgoing->rank, &outgoing->ordered);
 	setup = (struct session_setup){
 		.role = TRANSFER_SEND,
 		.group_id = outgoing->group_id,
@@ -81,6 +83,7 @@ static int start(struct node *node, struct outgoing *outgoing,
 		.stripes = route->stripes,
 		.manifest = &served->reader->manifest,
 		.object = served->object,
+		.rank = outgoing->rank,
 	};
 	err = session_setup_start(plane_transfer(node->plane), &setup, fault);
 	if (err != 0) {

@@ -39,6 +39,7 @@ int session_setup_start(
 		.manifest = setup->manifest,
 		.object = setup->object,
 		.rate_bps = setup->rate_bps,
+		.rank = setup->rank,
 		.have = setup->have,
 	};
 	bool sends = setup->role == TRANSFER_SEND;

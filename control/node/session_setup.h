@@ -22,6 +22,7 @@ struct session_setup {
 	const struct manifest *manifest;
 	struct store_object *object;
 	uint64_t rate_bps;    /* at most; 0: no limit */
+	struct rank rank;     /* sending */
 	const uint64_t *have; /* receiving: chunks already there; NULL: none */
 };
 

@@ -26,6 +26,7 @@ static const char *const takes[] = {
 			      "500Mbit or 1GiB/s",
 	[OPTION_DURATION] = "a duration such as 500ms, 10s or 2m",
 	[OPTION_LIST] = "a text",
+	[OPTION_WORD] = "one of",
 };
 
 struct parse {
@@ -138,6 +139,28 @@ static int set_switch(
 	return 0;
 }
 
+static int set_word(
+	const struct parse *parse, const struct option_spec *spec, const char *text)
+{
+	char words[120] = "";
+
+	for (uint64_t i = 0; spec->words[i] != NULL; i++) {
+		size_t len = strlen(words);
+		uint64_t value = i + 1;
+
+		if (strcmp(spec->words[i], text) == 0) {
+			memcpy(field_of(spec, parse->target), &value, sizeof(value));
+			return 0;
+		}
+		(void)snprintf(words + len, sizeof(words) - len, "%s%s",
+			i > 0 ? ", " : "", spec->words[i]);
+	}
+	return fault_set(parse->fault, -EINVAL,
+		"--%s takes %s %s, not '%.60s'; see %s%s --help", spec->name,
+		takes[spec->kind], words, text, program_of(parse->command),
+		parse->command->name);
+}
+
 static int set_value(
 	struct parse *parse, const struct option_spec *spec, const char *text)
 {
@@ -149,6 +172,8 @@ static int set_value(
 		return 0;
 	case OPTION_SWITCH:
 		return set_switch(parse, spec, text);
+	case OPTION_WORD:
+		return set_word(parse, spec, text);
 	case OPTION_STRING:
 		if (text[0] == '\0')
 			return fault_set(parse->fault, -EINVAL,
@@ -317,7 +342,7 @@ static void help_row(const struct option_spec *spec, FILE *out)
 		(void)fprintf(out, "  %-26s %s", left, spec->help);
 	if (spec->kind != OPTION_FLAG && spec->kind != OPTION_SWITCH &&
 		spec->kind != OPTION_STRING && spec->kind != OPTION_LIST &&
-		spec->max != INT64_MAX)
+		spec->kind != OPTION_WORD && spec->max != INT64_MAX)
 		format_range(spec, range); /* the largest int64 would tell nobody */
 	if (range[0] != '\0')
 		(void)fprintf(out, ",%s", range);

@@ -39,6 +39,7 @@ enum option_kind {
 	OPTION_AUTO_LIMIT, /* uint64_t, the same, or auto */
 	OPTION_DURATION,   /* nsec: 10s, 500ms, 2m, 1h */
 	OPTION_LIST,       /* struct option_list: may be given many times */
+	OPTION_WORD,       /* uint64_t: which of `words`, from 1; 0 when absent */
 };
 
 struct option_spec {
@@ -48,9 +49,10 @@ struct option_spec {
 	const char *fallback; /* default, as the user would write it; NULL: zero */
 	enum option_kind kind;
 	bool required;
-	size_t offset; /* of the field in the target struct */
-	uint64_t min;  /* numbers: smallest value, in the field's unit */
-	uint64_t max;  /* numbers: largest value; 0: no bound */
+	size_t offset;            /* of the field in the target struct */
+	const char *const *words; /* OPTION_WORD: a NULL ends them */
+	uint64_t min;             /* numbers: smallest value, in the field's unit */
+	uint64_t max;             /* numbers: largest value; 0: no bound */
 };
 
 struct option_command {

@@ -380,13 +380,13 @@ int transfer_set_session_rate(
 	return is_rate(rate_bps) ? tell_all(transfer, &order) : -EINVAL;
 }
 
-int transfer_set_session_weight(
-	struct transfer *transfer, uint32_t session_id, uint32_t weight)
+int transfer_set_session_rank(
+	struct transfer *transfer, uint32_t session_id, const struct rank *rank)
 {
 	const struct worker_order order = {
-		.what = ORDER_SESSION_WEIGHT, .session_id = session_id, .weight = weight};
+		.what = ORDER_SESSION_RANK, .session_id = session_id, .rank = *rank};
 
-	return weight >= 1 ? tell_all(transfer, &order) : -EINVAL;
+	return rank->class < SHAPER_CLASSES ? tell_all(transfer, &order) : -EINVAL;
 }
 
 int transfer_set_disk_rate(struct transfer *transfer, uint64_t rate_bps)

@@ -78,8 +78,8 @@ static void obey(struct worker_thread *self, const struct worker_order *order, n
 	case ORDER_SESSION_RATE:
 		worker_set_session_rate(worker, order->session_id, order->rate_bps, now);
 		break;
-	case ORDER_SESSION_WEIGHT:
-		worker_set_session_weight(worker, order->session_id, order->weight);
+	case ORDER_SESSION_RANK:
+		worker_set_session_rank(worker, order->session_id, &order->rank);
 		break;
 	case ORDER_LOOK:
 		break; /* it does, in this turn */

@@ -29,7 +29,7 @@ struct worker_order {
 		ORDER_RESUME,
 		ORDER_RATE, /* of the queue */
 		ORDER_SESSION_RATE,
-		ORDER_SESSION_WEIGHT,
+		ORDER_SESSION_RANK,
 		ORDER_LOOK, /* the port has another rate */
 	} what;
 	uint32_t session_id;
@@ -37,7 +37,7 @@ struct worker_order {
 	uint64_t rate_bps;       /* RATE, SESSION_RATE */
 	uint64_t burst;          /* RATE: bytes */
 	nsec ceiling;            /* RATE: of an automatic one; 0: as it was */
-	uint32_t weight;         /* SESSION_WEIGHT */
+	struct rank rank;        /* SESSION_RANK */
 };
 
 struct rte_memzone;

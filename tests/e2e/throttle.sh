@@ -110,15 +110,32 @@ expect_rate $((1000 * mbit)) 'a port at 1 Gbit/s'
 
 # ---- one transfer; the tightest limit holds
 id=$("$snapline" transfer list --admin "$dir/leader.sock" --json | jq '.[0].id')
-throttle() { # RATE ARGUMENT...
-	local rate=$1
-	shift
-	"$snapline" transfer throttle "$id" "$rate" --admin "$dir/leader.sock" "$@"
+throttle() { # [RATE] ARGUMENT...
+	"$snapline" transfer throttle "$id" "$@" --admin "$dir/leader.sock"
+}
+# The newest transfer of the leader has this class and weight.
+expect_rank() { # CLASS WEIGHT
+	"$snapline" transfer list --admin "$dir/leader.sock" --json >"$dir/list.json"
+	jq -e --arg class "$1" --argjson weight "$2" \
+		'.[0] | .class == $class and .weight == $weight' "$dir/list.json" >"$dir/jq" ||
+		fail "not $1, weight $2: $(cat "$dir/list.json")"
 }
 throttle 50Mbit | grep -q "^transfer $id is limited: " || fail 'throttle does not answer'
 sleep 0.1
 expect_rate $((50 * mbit)) 'a transfer at 50 Mbit/s'
+
+# ---- before or behind others: one alone goes as fast as ever (veth.sh has two)
+expect_rank recovery 10
+throttle --class rebalance --json | jq -e '.class == "rebalance" and .weight == 10' >"$dir/jq" ||
+	fail 'throttle does not tell the rank'
+expect 0 'has another rank' throttle --weight 3
+expect 0 'rebalance, weight 3' "$snapline" transfer list --admin "$dir/leader.sock"
 throttle unlimited --json >"$dir/out"
+expect_rank rebalance 3 # a rate alone leaves it
+expect_error 64 '--class takes one of recovery, rebalance' -- throttle --class urgent
+expect_error 64 '--weight takes a number from 1 to 100' -- throttle --weight 101
+expect_error 64 '--weight takes a number from 1 to 100' -- throttle 1Gbit --weight 0
+expect_error 64 'changes nothing: give a RATE, --class or --weight' -- throttle
 queues set-rate 0 unlimited >"$dir/out"
 wait_for 60 is_gone "$puller" || fail 'it does not go on'
 wait "$puller" || fail "pull: $(cat "$dir/pull.out")"
@@ -126,7 +143,8 @@ expect_store "$dir/pulled" 2
 queues list | jq -e '.[0].drops == 0' >"$dir/jq" || fail "drops: $(queues list)"
 
 # ---- the follower's own limit, which the leader heeds
-begin_pull --rate 80Mbit
+begin_pull --rate 80Mbit --class rebalance --weight 7
+expect_rank rebalance 7 # as who pulls has asked
 sleep 0.1
 expect_rate $((80 * mbit)) 'a pull at 80 Mbit/s'
 end_pull
@@ -228,8 +246,9 @@ end_pull
 stop_node leader
 # ---- two queues, which know nothing of each other, together keep what the port may
 start_node leader "$leader" --dev "$(memif 1 server)" --ip 10.78.0.1/24 --queues 2 \
-	--rate 100Mbit
+	--rate 100Mbit --transfer-class rebalance --transfer-weight 100
 begin_pull --queues 2
+expect_rank rebalance 100 # nobody has said otherwise
 queues list | jq -e 'length == 3 and all(.bytes > 0)' >"$dir/jq" ||
 	fail "two queues: $(queues list)"
 look() {
@@ -241,11 +260,14 @@ stop_node leader
 # ---- at the follower, whose wish goes to the leader
 start_leader
 start_follower
-start_transfer --detach >"$dir/out"
+start_transfer --detach --class rebalance --weight 20 >"$dir/out"
+expect_rank rebalance 20
 wait_for 10 is_moving follower 0 || fail "nothing moves: $(cat "$dir/out")"
 id=$("$snapline" transfer list --admin "$dir/follower.sock" --json | jq '.[0].id')
 expect 0 "transfer $id is limited" "$snapline" transfer throttle "$id" 50Mbit \
 	--admin "$dir/follower.sock"
+expect_error 64 "class and weight are said at the leader $leader" -- \
+	"$snapline" transfer throttle "$id" --weight 1 --admin "$dir/follower.sock"
 sleep 0.3 # what had been granted has come
 look() {
 	queues list | jq -r '.[0] | "\(.bytes) \(.read_at_ns)"'

@@ -233,6 +233,62 @@ expect 64 'run ip link set dev v0 mtu 9500' "$dir/in-a" node --store "$dir/other
 	--listen "$leader" --group g --peer-id "$leader:0" \
 	--dev net_af_packet0,iface=v0 --ip 10.80.0.1/24 --mtu 9500
 
+# ---- two followers at one queue: recovery goes before rebalance, and weights count
+pull_in_b() { # IP STORE OPTION...
+	local ip=$1 store=$2
+	shift 2
+	background "$dir/pull.log" "$dir/in-b" pull "$leader" --group g --store "$store" --quiet \
+		--dev net_af_packet0,iface=v1 --ip "$ip/24" "$@"
+}
+# Sets moved[1] and moved[2]: what both transfers move until the first one has come 6 MiB
+# further.
+watch_both() {
+	local before after i
+	before=$(both_done)
+	for ((i = 0; i < 400; i++)); do
+		after=$(both_done)
+		moved=(0 $((${after% *} - ${before% *})) $((${after#* } - ${before#* })))
+		[ "${moved[1]}" -lt $((6 << 20)) ] || break
+		sleep 0.05
+	done
+	echo "$1: ${moved[1]} and ${moved[2]} bytes"
+	[ "${moved[1]}" -ge $((6 << 20)) ] || fail "$1: the first one does not move"
+}
+both_done() {
+	"$snapline" transfer list --admin "$dir/leader.sock" --json >"$dir/both.json"
+	jq -r '(map(select(.id == 1)) + map(select(.id == 2))) | map(.bytes_done) | join(" ")' \
+		"$dir/both.json"
+}
+throttle() { # ID ARGUMENT...
+	"$snapline" transfer throttle "$@" --admin "$dir/leader.sock" >"$dir/out"
+}
+start_leader_with net_af_packet --rate 100Mbit --cc fixed
+pull_in_b 10.80.0.2 "$dir/p1"
+first=$!
+wait_for 10 is_moving leader 0 || fail "the first does not begin: $(cat "$dir/pull.log")"
+pull_in_b 10.80.0.3 "$dir/p2" --weight 30
+second=$!
+has_two() {
+	"$snapline" transfer list --admin "$dir/leader.sock" --json |
+		jq -e 'map(select(.bytes_done > 0)) | length == 2'
+}
+wait_for 10 has_two || fail "the second does not begin: $(cat "$dir/pull.log")"
+watch_both 'weights 10 and 30'
+[ $((moved[2] * 2)) -gt $((moved[1] * 3)) ] || fail 'the weight does not count'
+throttle 2 --class rebalance
+watch_both 'the second can wait'
+[ "${moved[2]}" -lt $((moved[1] / 2)) ] || fail 'the class does not count'
+throttle 2 --weight 10
+throttle 1 --class rebalance --weight 30
+watch_both 'weights 30 and 10'
+[ $((moved[1] * 2)) -gt $((moved[2] * 3)) ] || fail 'the weights do not count'
+"$snapline" queue set-rate 0 unlimited --admin "$dir/leader.sock" >"$dir/out"
+for puller in "$first" "$second"; do
+	wait "$puller" || fail "a pull fails: $(cat "$dir/pull.log")"
+done
+rm -rf "$dir/p1" "$dir/p2"
+stop_node leader
+
 # ---- link-local addresses, in a VLAN that the kernel knows nothing of
 net=fe80:: len=64
 start_pair net_af_packet --vlan 7

@@ -261,6 +261,32 @@ static void status_names_what_is_under_way(void **state)
 	assert_int_equal(status_of(follower).downloading_index, 0);
 }
 
+/* Who knows that a follower can wait says so; it changes nothing for one alone. */
+static void a_snapshot_may_be_sent_behind_others(void **state)
+{
+	static const struct snapline_rank behind = {SNAPLINE_REBALANCE, 1};
+	static const struct snapline_rank wrong[] = {
+		{SNAPLINE_RECOVERY, 101}, {(enum snapline_class)3, 1}};
+	struct world *world = *state;
+	struct member *leader = &world->members[0];
+	struct member *follower = &world->members[1];
+	struct outcome outcome = {0};
+
+	prepare_leader(leader, 10, 2);
+	start(follower, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		struct outcome refused = {0};
+
+		snapline_send_snapshot_ranked(
+			leader->node, follower->peer_id, &wrong[i], on_done, &refused);
+		expect(&refused, EINVAL, "with a weight from 1 to 100");
+	}
+	snapline_send_snapshot_ranked(
+		leader->node, follower->peer_id, &behind, on_done, &outcome);
+	expect(&outcome, 0, "");
+	expect_same_state(leader, follower);
+}
+
 /* It votes and keeps no state: the meta is all it wants. */
 static void a_witness_takes_the_meta_alone(void **state)
 {
@@ -324,6 +350,7 @@ int main(void)
 		STORY(terms_and_leaders_are_checked),
 		STORY(a_state_machine_that_cannot_load_is_in_error),
 		STORY(status_names_what_is_under_way),
+		STORY(a_snapshot_may_be_sent_behind_others),
 		STORY(a_witness_takes_the_meta_alone),
 		STORY(a_follower_out_of_reach_is_given_up_soon),
 	};

@@ -103,7 +103,8 @@ static void what_no_bucket_can_keep_is_refused(void **state)
 		{0, 0, RATE_AUTO, 0, AUTO_CEILING_MIN - 1},
 		{0, 0, RATE_AUTO, 0, AUTO_CEILING_MAX + 1},
 	};
-	struct throttle_request request = {.id = -1, .rate_bps = 1}, answer;
+	struct throttle_request request = {.id = -1, .has_rate = true, .rate_bps = 1};
+	struct throttle_request answer;
 	struct transfer_rate again;
 	uint8_t *bytes;
 	size_t len;
@@ -146,6 +147,39 @@ static void a_disk_has_a_rate_of_its_own_but_none_automatic(void **state)
 	assert_int_equal(disk_rate_request_decode(&rate_bps, NULL, 0), -EBADMSG);
 }
 
+/* Of a transfer, one thing or the other may be changed, or both. */
+static void a_throttle_changes_a_rate_or_a_rank(void **state)
+{
+	const struct throttle_request requests[] = {
+		{.id = 1, .has_rate = true, .rate_bps = 0},
+		{.id = 2, .rank = {.weight = SHAPER_WEIGHT_MAX}},
+		{.id = 3,
+			.has_rate = true,
+			.rate_bps = RATE_AUTO,
+			.rank = {true, SHAPER_REBALANCE, 1}},
+		{.id = 4}, /* nothing at all */
+	};
+	struct throttle_request again;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		int want = i == 3 ? -EBADMSG : 0;
+
+		assert_int_equal(throttle_request_encode(&requests[i], &bytes, &len), 0);
+		memset(&again, 0, sizeof(again));
+		assert_int_equal(throttle_request_decode(&again, bytes, len), want);
+		free(bytes);
+		assert_int_equal(again.id, requests[i].id);
+		assert_int_equal(again.has_rate, requests[i].has_rate);
+		assert_true(again.rate_bps == requests[i].rate_bps);
+		assert_int_equal(again.rank.has_class, requests[i].rank.has_class);
+		assert_int_equal(again.rank.class, requests[i].rank.class);
+		assert_int_equal(again.rank.weight, requests[i].rank.weight);
+	}
+}
+
 static void nothing_and_half_of_something_is_malformed(void **state)
 {
 	struct transfer_rate rate = {1, 3, RATE_MAX, MIB, 0}, again;
@@ -171,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_rate_is_for_a_queue_or_a_port),
 		cmocka_unit_test(what_no_bucket_can_keep_is_refused),
 		cmocka_unit_test(a_disk_has_a_rate_of_its_own_but_none_automatic),
+		cmocka_unit_test(a_throttle_changes_a_rate_or_a_rank),
 		cmocka_unit_test(nothing_and_half_of_something_is_malformed),
 	};
 

@@ -136,6 +136,26 @@ static void a_weight_raised_on_the_way_counts_from_then_on(void **state)
 	assert_true(sent[1] > sent[0] * 9 && sent[1] < sent[0] * 11);
 }
 
+static void a_class_changed_on_the_way_counts_from_then_on(void **state)
+{
+	(void)state;
+	start(NULL);
+	shaper_set_rate(&shaper, GBIT, 0, START);
+	join(0, 10, SHAPER_RECOVERY, JUMBO);
+	join(1, 100, SHAPER_RECOVERY, JUMBO);
+	run(START, SEC / 2);
+	shaper_classify(&shaper, 1, SHAPER_REBALANCE);
+	memset(sent, 0, sizeof(sent));
+	run(START + SEC / 2, SEC / 2);
+	assert_true(sent[1] == 0);
+	assert_in_range(sent[0], GBIT / 16 * 995 / 1000, GBIT / 16 + 64 * KIB);
+	/* and back: it gets its part again, and nothing for the time between */
+	shaper_classify(&shaper, 1, SHAPER_RECOVERY);
+	memset(sent, 0, sizeof(sent));
+	run(START + SEC, SEC / 2);
+	assert_true(sent[1] > sent[0] * 9 && sent[1] < sent[0] * 11);
+}
+
 static void what_one_does_not_use_is_the_others(void **state)
 {
 	(void)state;
@@ -307,6 +327,7 @@ int main(void)
 		cmocka_unit_test(eight_equal_sessions_get_equal_shares),
 		cmocka_unit_test(weights_are_respected_within_3_percent),
 		cmocka_unit_test(a_weight_raised_on_the_way_counts_from_then_on),
+		cmocka_unit_test(a_class_changed_on_the_way_counts_from_then_on),
 		cmocka_unit_test(what_one_does_not_use_is_the_others),
 		cmocka_unit_test(recovery_goes_before_rebalance),
 		cmocka_unit_test(control_packets_always_pass_and_are_charged),

@@ -138,6 +138,10 @@ static void wrong_value_is_told_with_the_range_and_changes_nothing(void **state)
 	assert_int_equal(set("sync", "", false), -EINVAL);
 	assert_int_equal(set("sync-meta", "--help", false), -EINVAL);
 	assert_int_equal(set("copy-max-retry", longest, false), -EINVAL);
+	assert_int_equal(set("transfer-class", "urgent", false), -EINVAL);
+	assert_string_equal(fault.text, "--transfer-class takes one of recovery, "
+					"rebalance, not 'urgent'; see snapline node "
+					"--help");
 	assert_memory_equal(&before, &options, sizeof(options));
 }
 
@@ -153,6 +157,8 @@ static void only_reloadable_options_change_while_the_node_runs(void **state)
 	assert_true(options.filters_before_copy);
 	assert_int_equal(set("snapshot-interval-s", "60", true), 0);
 	assert_int_equal(options.interval_s, 60);
+	assert_int_equal(set("transfer-class", "rebalance", true), 0);
+	assert_int_equal(options.transfer_class, 2);
 }
 
 struct command_line {

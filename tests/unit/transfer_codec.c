@@ -84,7 +84,8 @@ static void open_request_survives(void **state)
 	assert_int_equal(again.endpoints[1].queues, 8);
 	assert_memory_equal(again.nonce, request.nonce, sizeof(again.nonce));
 	assert_true(again.session_id == UINT32_MAX);
-	/* without what is optional */
+	/* without what is optional, but with what a follower may ask for */
+	request.rank = rank_of(SHAPER_REBALANCE + 1, 7);
 	request.has_reader_id = false;
 	request.peer_id[0] = '\0';
 	request.nendpoints = 0;
@@ -94,6 +95,7 @@ static void open_request_survives(void **state)
 	assert_false(again.has_reader_id);
 	assert_string_equal(again.peer_id, "");
 	assert_int_equal(again.nendpoints, 0);
+	assert_memory_equal(&again.rank, &request.rank, sizeof(request.rank));
 }
 
 static void open_response_survives(void **state)
@@ -183,7 +185,7 @@ static void orders_name_a_transfer(void **state)
 
 static void start_and_list_survive(void **state)
 {
-	struct start_request start = {"10.0.0.1:80:1"};
+	struct start_request start = {"10.0.0.1:80:1", {true, SHAPER_REBALANCE, 3}};
 	struct start_response started = {INT64_MAX};
 	struct list_request list = {true, 9};
 	struct start_request start_again;
@@ -197,6 +199,7 @@ static void start_and_list_survive(void **state)
 	assert_int_equal(start_request_decode(&start_again, bytes, len), 0);
 	free(bytes);
 	assert_string_equal(start_again.peer, "10.0.0.1:80:1");
+	assert_memory_equal(&start_again.rank, &start.rank, sizeof(start.rank));
 	assert_int_equal(start_response_encode(&started, &bytes, &len), 0);
 	assert_int_equal(start_response_decode(&started_again, bytes, len), 0);
 	free(bytes);
@@ -223,7 +226,8 @@ static void a_list_of_transfers_survives(void **state)
 			.stage = STAGE_SUSPENDED,
 			.silent_ns = 12,
 			.elapsed_ns = UINT64_MAX,
-			.bytes_total = 1ull << 40},
+			.bytes_total = 1ull << 40,
+			.rank = {true, SHAPER_REBALANCE, 99}},
 	};
 	struct transfer_list list = {.transfers = infos, .count = 3};
 	struct transfer_list again;
@@ -244,6 +248,7 @@ static void a_list_of_transfers_survives(void **state)
 	assert_true(again.transfers[2].elapsed_ns == UINT64_MAX);
 	assert_true(again.transfers[2].silent_ns == 12);
 	assert_true(again.transfers[2].bytes_total == 1ull << 40);
+	assert_int_equal(again.transfers[2].rank.weight, 99);
 	transfer_list_fini(&again);
 	assert_int_equal(transfer_list_decode(&again, NULL, 0), 0);
 	assert_int_equal(again.count, 0);

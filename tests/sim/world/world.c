@@ -128,7 +128,7 @@ static void make_session(struct world *world, enum transfer_role role, uint32_t 
 		.peer_ip = address(world, peer->number),
 		.peer_port = 4791,
 		.slice_size = world->options.slice_size,
-		.weight = world->options.weights[which],
+		.rank = {.weight = world->options.weights[which]},
 		.manifest = &world->manifest,
 		.object = (struct store_object *)&world->copies[sends ? 0 : which],
 		.have = sends ? NULL : world->copies[which].have,
