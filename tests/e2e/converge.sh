@@ -20,13 +20,6 @@ seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 echo "SEED=$seed ROUNDS=$rounds"
 kv_options=(--snapshot-threshold 100 --snapshot-trailing 20)
 
-set_rate() { # RATE: of both devices of the leader
-	local device
-	for device in 0 1; do
-		"$snapline" queue set-rate "$device" "$1" --admin "$dir/$leader.sock" >"$dir/out" ||
-			fail "no rate: $(cat "$dir/out")"
-	done
-}
 start_writes() { # CLIENTS
 	redis-benchmark -h 127.0.0.1 -p "${port[$leader]}" -t set -n 100000000 -r 5000 -d 200 \
 		-c "$1" -q </dev/null >"$dir/writes" 2>&1 &

@@ -21,9 +21,6 @@ kv=$(dirname "$snapline")/snapline-kv
 say() {
 	printf '%s\n' "$*"
 }
-now_ms() {
-	date +%s%3N
-}
 seconds() { # MS
 	printf '%d.%01d s' $(($1 / 1000)) $(($1 % 1000 / 100))
 }

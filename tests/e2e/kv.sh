@@ -155,9 +155,17 @@ follower() { # N: the N-th server that does not lead
 	done
 }
 
-# Writes keys FROM to TO-1 with values of so many KiB, which hold the text.
+# Writes keys FROM to TO-1 with values of so many KiB, which hold the text: all of them again
+# if their leader is replaced meanwhile.
 fill() { # FROM TO KIB TEXT
-	need_leader
+	local i
+	for i in {1..5}; do
+		need_leader
+		! try_fill "$@" || return 0
+	done
+	explain "cannot write: $(tail -n 3 "$dir/pipe")"
+}
+try_fill() { # FROM TO KIB TEXT
 	awk -v from="$1" -v to="$2" -v kib="$3" -v text="$4" 'BEGIN {
 		srand(from)
 		for (i = from; i < to; i++) {
@@ -167,8 +175,7 @@ fill() { # FROM TO KIB TEXT
 			printf "SET key:%d %s\r\n", i, substr(value, 1, kib * 1000)
 		}
 	}' | "${clients[@]}" timeout 120 redis-cli -h "${host[$leader]:-127.0.0.1}" \
-		-p "${port[$leader]}" --pipe >"$dir/pipe" 2>&1 ||
-		explain "cannot write: $(tail -n 3 "$dir/pipe")"
+		-p "${port[$leader]}" --pipe >"$dir/pipe" 2>&1
 }
 
 # Every one of these servers has applied what the others have, and holds the same keys.
@@ -214,6 +221,7 @@ has_saved_since() { # INDEX
 }
 moves_on() { # INDEX
 	local i
+	find_leader || return
 	[ "$(info "$leader" log_first_index)" -gt "$1" ] && return
 	for i in {1..40}; do
 		echo "SET tick $i$RANDOM"
@@ -222,31 +230,68 @@ moves_on() { # INDEX
 	return 1
 }
 
-# Whether a server is receiving and has more than so many percent, not all.
-is_receiving() { # ID PERCENT: seen from the leader, since a frozen server says nothing
-	"$snapline" transfer list --admin "$dir/$leader.sock" --json >"$dir/moving.json" &&
-		jq -e --argjson percent "$2" 'map(select(.stage == "wire")) | .[0] |
-			.bytes_done > 0 and .bytes_done * 100 > .bytes * $percent and
-			.bytes_done < .bytes' "$dir/moving.json"
+set_rate() { # RATE: of all that the leader sends
+	local device
+	set_devices "$leader"
+	for ((device = 0; device < ${#devices[@]} / 4; device++)); do
+		"$snapline" queue set-rate "$device" "$1" --admin "$dir/$leader.sock" >"$dir/out" 2>&1 ||
+			explain "no rate: $(cat "$dir/out")"
+	done
 }
-# Starts a server and lets it run in short slices until it is in mid-transfer; it is left
-# frozen. So the middle is found on a fast machine, too; tried again when it was missed.
-freeze_in_transfer() { # ID PERCENT OPTION...
-	local id=$1 percent=$2 deadline=$((SECONDS + 60))
-	shift 2
-	launch_server "$id" "$@"
-	until is_receiving "$id" "$percent" >/dev/null; do
+# Sets stage, and all and come, in bytes, of the leader's newest transfer.
+look() {
+	"$snapline" transfer list --admin "$dir/$leader.sock" --json >"$dir/list" 2>&1 &&
+		read -r stage all come < <(jq -r '.[0] // {"stage": "none"} |
+			"\(.stage) \(.bytes // 0) \(.bytes_done // 0)"' "$dir/list")
+}
+# Starts a server and returns when so many thousandths of its snapshot have come, or a little
+# more. The leader is made to send ever more slowly: what is missing in half a second, or in
+# the time of four looks at it; but not all in less than two, or what waits on the way would
+# come in a heap, and at least so many thousandths in a second. So no machine is too fast,
+# and none too slow; when it was missed all the same, it is tried again.
+catch_in_transfer() { # ID THOUSANDTHS STEP OPTION...
+	local id=$1 thousandths=$2 step=$3 deadline=$((SECONDS + 120))
+	local stage='' all=0 come=0 missing=1 began ms rate
+	shift 3
+	begin_slowly "$id" "$@"
+	until [ "$stage" = wire ] && [ "$come" -gt 0 ] && [ "$missing" -le 0 ]; do
 		[ "$SECONDS" -lt "$deadline" ] || explain "server $id is never in mid-transfer"
 		is_running "${server[$id]}" || explain "server $id ended"
-		kill -CONT "${server[$id]}"
-		sleep 0.01
-		kill -STOP "${server[$id]}"
-		if grep -q 'raft event=install ' "$dir/$id.log"; then # missed it
+		began=$(now_ms)
+		look || explain "the leader does not answer: $(cat "$dir/list")"
+		missing=$((all * thousandths / 1000 - come))
+		if grep -q 'raft event=install ' "$dir/$id.log" ||
+			[ "$stage $come" = "wire $all" ]; then
 			kill_server "$id"
 			wipe_server "$id"
-			launch_server "$id" "$@"
+			begin_slowly "$id" "$@"
+			stage=''
+		elif [ "$stage" = wire ] && [ "$missing" -gt 0 ]; then
+			ms=$((($(now_ms) - began) * 4))
+			rate=$((missing * 1000 / (ms > 500 ? ms : 500)))
+			rate=$((rate > all / 2 ? all / 2 : rate))
+			rate=$((rate * 1000 < all * step ? all * step / 1000 : rate))
+			set_rate $((rate * 8))bit
 		fi
 	done
+}
+now_ms() {
+	date +%s%3N
+}
+begin_slowly() { # ID OPTION...
+	set_rate 2Mbit
+	launch_server "$@"
+}
+freeze_in_transfer() { # ID PERCENT OPTION...
+	local id=$1 percent=$2
+	catch_in_transfer "$id" $((percent * 10)) 200 "${@:3}"
+	kill -STOP "${server[$id]}"
+	set_rate unlimited
+}
+kill_in_transfer() { # ID THOUSANDTHS OPTION...
+	catch_in_transfer "$1" "$2" 20 "${@:3}"
+	kill_server "$1"
+	set_rate unlimited
 }
 thaw() { # ID
 	kill -CONT "${server[$1]}"
