@@ -86,7 +86,7 @@ for i in {1..500}; do
 	echo "SET order:$((i % 7)) $i"
 	echo "GET order:$((i % 7))"
 	echo "ECHO $i"
-done | timeout 20 redis-cli -h 127.0.0.1 -p "${port[$leader]}" >"$dir/answers"
+done | timeout 100 redis-cli -h 127.0.0.1 -p "${port[$leader]}" >"$dir/answers"
 [ "$(grep -c '^OK$' "$dir/answers")" = 500 ] || fail 'not every SET of a row was answered'
 
 # ---- a restart

@@ -43,9 +43,13 @@ is_gone() { # PID
 	! is_running "$1"
 }
 
-# Waits until the command succeeds; fails after that many seconds.
+# No duration is a fact about a machine that does other things as well: it may take so many
+# times as long.
+PATIENCE=4
+
+# Waits until the command succeeds; fails after that many seconds, on a machine that is idle.
 wait_for() { # SECONDS COMMAND...
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * PATIENCE))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
@@ -58,7 +62,7 @@ wait_for() { # SECONDS COMMAND...
 stop() { # PID SECONDS
 	local status=0
 	kill -TERM "$1" 2>/dev/null || true
-	( sleep "$2" && kill -KILL "$1" ) 2>/dev/null &
+	( sleep $(($2 * PATIENCE)) && kill -KILL "$1" ) 2>/dev/null &
 	local watchdog=$!
 	wait "$1" || status=$?
 	kill "$watchdog" 2>/dev/null || true
