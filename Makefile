@@ -248,7 +248,7 @@ $(API_TESTS): %: %.o $(BUILD)/libsnapline.so
 $(RAFT_TESTS:%=%.o): EXTRA_CFLAGS = -Icontrol -Icontrol/raft
 $(RAFT_TESTS): %: %.o $(BUILD)/libsnapline_raft.so
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -lsnapline_raft -lsnapline \
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -lsnapline_raft -Wl,--no-as-needed -lsnapline \
 		-Wl,-rpath,$(abspath $(BUILD)) $(raft_libs) $(uv_libs)
 
 $(DPDK_TESTS): %: %.o $(DPDK_LIB_OBJ) $(TEST_LIB_OBJ) $(DPDK_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)

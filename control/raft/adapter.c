@@ -169,6 +169,10 @@ static int io_send(struct raft_io *io, struct raft_io_send *req,
 {
 	struct snapline_raft *snapline = of(io);
 
+	/* libraft answers its leader when entries are on disk; a new term may have begun
+	 * meanwhile that has no leader yet. raft_uv does not look. */
+	if (message->server_address == NULL)
+		return RAFT_NOCONNECTION;
 	if (message->type == RAFT_IO_INSTALL_SNAPSHOT)
 		return offer_send(snapline, req, message, cb);
 	return pass_on(

@@ -230,7 +230,7 @@ static void stop(struct server *server)
 int main(void)
 {
 	char dir[] = "/tmp/snapline-raft-XXXXXX";
-	int base = 20000 + getpid() % 20000;
+	int base = 20000 + getpid() % 12000;
 	struct snapline_raft_status status;
 	struct server servers[2] = {{0}};
 	char command[64];
