@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* snapline NOUN VERB: finds the subcommand in a table and runs it. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 
 #include "control/cli/cli.h"
 #include "dataplane/base/parse.h"
+
+enum { LARGE_BLOCK = 4 << 20 /* bytes */ };
 
 struct command {
 	const char *noun;
@@ -133,12 +136,21 @@ static int close_output(void)
 	return EX_IOERR;
 }
 
+/* Manifests of large snapshots are held for moments, in one piece or several: that memory
+ * goes back to the system at once, and leaves no hole. Smaller pieces are kept. */
+static void return_large_blocks(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BLOCK);
+}
+
 int main(int argc, char *argv[])
 {
 	int exit_code = EX_OK;
 
 	/* A peer or reader that went away is an error of write(2), not our end. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	return_large_blocks();
 	if (argc < 2) {
 		help(NULL, stderr);
 		return EX_USAGE;

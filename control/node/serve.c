@@ -110,26 +110,17 @@ static int answer(const struct outgoing *outgoing, const struct open_response *r
 	struct rpc_call *call)
 {
 	const struct served *served = outgoing->served;
-	struct rpc_bytes attachment = {0};
-	uint8_t *message = NULL;
-	uint8_t *both = malloc(served->own_table_len + served->manifest_len);
+	const struct rpc_bytes offered = {
+		served->offered, served->own_table_len + served->manifest_len};
+	uint8_t *message;
 	size_t len;
-	int err = -ENOMEM;
+	int err = open_response_encode(response, &message, &len);
 
-	if (both == NULL)
+	if (err != 0)
 		return err;
-	err = open_response_encode(response, &message, &len);
-	if (err == 0) {
-		memcpy(both, served->own_table, served->own_table_len);
-		memcpy(both + served->own_table_len, served->manifest,
-			served->manifest_len);
-		attachment = (struct rpc_bytes){
-			both, served->own_table_len + served->manifest_len};
-		rpc_call_reply(call, (struct rpc_bytes){message, len}, attachment);
-	}
+	rpc_call_reply(call, (struct rpc_bytes){message, len}, offered);
 	free(message);
-	free(both);
-	return err;
+	return 0;
 }
 
 /* Every open of a transfer ends here. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <uv.h>
 
@@ -32,9 +33,37 @@ static void destroy(struct served *served)
 	if (served->reader != NULL)
 		storage_reader_close(served->list->storage, served->reader);
 	free(served->table);
-	free(served->own_table);
-	free(served->manifest);
+	free(served->offered);
 	free(served);
+}
+
+/* One block, so that nobody needs another to put them together: of a snapshot of 1 TiB
+ * the manifest has 16 MiB. */
+static int encode_offered(struct served *served)
+{
+	struct storage_reader *reader = served->reader;
+	uint8_t *table = NULL;
+	uint8_t *manifest, *both;
+	int err = table_encode(&reader->table, false, &table, &served->own_table_len);
+
+	if (err != 0)
+		return err;
+	err = manifest_encode(&reader->manifest, &manifest, &served->manifest_len);
+	if (err != 0)
+		goto free_table;
+	both = realloc(table, served->own_table_len + served->manifest_len);
+	if (both == NULL) {
+		err = -ENOMEM;
+		goto free_manifest;
+	}
+	memcpy(both + served->own_table_len, manifest, served->manifest_len);
+	served->offered = both;
+	table = NULL;
+free_manifest:
+	free(manifest);
+free_table:
+	free(table);
+	return err;
 }
 
 /* Encodes what is sent of a snapshot, and opens its directory. */
@@ -44,11 +73,7 @@ static int prepare(struct served *served, struct fault *fault)
 	int err = table_encode(&reader->table, true, &served->table, &served->table_len);
 
 	if (err == 0)
-		err = table_encode(&reader->table, false, &served->own_table,
-			&served->own_table_len);
-	if (err == 0)
-		err = manifest_encode(
-			&reader->manifest, &served->manifest, &served->manifest_len);
+		err = encode_offered(served);
 	if (err != 0)
 		return fault_set(
 			fault, err, "no memory for the manifest of %s", reader->path);

@@ -18,9 +18,9 @@ struct served {
 	struct store_object *object;
 	uint8_t *table; /* as a stock peer gets it: with every source cleared */
 	size_t table_len;
-	uint8_t *own_table; /* as one of ours gets it: which are references */
+	uint8_t *offered; /* what one of ours gets: the table, which says what are
+			     references, and the manifest behind it */
 	size_t own_table_len;
-	uint8_t *manifest;
 	size_t manifest_len;
 	uint32_t refs;
 };
