@@ -25,7 +25,7 @@ PACKAGES := build-essential pkg-config dpdk-dev libdpdk-dev libisal-dev libproto
 	protobuf-c-compiler protobuf-compiler libcmocka-dev liburing-dev libuv1-dev libssl-dev libsodium-dev jq \
 	libraft-dev redis-tools libcyaml-dev
 LINT_PACKAGES := clang-format cppcheck shellcheck
-BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl iproute2 jq
+BENCH_PACKAGES := dpdk-dev gnuplot-nox iperf3 rsync nginx-light curl iproute2 jq linux-perf
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 FUZZ_SECONDS ?= 30
 VM_PACKAGES := qemu-system-x86 busybox-static cpio

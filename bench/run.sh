@@ -46,7 +46,20 @@ end_row() {
 summarise() {
 	echo "$machine" >"$out/results.jsonl"
 	jq -R -s -c -f "$bench/summary.jq" "$BENCH_SAMPLES" >>"$out/results.jsonl"
+	cat "$out"/*.profile >>"$out/results.jsonl" 2>/dev/null || true
 }
+
+# A sample a hundredth of a second costs what it measures nothing. BENCH_PERF= does without.
+perf=${BENCH_PERF-perf}
+sampler=()
+for clock in cpu-clock cpu-clock:u; do
+	try=("$perf" record --quiet -F 99 -e "$clock")
+	if [ -n "$perf" ] && "${try[@]}" -o "$out/try.perf" -- true >/dev/null 2>&1; then
+		sampler=("${try[@]}")
+		break
+	fi
+done
+rm -f "$out"/*.profile "$out/try.perf"
 trap 'end_row; summarise' EXIT
 trap 'exit 130' INT TERM
 
@@ -69,9 +82,10 @@ align() { # COLUMN: which one is flush right
 }
 
 run_row() { # NAME
-	local status=0 start=$SECONDS
+	local status=0 start=$SECONDS command=("$bench/rows/$1.sh")
+	[ ${#sampler[@]} = 0 ] || command=("${sampler[@]}" -o "$out/$1.perf" -- "${command[@]}")
 	# timeout makes itself the leader of a process group
-	BENCH_ROW=$1 timeout --kill-after=20 "$limit" "$bench/rows/$1.sh" \
+	BENCH_ROW=$1 timeout --kill-after=20 "$limit" "${command[@]}" \
 		</dev/null >"$out/$1.log" 2>&1 9>&- &
 	group=$!
 	wait "$group" || status=$?
@@ -85,6 +99,8 @@ run_row() { # NAME
 		failed=1
 		;;
 	esac
+	[ ! -s "$out/$1.perf" ] || "$bench/profile.sh" "$1" "$out/$1.perf" >"$out/$1.profile" || true
+	rm -f "$out/$1.perf"
 	summarise
 }
 
@@ -108,11 +124,23 @@ echo
 ) | align 4 | tee "$out/table.txt"
 "$bench/plot.sh" "$out"
 echo
+jq -r -s -f "$bench/budgets.jq" "$out/results.jsonl" |
+	if [ -n "${ROWS:-}" ]; then grep -v 'not measured' || true; else cat; fi >"$out/judged"
 (
 	printf 'budget\tmeasured\tbar\tverdict\n'
-	jq -r -s -f "$bench/budgets.jq" "$out/results.jsonl" |
-		if [ -n "${ROWS:-}" ]; then grep -v 'not measured$' || true; else cat; fi
+	cut -f 1-4 "$out/judged"
 ) | align 0 | tee "$out/budgets.txt"
+
+misses=$(awk -F '\t' '$4 == "not yet" && !seen[$5]++ { print $5 }' "$out/judged")
+if [ -n "$misses" ]; then
+	echo
+	(
+		printf 'row\tthread or case\twhere the time goes\t\n'
+		for row in $misses; do
+			jq -r -s --arg row "$row" -f "$bench/profile.jq" "$out/results.jsonl"
+		done
+	) | align 4 | tee "$out/profile.txt"
+fi
 echo
 echo "results, plots and logs: $out"
 exit "$failed"

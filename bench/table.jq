@@ -5,5 +5,5 @@ def short: if . == 0 then "0"
 	elif . >= 10 then (. * 10 | round) / 10 | tostring
 	else (. * 1000 | round) / 1000 | tostring end;
 
-select(.row) | [.row, .case, .subject, (.median | short), .unit,
+select(.subject) | [.row, .case, .subject, (.median | short), .unit,
 	"\(.p10 | short) to \(.p90 | short)", "n=\(.n)"] | join("\t")

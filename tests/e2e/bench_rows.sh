@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# make bench: what becomes of samples, how a budget is judged, and what is said of a row
-# that fails, is skipped, does not exist or is interrupted. The rows are planted; the numbers
-# of the real ones are nobody's business here.
+# make bench: what becomes of samples, how a budget is judged, where the time of a row goes
+# that misses its bar, and what is said of one that fails, is skipped, does not exist or is
+# interrupted. The rows are planted; the numbers of the real ones are nobody's business here.
 #
 # shellcheck disable=SC2016 # what is planted expands later
 set -eu
@@ -23,6 +23,7 @@ say='say() { printf "%s\t%s\t%s\t%s\t%s\n" "$BENCH_ROW" "$@" >>"$BENCH_SAMPLES";
 run() { # ROWS
 	ROWS=$1 QUICK=1 "$bench/run.sh" "$dir/build"
 }
+export BENCH_PERF= # no profile, unless a story says so
 result() { # ROW SUBJECT EXPRESSION
 	jq -s -e --arg row "$1" --arg subject "$2" \
 		"any(.[]; .row == \$row and .subject == \$subject and ($3))" \
@@ -46,6 +47,31 @@ grep -Eq '^loss 5 %.* 1\.2 +<= 1\.11 +not yet$' "$dir/out" || fail "$(cat "$dir/
 plant memif "$say"' say 8192 snapline Gb/s 4; say 8192 testpmd Gb/s 5'
 expect 0 'pass' run memif
 grep -Eq 'of testpmd +0\.8 x +>= 0\.8 x +pass$' "$dir/out" || fail "$(cat "$dir/out")"
+
+# ---- where the time of a row that misses goes: by its stages, or by a profile of our threads
+plant files "$say"' say "16 x 64 MiB" "snapline busy" core-s/GiB 2
+	say "16 x 64 MiB" "snapline: leader tx" s/GiB 0.25
+	say "16 x 64 MiB" "snapline: wire" s/GiB 1.5'
+expect 0 'where the time goes' run 'files memif'
+grep -Eq '^files +16 x 64 MiB +snapline: wire +1\.5 s/GiB$' "$dir/out" || fail "$(cat "$dir/out")"
+printf '#!/bin/bash\n%s\n' 'if [ "$1" = script ]; then
+	for symbol in f+0x1f f+0x2 "[unknown]"; do echo "snapline-nic 7 55 $symbol (/lib/pmd.so)"; done
+	echo "snapline 7 ff copy+0x1 ([kernel.kallsyms])"
+	echo "rsync 8 ff busy+0x1 (/bin/rsync)"
+	exit
+fi
+while [ "$1" != -- ]; do [ "$1" != -o ] || echo data >"$2"; shift; done
+shift; exec "$@"' >"$dir/perf"
+chmod +x "$dir/perf"
+BENCH_PERF=$dir/perf expect 0 'where the time goes' run 'files memif'
+for line in 'snapline-nic +f +50 %' 'snapline-nic +pmd.so +25 %' 'snapline +copy \(kernel\) +25 %'; do
+	grep -Eq "^files +$line\$" "$dir/out" || fail "no '$line' in $(cat "$dir/out")"
+done
+if grep -q 'rsync\|^memif .*%$' "$dir/out"; then
+	fail "a rival, or a row that passes, is profiled: $(cat "$dir/out")"
+fi
+jq -s -e 'any(.[]; .row == "files" and .samples == 4 and .profile[0].share == 0.5)' \
+	"$dir/build/bench/results.jsonl" >"$dir/jq" || fail 'the profile is not in the results'
 
 # ---- one row fails, one is skipped: the others count all the same, the exit code tells
 plant crc 'echo reading; echo it broke; exit 3'
