@@ -286,7 +286,7 @@ int close_request_decode(struct close_request *request, const uint8_t *bytes, si
 	pb_copy_text(
 		request->error_text, sizeof(request->error_text), message->error_text);
 	pb_free(unpacked);
-	return 0;
+	return request->error_code >= 0 ? 0 : -EBADMSG;
 }
 
 int close_response_encode(

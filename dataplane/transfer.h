@@ -215,6 +215,8 @@ void transfer_release(struct transfer *transfer, uint32_t session_id);
  * worker's order ring is full; -EINVAL: not reserved, slices or chunks too large, or more
  * stripes than the device has queues; or -ENOMEM. */
 int transfer_start(struct transfer *transfer, const struct transfer_session *session);
+/* REPORT_STOPPED follows, however many orders wait. Returns 0, or -EINVAL for a session
+ * that does not run. */
 int transfer_stop(struct transfer *transfer, uint32_t session_id);
 /* The peer is known to be alive though it sends no packets: its stall timeout begins
  * again. A hint: dropped when the order ring is full. */

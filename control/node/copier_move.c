@@ -73,10 +73,9 @@ void copier_stop_move(struct copier *copier)
 		session_log_stripes("copier", copier->address, &copier->stats);
 	if (copier->tcp != NULL)
 		tcp_copy_cancel(copier->tcp, copier->fault.text);
-	else if (transfer_stop(
-			 plane_transfer(copier->options.plane), copier->session_id) != 0)
-		log_line(LOG_ERROR, "copier",
-			"event=stop_failed text=\"the worker does not take orders\"");
+	else
+		(void)transfer_stop(
+			plane_transfer(copier->options.plane), copier->session_id);
 }
 
 void copier_on_report(void *ctx, const struct transfer_report *report)

@@ -147,7 +147,8 @@ static void on_frame(struct conn *conn, const struct frame *frame)
 	call = call_table_find(&client->calls, frame->correlation_id);
 	if (call == NULL || call->via != conn)
 		return;
-	if (frame->refused != NULL)
+	/* codes are positive: all of us go on with -code */
+	if (frame->refused != NULL || frame->error_code < 0)
 		result.code = RPC_ERESPONSE;
 	if (result.code != 0) {
 		const char *why = frame->refused;

@@ -30,18 +30,18 @@ static uint8_t *slot(const struct ring *ring, uint32_t number)
 	return ring->slots + (size_t)(number & ring->mask) * ring->size;
 }
 
-bool ring_is_full(const struct ring *ring)
+uint32_t ring_room(const struct ring *ring)
 {
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 	/* acquire: the reader is through with the slot before we overwrite it */
 	uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
 
-	return head - tail > ring->mask;
+	return ring->mask + 1 - (head - tail);
 }
 
 void *ring_reserve(struct ring *ring)
 {
-	if (ring_is_full(ring))
+	if (ring_room(ring) == 0)
 		return NULL;
 	return slot(ring, atomic_load_explicit(&ring->head, memory_order_relaxed));
 }

@@ -40,8 +40,8 @@ void ring_commit(struct ring *ring);
 const void *ring_front(struct ring *ring);
 void ring_drop(struct ring *ring);
 
-/* Writing thread only: what was full may have room by the time it returns. */
-bool ring_is_full(const struct ring *ring);
+/* Slots that are free; more may be by the time it returns. Writing thread only. */
+uint32_t ring_room(const struct ring *ring);
 
 /* May be stale by the time it returns; exact for the reading thread when false. */
 bool ring_is_empty(const struct ring *ring);

@@ -21,7 +21,6 @@ struct slot {
 	uint32_t device;
 	struct session *sessions[TRANSFER_QUEUES_MAX]; /* RUNNING, STOPPING: by stripe */
 	struct stripes stripes;
-	uint32_t told;              /* bit mask: stripes that have the order to stop */
 	struct transfer_stats last; /* what remains of an ended session */
 };
 
@@ -256,7 +255,7 @@ static struct worker_thread *worker_of(
 static bool all_have_room(const struct device *device, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		if (ring_is_full(&device->workers[i].orders))
+		if (!worker_thread_has_room(&device->workers[i]))
 			return false;
 	}
 	return true;
@@ -296,7 +295,6 @@ int transfer_start(struct transfer *transfer, const struct transfer_session *ses
 		return rc;
 	slot->state = SLOT_RUNNING;
 	slot->device = session->device;
-	slot->told = 0;
 	stripes_init(&slot->stripes, count);
 	for (uint32_t i = 0; i < count; i++) {
 		order.session = slot->sessions[i];
@@ -305,26 +303,17 @@ int transfer_start(struct transfer *transfer, const struct transfer_session *ses
 	return 0;
 }
 
-/* Those whose ring is full are told when the caller tries again. */
 int transfer_stop(struct transfer *transfer, uint32_t session_id)
 {
 	const struct worker_order order = {.what = ORDER_STOP, .session_id = session_id};
 	struct slot *slot = find_slot(transfer, session_id);
-	int rc = 0;
 
 	if (slot == NULL || slot->state != SLOT_RUNNING)
 		return slot != NULL && slot->state == SLOT_STOPPING ? 0 : -EINVAL;
-	for (uint32_t i = 0; i < slot->stripes.count; i++) {
-		if (slot->told & 1u << i)
-			continue;
-		if (worker_thread_order(worker_of(transfer, slot, i), &order) == 0)
-			slot->told |= 1u << i;
-		else
-			rc = -EAGAIN;
-	}
-	if (rc == 0)
-		slot->state = SLOT_STOPPING;
-	return rc;
+	for (uint32_t i = 0; i < slot->stripes.count; i++)
+		(void)worker_thread_order(worker_of(transfer, slot, i), &order);
+	slot->state = SLOT_STOPPING;
+	return 0;
 }
 
 /* Gives every stripe the same order, which may be repeated without harm. */

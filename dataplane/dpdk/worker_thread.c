@@ -22,7 +22,7 @@
 #define DUPLICATE_INTERVAL (60 * SEC)
 
 enum {
-	ORDERS = 2 * WORKER_SESSIONS,
+	ORDERS = 4 * WORKER_SESSIONS,
 	REPORTS = 4 * WORKER_SESSIONS, /* two a session until its slot is free again */
 	TIMER_SLACK = 1000, /* nsec; 50 us by default, as long as our shortest sleep */
 	HUGEPAGE = 2 << 20, /* bytes; the smallest there is */
@@ -420,10 +420,18 @@ void worker_thread_wake(struct worker_thread *self)
 		(void)sem_post(&self->wake);
 }
 
+/* Nobody could tell what becomes of a session that cannot be stopped: as many orders are
+ * kept for that as there are sessions, each of which is stopped once. */
+bool worker_thread_has_room(const struct worker_thread *self)
+{
+	return ring_room(&self->orders) > WORKER_SESSIONS;
+}
+
 int worker_thread_order(struct worker_thread *self, const struct worker_order *order)
 {
-	if (!ring_put(&self->orders, order))
+	if (order->what != ORDER_STOP && !worker_thread_has_room(self))
 		return -EAGAIN;
+	(void)ring_put(&self->orders, order);
 	worker_thread_wake(self);
 	return 0;
 }

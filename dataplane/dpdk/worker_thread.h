@@ -101,7 +101,9 @@ void worker_thread_close(struct worker_thread *self);
 /* Any thread: there is something to look at. */
 void worker_thread_wake(struct worker_thread *self);
 
-/* Control thread. Returns 0, or -EAGAIN when the ring is full. */
+/* Control thread: whether it takes an order now. */
+bool worker_thread_has_room(const struct worker_thread *self);
+/* Control thread. Returns 0, or -EAGAIN when there is no room; ORDER_STOP always has. */
 int worker_thread_order(struct worker_thread *self, const struct worker_order *order);
 
 /* Control thread: adds the time its thread has taken so far. */

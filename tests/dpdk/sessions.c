@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -40,6 +42,18 @@ struct lab {
 
 static struct lab lab;
 
+/* A worker that reports something stays here as long as the gate is closed. */
+static _Atomic bool gate_is_closed;
+
+static void pass_gate(void *ctx)
+{
+	const struct timespec moment = {.tv_nsec = 1000 * 1000};
+
+	(void)ctx;
+	while (atomic_load(&gate_is_closed))
+		(void)nanosleep(&moment, NULL);
+}
+
 static int open_lab(void **state)
 {
 	struct transfer_device devices[] = {
@@ -53,6 +67,7 @@ static int open_lab(void **state)
 		.buffer_size = JOB_CHUNK,
 		.window = 256,
 		.stall_timeout = 20 * SEC,
+		.wake = pass_gate,
 	};
 	const struct ring_pair_plan plan = {.entries = 1024};
 	struct shim_faults lossy = {.seed = 1, .loss_ppm = 5000};
@@ -173,6 +188,33 @@ static void two_hundred_sessions_leave_nothing_behind(void **state)
 	check_stock(&before);
 }
 
+/* A worker that is held up takes no order for a while. The one that ends a session must
+ * not be lost: nobody would ever hear that it has ended. */
+static void a_session_is_stopped_however_many_orders_wait(void **state)
+{
+	const struct job_plan plan = {.transfer = lab.transfer,
+		.from = 0,
+		.to = 1,
+		.folder = lab.folder,
+		.name = "busy",
+		.big = BIG};
+	struct job job;
+	int err = 0;
+
+	(void)state;
+	job_prepare(&job, &plan);
+	atomic_store(&gate_is_closed, true);
+	job_begin(&job);
+	(void)job_await(&job, job.receiver, REPORT_DONE);
+	for (int i = 0; i < 100000 && err == 0; i++)
+		err = transfer_pause(lab.transfer, job.receiver, false);
+	assert_int_equal(err, -EAGAIN);
+	assert_int_equal(transfer_stop(lab.transfer, job.receiver), 0);
+	atomic_store(&gate_is_closed, false);
+	job_end(&job);
+	job_finish(&job);
+}
+
 static void the_ids_of_a_slot_come_round_after_4096(void **state)
 {
 	uint32_t first, id, last;
@@ -197,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_hundred_sessions_leave_nothing_behind),
+		cmocka_unit_test(a_session_is_stopped_however_many_orders_wait),
 		cmocka_unit_test(the_ids_of_a_slot_come_round_after_4096),
 	};
 

@@ -387,6 +387,26 @@ static void a_server_that_talks_nonsense_is_left(void **state)
 	(void)close(server.listener);
 }
 
+static void a_negative_code_is_no_code(void **state)
+{
+	struct world *world = *state;
+	const struct frame frame = {
+		.kind = FRAME_RESPONSE, .correlation_id = 1, .error_code = INT32_MIN};
+	struct strange_server server;
+	struct outcome outcome;
+	uint8_t *bytes;
+	size_t len;
+
+	assert_int_equal(frame_encode(&frame, &bytes, &len), 0);
+	open_strange_server(world, &server);
+	answer_strangely(world, &server, &outcome, bytes, len);
+	run_until(world, &outcome.times, 1);
+	assert_int_equal(outcome.code, RPC_ERESPONSE);
+	free(bytes);
+	(void)close(server.fd);
+	(void)close(server.listener);
+}
+
 static void an_answer_cut_at_any_byte_breaks_the_call(void **state)
 {
 	struct world *world = *state;
@@ -466,6 +486,7 @@ int main(void)
 		STORY(an_answer_to_a_caller_that_left_has_no_effect),
 		STORY(an_answer_to_a_closed_pipe_does_not_kill_us),
 		STORY(a_server_that_talks_nonsense_is_left),
+		STORY(a_negative_code_is_no_code),
 		STORY(an_answer_cut_at_any_byte_breaks_the_call),
 		STORY(an_answer_to_nobody_is_skipped),
 		STORY(a_compressed_answer_is_an_error),

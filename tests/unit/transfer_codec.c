@@ -126,7 +126,7 @@ static void progress_and_close_survive(void **state)
 {
 	struct progress_request progress = {7, STAGE_PAUSED, UINT64_MAX, 5};
 	struct progress_request progress_again;
-	struct close_request end = {7, -5, "disk\nfull"};
+	struct close_request end = {7, 5, "disk\nfull"};
 	struct close_request end_again;
 	uint8_t *bytes;
 	size_t len;
@@ -142,9 +142,13 @@ static void progress_and_close_survive(void **state)
 	assert_int_equal(close_request_decode(&end_again, bytes, len), 0);
 	free(bytes);
 	assert_true(end_again.transfer_id == 7);
-	assert_int_equal(end_again.error_code, -5);
+	assert_int_equal(end_again.error_code, 5);
 	/* fit for a log line */
 	assert_string_equal(end_again.error_text, "disk full");
+	end.error_code = INT32_MIN; /* its negative does not exist */
+	assert_int_equal(close_request_encode(&end, &bytes, &len), 0);
+	assert_int_equal(close_request_decode(&end_again, bytes, len), -EBADMSG);
+	free(bytes);
 }
 
 static void a_pause_is_told_and_an_old_peer_never_pauses(void **state)
