@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/utf8.h"
+
 /* protobuf-c answers NULL both for bad bytes and for no memory; the flag tells which. */
 static void *noting_alloc(void *out_of_memory, size_t size)
 {
@@ -79,10 +81,8 @@ void pb_copy_text(char *to, size_t size, const char *text)
 {
 	size_t len = text != NULL ? strnlen(text, size - 1) : 0;
 
-	for (size_t i = 0; i < len; i++) {
-		bool is_control = (unsigned char)text[i] < ' ' || text[i] == 0x7f;
-
-		to[i] = is_control ? ' ' : text[i];
-	}
+	if (len > 0)
+		memcpy(to, text, len);
 	to[len] = '\0';
+	utf8_blank_controls(to, len);
 }

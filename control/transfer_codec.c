@@ -85,6 +85,16 @@ int open_request_encode(const struct open_request *request, uint8_t **bytes, siz
 	return pb_pack(&message.base, bytes, len);
 }
 
+/* It goes into log lines and lists as one word. */
+static bool is_word(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text <= ' ' || *text >= 0x7f || *text == '"')
+			return false;
+	}
+	return true;
+}
+
 static int copy_open_request(
 	struct open_request *request, const Snapline__OpenRequest *message)
 {
@@ -98,6 +108,7 @@ static int copy_open_request(
 		    message->group_id) != 0 ||
 		pb_copy_string(request->peer_id, sizeof(request->peer_id),
 			message->peer_id) != 0 ||
+		!is_word(request->peer_id) ||
 		copy_nonce(request->nonce, &message->nonce) != 0 ||
 		message->n_endpoints > ARRAY_LEN(request->endpoints))
 		return -EBADMSG;

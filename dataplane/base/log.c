@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dataplane/base/utf8.h"
+
 static const char *const names[] = {
 	[LOG_ERROR] = "error",
 	[LOG_WARN] = "warn",
@@ -40,7 +42,7 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
 	char line[1024];
 	struct timespec now;
 	struct tm utc;
-	size_t used;
+	size_t begin, used;
 	int added;
 	va_list args;
 
@@ -54,10 +56,13 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
 	va_start(args, format);
 	added = vsnprintf(line + used, sizeof(line) - used - 1, format, args);
 	va_end(args);
+	begin = used;
 	if (added > 0)
 		used += (size_t)added;
 	if (used > sizeof(line) - 2)
 		used = sizeof(line) - 2;
+	/* a peer's or a file's words must not look like lines of ours */
+	utf8_blank_controls(line + begin, used - begin);
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0)
 		return; /* nowhere left to complain */

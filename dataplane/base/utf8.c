@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/base/utf8.h"
 
+#include <stdbool.h>
+
 size_t utf8_next(const char *text, uint32_t *code)
 {
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -26,4 +28,19 @@ size_t utf8_next(const char *text, uint32_t *code)
 		return 0;
 	*code = value;
 	return len;
+}
+
+void utf8_blank_controls(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char byte = (unsigned char)text[i];
+		/* U+0080 to U+009F */
+		bool is_c1 = byte == 0xc2 && i + 1 < len &&
+			     ((unsigned char)text[i + 1] & 0xe0) == 0x80;
+
+		if (byte < ' ' || byte == 0x7f || is_c1)
+			text[i] = ' ';
+		if (is_c1)
+			text[++i] = ' ';
+	}
 }

@@ -10,4 +10,8 @@
  * Unicode. Never reads behind a NUL. *code receives the character. */
 size_t utf8_next(const char *text, uint32_t *code);
 
+/* Makes blanks of what would move a terminal's cursor or begin another line: C0, DEL and
+ * C1. All else stays, well formed or not. */
+void utf8_blank_controls(char *text, size_t len);
+
 #endif

@@ -352,6 +352,25 @@ static void an_ipv6_endpoint_has_16_bytes_and_ipv4_has_4(void **state)
 	assert_true(ip_is_equal(&again.endpoints[1].ip, &ip));
 }
 
+/* An operator must not read what the follower would like him to. */
+static void a_peer_id_is_one_word(void **state)
+{
+	static const char *const names[] = {
+		"a b", "a\nerror", "\x1b[2J", "a\"", "\xc2\x9b", "\x7f"};
+	struct open_request request = make_open_request();
+	struct open_request again;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(request.peer_id, sizeof(request.peer_id), "%s", names[i]);
+		assert_int_equal(open_request_encode(&request, &bytes, &len), 0);
+		assert_int_equal(open_request_decode(&again, bytes, len), -EBADMSG);
+		free(bytes);
+	}
+}
+
 static void too_many_endpoints_are_refused(void **state)
 {
 	struct open_request request = make_open_request();
@@ -494,6 +513,7 @@ int main(void)
 		cmocka_unit_test(stages_have_names),
 		cmocka_unit_test(endpoints_out_of_range_are_refused),
 		cmocka_unit_test(an_ipv6_endpoint_has_16_bytes_and_ipv4_has_4),
+		cmocka_unit_test(a_peer_id_is_one_word),
 		cmocka_unit_test(too_many_endpoints_are_refused),
 		cmocka_unit_test(an_unknown_stage_is_refused),
 		cmocka_unit_test(cut_at_any_byte_an_open_is_refused),
