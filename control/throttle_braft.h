@@ -10,6 +10,14 @@
  * as in braft. Unlike braft's, a request never fills a cycle that is over, and a limit
  * above 0 never rounds down to nothing: both stalled transfers. A limit of 0 is a pause.
  *
+ * A quota, and no dataplane/bucket.h, because nothing of a cycle can be said in tokens
+ * that are earned all the time: what is asked for half a cycle after it was emptied must
+ * get nothing, where a bucket has half of it again; what an idle cycle has left is gone
+ * at the edge; bytes are given back only to the cycle they came from; and a cycle may be
+ * a single byte or UINT64_MAX / 1000 of them, beyond both ends of a bucket's burst.
+ * Followers, stock ones too, time their questions by the edges. What is not braft's to
+ * say, the disk's rate on the data plane, is of buckets (dataplane/disk_lease.h).
+ *
  * Leader side: get_file refuses what it cannot grant with EAGAIN, and nothing in the
  * answer says when to return. The follower learns the leader's cycle from the answers
  * (control/fetch_call.h), where braft's waits a fixed second and so gets one cycle in

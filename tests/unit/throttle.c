@@ -142,6 +142,18 @@ static void edge_belongs_to_the_old_cycle(void **state)
 	assert_int_equal(grant(100, 100 * MSEC + 1), 100);
 }
 
+/* Why it is no token bucket: nothing is earned within a cycle, nothing kept beyond it. */
+static void a_cycle_earns_nothing_and_leaves_nothing(void **state)
+{
+	(void)state;
+	start(1000, 10, 0);
+	assert_int_equal(grant(100, 0), 100);
+	for (nsec now = 10 * MSEC; now < 100 * MSEC; now += 10 * MSEC)
+		assert_int_equal(grant(1, now), 0);
+	assert_int_equal(grant(30, 150 * MSEC), 30);
+	assert_int_equal(grant(1000, 950 * MSEC), 100); /* seven idle cycles later */
+}
+
 static void limit_of_zero_is_a_pause_and_a_small_one_is_not(void **state)
 {
 	(void)state;
@@ -219,6 +231,7 @@ int main(void)
 		cmocka_unit_test(retry_after_reaches_the_next_cycle),
 		cmocka_unit_test(stale_cycle_does_not_fill_first),
 		cmocka_unit_test(edge_belongs_to_the_old_cycle),
+		cmocka_unit_test(a_cycle_earns_nothing_and_leaves_nothing),
 		cmocka_unit_test(limit_of_zero_is_a_pause_and_a_small_one_is_not),
 		cmocka_unit_test(dynamically_change_throttle_threshold),
 		cmocka_unit_test(snapshot_throttle_without_enable_throttle),
