@@ -201,8 +201,11 @@ struct transfer_report job_await(
 		uint64_t after = progress(job);
 
 		while (transfer_next_report(job->plan.transfer, &report)) {
-			bool passes = report.event == REPORT_SUSPENDED ||
-				      report.event == REPORT_RESUMED;
+			/* a sender may hear the end while it is told to stop */
+			bool passes =
+				report.event == REPORT_SUSPENDED ||
+				report.event == REPORT_RESUMED ||
+				(event == REPORT_STOPPED && report.event == REPORT_DONE);
 
 			if (report.session_id != session_id || passes)
 				continue;
