@@ -32,6 +32,7 @@ void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec n
 		.stuck_at = NEVER,
 		.bytes = bytes,
 		.is_starting = true,
+		.seen_at = now,
 	};
 }
 
@@ -90,7 +91,10 @@ static void judge(struct auto_rate *self, const struct auto_round *round, nsec n
 			increase(self);
 		return;
 	}
-	self->is_starting = false;
+	/* a queue that we find is not of our making, and once may be a coincidence */
+	if (self->rate_bps > AUTO_FLOOR &&
+		(round->added > self->ceiling / 2 || self->added > self->ceiling / 4))
+		self->is_starting = false;
 	/* not twice before the first could show */
 	if (round->added > self->ceiling / 2 && now - self->eased_at >= round->rtt)
 		decrease(self, round, now);
@@ -122,20 +126,25 @@ static void begin(struct auto_rate *self, uint64_t bytes, nsec now)
 enum auto_verdict auto_rate_on_round(
 	struct auto_rate *self, const struct auto_round *round, nsec now)
 {
+	struct auto_round seen = *round;
 	nsec lasted = now - self->began;
 	bool is_forgotten;
 
 	if (lasted < self->span ||
 		(round->nsamples < SAMPLES && lasted < SPANS_MAX * self->span))
 		return AUTO_WAIT;
-	if (round->nsamples == 0) {
-		begin(self, round->bytes, now); /* nothing moves, nothing is known */
+	if (round->nsamples == 0 && round->proven <= self->ceiling / 2) {
+		self->is_blind = now - self->seen_at >= AUTO_BLIND;
+		begin(self, round->bytes, now); /* nothing moves, or nothing is known */
 		return AUTO_JUDGED;
 	}
-	judge(self, round, now);
-	self->added = round->added;
+	self->seen_at = now;
+	self->is_blind = false;
+	seen.added = nsec_max(seen.added, seen.proven);
+	judge(self, &seen, now);
+	self->added = seen.added;
 	self->rate_bps = u64_min(u64_max(self->rate_bps, floor_of(self)), RATE_MAX);
-	self->span = nsec_min(nsec_max(round->rtt - round->added, SPAN_MIN), SPAN_MAX);
+	self->span = nsec_min(nsec_max(seen.rtt - seen.added, SPAN_MIN), SPAN_MAX);
 	is_forgotten = is_in_vain(self, now);
 	begin(self, round->bytes, now);
 	return is_forgotten ? AUTO_FORGET : AUTO_JUDGED;
@@ -143,7 +152,8 @@ enum auto_verdict auto_rate_on_round(
 
 uint64_t auto_rate_burst(const struct auto_rate *self)
 {
-	uint64_t burst = self->rate_bps / 8 * (uint64_t)(self->ceiling / USEC) / 4000000;
+	uint64_t burst =
+		auto_rate_bps(self) / 8 * (uint64_t)(self->ceiling / USEC) / 4000000;
 
 	return u64_min(u64_max(burst, BUCKET_BURST_MIN), 256 * KIB);
 }

@@ -9,7 +9,11 @@
  * Half the ceiling is left for what happens until a round is over: a round trip, 2 to 200
  * ms, and longer where few packets come back. The rate never falls below a hundredth of
  * the best that was seen, nor 10 Mbit/s. A delay that stays for five seconds is met by
- * that floor; one that stays for ten is not ours, and becomes a part of the way. */
+ * that floor; one that stays for ten is not ours, and becomes a part of the way.
+ *
+ * Where an end is away from its CPU again and again there may be no round trip that says
+ * anything (delay.h). Then the rate stays as it was last found to be good; half of it is
+ * used when that was a tenth of a second ago, and never less for want of knowledge. */
 #ifndef AUTO_RATE_H
 #define AUTO_RATE_H
 
@@ -23,10 +27,12 @@
 #define AUTO_CEILING_MAX (1 * SEC)
 #define AUTO_FLOOR ((uint64_t)10000000) /* bits a second */
 #define AUTO_PATIENCE (10 * SEC)
+#define AUTO_BLIND (100 * MSEC) /* without a round trip that says anything */
 
 /* What was seen since the last round. */
 struct auto_round {
 	nsec added;        /* delay beyond the shortest; of the session that has most */
+	nsec proven;       /* the same where an end was away: at least so much */
 	nsec rtt;          /* longest of all sessions' */
 	uint32_t nsamples; /* 0: added and rtt say nothing */
 	uint64_t bytes;    /* sent on the wire, ever */
@@ -53,6 +59,8 @@ struct auto_rate {
 	uint64_t full_bps; /* where it was too much the last time */
 	nsec eased_at;     /* when it was decreased last */
 	bool is_starting;  /* half as much again in each round */
+	nsec seen_at;      /* when a round trip last said anything */
+	bool is_blind;     /* that is too long ago */
 };
 
 /* ceiling: AUTO_CEILING_MIN to AUTO_CEILING_MAX, 0: the default. Begins at the floor. */
@@ -62,6 +70,12 @@ void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec n
 static inline nsec auto_rate_deadline(const struct auto_rate *self)
 {
 	return self->began + self->span;
+}
+
+/* What may be sent. */
+static inline uint64_t auto_rate_bps(const struct auto_rate *self)
+{
+	return self->is_blind ? u64_max(self->rate_bps / 2, AUTO_FLOOR) : self->rate_bps;
 }
 
 enum auto_verdict auto_rate_on_round(

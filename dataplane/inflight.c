@@ -192,6 +192,8 @@ bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 	if (largest >= inflight->ack_next) {
 		inflight->ack_next = largest + 1;
 		outcome->rtt = measure(inflight, ack, now);
+		outcome->sent_at =
+			now - wire_time_to_nsec(wire_time(now) - ack->echo_time);
 	}
 	for (uint32_t word = 0; word < BITMAP_WORDS(ack->nbits); word++) {
 		uint64_t bits =

@@ -40,6 +40,7 @@ struct inflight_outcome {
 	uint32_t nlost;
 	uint32_t nspurious; /* of nacked: were lost before */
 	nsec rtt;           /* 0: nothing newer was acknowledged */
+	nsec sent_at;       /* with it: the packet it was measured by */
 	struct inflight_slice acked[WIRE_ACK_BITS];
 	struct inflight_slice lost[INFLIGHT_RING];
 };

@@ -327,6 +327,7 @@ void receiver_on_number(struct receiver *receiver, const struct wire_header *hea
 		receiver->first_unacked_at = now;
 	receiver->echo_time = header->tx_time;
 	receiver->newest_at = now;
+	receiver->newest_waited = turns_waited(receiver->config.turns, now);
 	if (!is_next || (header->flags & WIRE_ACK_NOW))
 		receiver->ack_now = true;
 }

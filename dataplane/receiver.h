@@ -17,6 +17,7 @@
 #include "dataplane/packet.h"
 #include "dataplane/pn_window.h"
 #include "dataplane/store.h"
+#include "dataplane/turns.h"
 #include "dataplane/watch.h"
 
 struct pool;
@@ -47,6 +48,7 @@ struct receiver_config {
 	uint32_t headers;    /* bytes of a frame before Snapline's header */
 	uint32_t max_chunks; /* open or being written, at most RECEIVER_CHUNKS */
 	nsec stall_timeout;
+	const struct turns *turns; /* of the worker; NULL: it is never away */
 };
 
 struct receiver_chunk {
@@ -92,6 +94,8 @@ struct receiver {
 	uint32_t ce_count;  /* data packets that the network marked */
 	uint32_t echo_time; /* tx_time of the newest packet */
 	nsec newest_at;     /* when it came */
+	nsec newest_waited; /* and how long before that at most: its ACK says so */
+	nsec acked_at;      /* the last ACK; what that turn took, the next one says */
 	nsec first_unacked_at;
 	uint64_t next_pn;       /* of packets we send */
 	uint64_t seen_units;    /* what the sender says it has sent */

@@ -58,12 +58,23 @@ static uint64_t grant(struct receiver *receiver, nsec now)
 	return receiver->credit;
 }
 
+/* What our absence may have added: to the way of the packet this ACK answers, or of the
+ * ACK before it. */
+static uint16_t away_us(const struct receiver *receiver)
+{
+	nsec took = turns_took(receiver->config.turns, receiver->acked_at);
+
+	return (uint16_t)nsec_min(
+		nsec_max(receiver->newest_waited, took) / USEC, UINT16_MAX);
+}
+
 static void put_ack(struct receiver *receiver, const struct pn_window *window,
 	struct packet *packet, nsec now)
 {
 	struct wire_ack ack = {
 		.delay_us = (uint16_t)nsec_min(
 			(now - receiver->newest_at) / USEC, UINT16_MAX),
+		.away_us = away_us(receiver),
 		.echo_time = receiver->echo_time,
 		.ce_count = receiver->ce_count & 0xffffff,
 		.credit = grant(receiver, now),
@@ -73,6 +84,7 @@ static void put_ack(struct receiver *receiver, const struct pn_window *window,
 	packet->header.type = WIRE_ACK;
 	packet->payload_len = wire_put_ack(packet->body, &ack);
 	receiver->unacked = 0;
+	receiver->acked_at = now;
 	receiver->ack_now = false;
 }
 

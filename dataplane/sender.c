@@ -75,8 +75,6 @@ void sender_judge(struct sender *sender, uint32_t nmarked, nsec now)
 
 	cc_on_ack(&sender->cc, &ack);
 	sender->delay.nacked += outcome->nacked;
-	if (outcome->rtt != 0)
-		delay_on_rtt(&sender->delay, outcome->rtt);
 	if (outcome->nacked > 0)
 		sender->is_limited = false;
 }
@@ -133,6 +131,20 @@ static void note_answers(struct sender *sender, const struct wire_ack *ack)
 		sender->unacked_probes = 0;
 }
 
+static void measure(struct sender *sender, const struct wire_ack *ack, nsec now)
+{
+	const struct inflight_outcome *outcome = &sender->outcome;
+	const struct turns *turns = sender->config.turns;
+	const struct delay_sample sample = {
+		.rtt = outcome->rtt,
+		.sent = outcome->rtt != 0 ? turns_took(turns, outcome->sent_at) : 0,
+		.waited = turns_waited(turns, now),
+		.away = (nsec)ack->away_us * USEC,
+	};
+
+	delay_on_ack(&sender->delay, &sample);
+}
+
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now)
 {
 	if (!inflight_on_ack(&sender->inflight, ack, &sender->outcome, now))
@@ -143,6 +155,7 @@ enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, ns
 	if (sender_is_over(sender))
 		return STALE;
 	note_answers(sender, ack);
+	measure(sender, ack, now);
 	sender_judge(sender, new_marks(sender, ack->ce_count), now);
 	sender_apply(sender);
 	return ACCEPTED;

@@ -17,6 +17,7 @@
 #include "dataplane/manifest.h"
 #include "dataplane/packet.h"
 #include "dataplane/prober.h"
+#include "dataplane/turns.h"
 #include "dataplane/watch.h"
 
 enum {
@@ -43,6 +44,7 @@ struct sender_config {
 	uint32_t window;     /* packets in flight, at most INFLIGHT_WINDOW_MAX */
 	enum cc_kind cc;     /* which part of the window it uses */
 	nsec stall_timeout;
+	const struct turns *turns; /* of the worker; NULL: it is never away */
 };
 
 struct sender_request {
@@ -127,6 +129,10 @@ void sender_set_paused(struct sender *sender, bool is_paused);
 bool sender_poll(struct sender *sender, struct packet *packet, nsec now);
 
 nsec sender_deadline(const struct sender *sender);
+
+/* Asks the receiver for an ACK at once while it has something to get: by a small PROBE,
+ * whose round trip tells how long others wait. */
+void sender_ask_echo(struct sender *sender);
 
 /* Bytes asked for and not sent yet, to the slice. */
 uint64_t sender_backlog(const struct sender *sender);

@@ -157,6 +157,15 @@ nsec sender_timers_deadline(const struct sender *sender)
 	return nsec_min(deadline, inflight_deadline(&sender->inflight));
 }
 
+/* Where timeouts pass, PROBEs have a rhythm of their own. */
+void sender_ask_echo(struct sender *sender)
+{
+	if (sender->state == SENDER_RUNNING && !sender->is_paused &&
+		sender->oldest_request != sender->next_request &&
+		sender->inflight.probes == 0)
+		prober_ask(&sender->prober);
+}
+
 bool sender_poll_probe(struct sender *sender, struct packet *packet, nsec now)
 {
 	static const struct inflight_slice control = {0};

@@ -162,7 +162,7 @@ uint32_t wire_put_ack(uint8_t *out, const struct wire_ack *ack)
 
 	put_be32(out, ack->largest_pn);
 	put_be16(out + 4, ack->delay_us);
-	put_be16(out + 6, ack->backlog_us);
+	put_be16(out + 6, ack->away_us);
 	put_be32(out + 8, ack->echo_time);
 	put_be32(out + 12, ack->ce_count << 8);
 	put_be64(out + 16, ack->credit);
@@ -182,7 +182,7 @@ bool wire_get_ack(const uint8_t *bytes, uint32_t len, struct wire_ack *ack)
 		return false;
 	ack->largest_pn = get_be32(bytes);
 	ack->delay_us = get_be16(bytes + 4);
-	ack->backlog_us = get_be16(bytes + 6);
+	ack->away_us = get_be16(bytes + 6);
 	ack->echo_time = get_be32(bytes + 8);
 	ack->ce_count = get_be32(bytes + 12) >> 8;
 	ack->credit = get_be64(bytes + 16);

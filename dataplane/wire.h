@@ -92,8 +92,8 @@ struct wire_pull {
 
 struct wire_ack {
 	uint32_t largest_pn;
-	uint16_t delay_us; /* from its arrival to this ACK */
-	uint16_t backlog_us;
+	uint16_t delay_us;  /* from its arrival to this ACK */
+	uint16_t away_us;   /* what the receiver itself may have added, see receiver.h */
 	uint32_t echo_time; /* its tx_time */
 	uint32_t ce_count;  /* 24 bits */
 	uint64_t credit;

@@ -217,6 +217,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.window = session->window,
 			.cc = worker->config.cc,
 			.stall_timeout = session->stall_timeout,
+			.turns = &worker->turns,
 		};
 
 		const struct shaper_terms terms = {
@@ -242,6 +243,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.max_chunks = u32_min(RECEIVER_CHUNKS,
 				u32_max(worker->config.nbuffers / 2, CHUNKS_MIN)),
 			.stall_timeout = session->stall_timeout,
+			.turns = &worker->turns,
 		};
 
 		receiver_init(&session->machine.receiver, &config, now);
@@ -369,7 +371,7 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
  * whether the others were silent: he waits for them as if they had just been heard. */
 static void excuse_absence(struct worker *worker, nsec now)
 {
-	nsec due = nsec_max(worker->ran_at, worker_deadline(worker));
+	nsec due = nsec_max(worker->turns.began, worker_deadline(worker));
 
 	for (size_t i = 0; i < WORKER_SESSIONS && now - due > ABSENCE; i++) {
 		if (worker->sessions[i] != NULL)
@@ -381,9 +383,9 @@ bool worker_run(struct worker *worker, nsec now)
 {
 	bool busy = false;
 
-	if (now - worker->ran_at > ABSENCE)
+	if (now - worker->turns.began > ABSENCE)
 		excuse_absence(worker, now);
-	worker->ran_at = now;
+	turns_begin(&worker->turns, now);
 	(void)flush(worker);
 	busy |= worker_receive(worker, now);
 	busy |= poll_store(worker, now);
@@ -398,6 +400,7 @@ bool worker_run(struct worker *worker, nsec now)
 			look_after(worker, worker->sessions[i], now);
 	}
 	disk_lease_end(&worker->disk, now);
+	worker->turns.was_busy = busy;
 	return busy;
 }
 

@@ -20,6 +20,7 @@
 #include "dataplane/shaper.h"
 #include "dataplane/store.h"
 #include "dataplane/strays.h"
+#include "dataplane/turns.h"
 #include "hugepages/pool.h"
 
 enum { WORKER_SESSIONS = 64 };
@@ -70,16 +71,17 @@ struct worker {
 	uint32_t first;  /* which session is polled first: rotates */
 	struct session *sessions[WORKER_SESSIONS]; /* by slot */
 	struct shaper shaper;                      /* shares by slot */
-	struct auto_rate auto_rate;                /* of the queue, while is_auto */
-	bool is_auto;         /* an operator, a session or a receiver asks for it */
-	bool is_auto_set;     /* the operator */
-	bool is_auto_limited; /* data waited for it in this round */
-	uint64_t fixed_bps;   /* the queue's own limit; holds as well */
+	struct turns turns;
+	struct auto_rate auto_rate; /* of the queue, while is_auto */
+	nsec echo_at;               /* when it asks for the next echo */
+	bool is_auto;               /* an operator, a session or a receiver asks for it */
+	bool is_auto_set;           /* the operator */
+	bool is_auto_limited;       /* data waited for it in this round */
+	uint64_t fixed_bps;         /* the queue's own limit; holds as well */
 	uint64_t fixed_burst;
 	struct disk_lease disk;
 	struct worker_counters counters;
 	nsec counted_at;
-	nsec ran_at;          /* the turn before */
 	uint64_t unreachable; /* packets dropped: no MAC of the next hop */
 	uint64_t frames_lost; /* for another worker, whose ring was full */
 	uint64_t frames_bad;  /* for nobody: no session, not for us, wrong checksum */

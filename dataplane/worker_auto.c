@@ -4,6 +4,8 @@
 
 #include "dataplane/worker_internal.h"
 
+#define ECHO_INTERVAL (2 * MSEC) /* of each session */
+
 static bool wants_auto(const struct session *session)
 {
 	return session->params.role == TRANSFER_SEND &&
@@ -15,14 +17,15 @@ static void apply(struct worker *worker, nsec now)
 	uint64_t rate_bps = worker->fixed_bps;
 	uint64_t burst = worker->fixed_burst;
 
-	if (worker->is_auto && worker->auto_rate.rate_bps < rate_bps) {
-		rate_bps = worker->auto_rate.rate_bps;
+	if (worker->is_auto && auto_rate_bps(&worker->auto_rate) < rate_bps) {
+		rate_bps = auto_rate_bps(&worker->auto_rate);
 		burst = auto_rate_burst(&worker->auto_rate);
 	}
 	shaper_set_rate(&worker->shaper, rate_bps, burst, now);
 	/* relaxed: plain numbers, they order nothing */
 	atomic_store_explicit(&worker->counters.auto_bps,
-		worker->is_auto ? worker->auto_rate.rate_bps : 0, memory_order_relaxed);
+		worker->is_auto ? auto_rate_bps(&worker->auto_rate) : 0,
+		memory_order_relaxed);
 	atomic_store_explicit(&worker->counters.added_ns,
 		worker->is_auto ? (uint64_t)worker->auto_rate.added : 0,
 		memory_order_relaxed);
@@ -96,12 +99,30 @@ static void look(const struct worker *worker, struct auto_round *round)
 		if (session == NULL || session->params.role != TRANSFER_SEND)
 			continue;
 		delay = &session->machine.sender.delay;
-		if (delay->nsamples == 0)
-			continue;
 		round->acked += (uint64_t)delay->nacked * worker->shaper.shares[i].frame;
+		if (delay->nsamples == 0) {
+			round->proven = nsec_max(round->proven, delay_proven(delay));
+			round->rtt =
+				nsec_max(round->rtt, delay->base + delay_proven(delay));
+			continue;
+		}
 		round->nsamples += delay->nsamples;
 		round->added = nsec_max(round->added, delay_added(delay));
 		round->rtt = nsec_max(round->rtt, delay->least);
+	}
+}
+
+/* However little data the rate lets through, there is something to measure. */
+static void ask_echoes(struct worker *worker, nsec now)
+{
+	if (now < worker->echo_at)
+		return;
+	worker->echo_at = now + ECHO_INTERVAL;
+	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
+		struct session *session = worker->sessions[i];
+
+		if (session != NULL && session->params.role == TRANSFER_SEND)
+			sender_ask_echo(&session->machine.sender);
 	}
 }
 
@@ -114,6 +135,7 @@ void worker_follow_auto(struct worker *worker, nsec now)
 	if (worker->shaper.state == SHAPER_QUEUE_EMPTY &&
 		rate->rate_bps <= worker->fixed_bps)
 		worker->is_auto_limited = true;
+	ask_echoes(worker, now);
 	if (now < auto_rate_deadline(rate))
 		return;
 	look(worker, &round);

@@ -99,6 +99,8 @@ static bool poll_nic(struct worker *worker, nsec now)
 		on_frame(worker, &frames[i], worker->config.queue, now);
 	if (count > 0)
 		nic->ops->release(nic->self, frames, count);
+	if (count < NIC_BURST)
+		worker->turns.emptied_at = now;
 	return count > 0;
 }
 

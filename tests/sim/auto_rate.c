@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Snapshots and other people's requests on one bottleneck, in virtual time: what the
  * requests suffer without a transfer, from one without a limit, with a fixed one and with
- * an automatic one; how soon that gives way, and how soon it comes back. */
+ * an automatic one; how soon that gives way, and how soon it comes back; and what it
+ * makes of CPUs that are taken away. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,7 +142,12 @@ static void requests_wait_no_longer_than_the_ceiling(void **state)
 
 static uint64_t rate_now(const struct world *world)
 {
-	return world->ends[SENDER].worker.auto_rate.rate_bps;
+	return auto_rate_bps(&world->ends[SENDER].worker.auto_rate);
+}
+
+static void set_rate(struct world *world, uint64_t rate_bps)
+{
+	worker_set_rate(&world->ends[SENDER].worker, rate_bps, 0, world->now);
 }
 
 /* Somebody takes three quarters of the link in an instant, and gives it back. */
@@ -158,7 +164,7 @@ static void it_gives_way_in_a_tenth_of_a_second_and_comes_back(void **state)
 		uint64_t alone, soon, with, after;
 		nsec wait;
 
-		worker_set_rate(&world->ends[SENDER].worker, RATE_AUTO, 0, world->now);
+		set_rate(world, RATE_AUTO);
 		(void)run(world, 600 * MSEC);
 		alone = run(world, 500 * MSEC);
 		others.rate_bps = LINK / 4 * 3;
@@ -183,11 +189,57 @@ static void it_gives_way_in_a_tenth_of_a_second_and_comes_back(void **state)
 	}
 }
 
+/* Other programs have the CPU of an end for 1 to 5 ms again and again: the delay they
+ * make is no queue on the link, and a real one is seen all the same. */
+static void a_cpu_that_is_taken_away_is_no_queue(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t percent[2]; /* of the sender's CPU, of the receiver's */
+		enum cc_kind cc;
+	} rows[] = {
+		{"the sender's", {30, 0}, CC_FIXED},
+		{"the receiver's", {0, 30}, CC_FIXED},
+		{"both", {30, 30}, CC_SWIFT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world *world = begin(rows[i].cc, 25 * USEC);
+		uint64_t fixed, adaptive, soon;
+		nsec wait;
+
+		world->options.absence_percent[SENDER] = rows[i].percent[0];
+		world->options.absence_percent[RECEIVER] = rows[i].percent[1];
+		set_rate(world, LINK / 10 * 9);
+		(void)run(world, 100 * MSEC);
+		fixed = run(world, 500 * MSEC);
+		set_rate(world, RATE_AUTO);
+		(void)run(world, 600 * MSEC);
+		adaptive = run(world, 500 * MSEC);
+		others.rate_bps = LINK / 4 * 3;
+		others.next = world->now;
+		(void)run(world, 100 * MSEC);
+		soon = run(world, 300 * MSEC);
+		wait = p99();
+		print_message("taken is %-14s at 90 %% it sends %3u %%, by itself %3u "
+			      "%%, beside 75 %% %3u %%, p99 wait %4lld us\n",
+			rows[i].name, percent(fixed, 500 * MSEC),
+			percent(adaptive, 500 * MSEC), percent(soon, 300 * MSEC),
+			(long long)(wait / USEC));
+		assert_true(adaptive >= fixed / 2);
+		assert_true(percent(soon, 300 * MSEC) <= 26);
+		assert_true(wait <= AUTO_CEILING_DEFAULT);
+		world_destroy(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_wait_no_longer_than_the_ceiling),
 		cmocka_unit_test(it_gives_way_in_a_tenth_of_a_second_and_comes_back),
+		cmocka_unit_test(a_cpu_that_is_taken_away_is_no_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,64 @@ static void few_packets_make_long_rounds(void **state)
 	assert_true(story.rate.rate_bps == AUTO_FLOOR);
 }
 
+/* Ends that are away from their CPUs all the time. */
+static void who_sees_nothing_halves_and_no_more(void **state)
+{
+	struct story story = begin();
+	struct auto_round blind = {.proven = 100 * USEC, .rtt = RTT, .is_limited = true};
+
+	(void)state;
+	climb(&story, GBIT);
+	story.rate.rate_bps = GBIT;
+	for (nsec until = story.now + AUTO_BLIND; story.now < until - 5 * ROUND;) {
+		story.now += 5 * ROUND;
+		(void)auto_rate_on_round(&story.rate, &blind, story.now);
+		assert_true(auto_rate_bps(&story.rate) == GBIT);
+	}
+	for (int i = 0; i < 1000; i++) {
+		story.now += 5 * ROUND;
+		assert_int_equal(
+			auto_rate_on_round(&story.rate, &blind, story.now), AUTO_JUDGED);
+		assert_true(auto_rate_bps(&story.rate) == GBIT / 2);
+	}
+	/* what is longer than they were away is a queue */
+	blind.proven = 2 * MSEC;
+	story.now += 5 * ROUND;
+	(void)auto_rate_on_round(&story.rate, &blind, story.now);
+	assert_true(auto_rate_bps(&story.rate) < GBIT / 2);
+}
+
+static void who_sees_again_goes_on_where_he_was(void **state)
+{
+	struct story story = begin();
+	struct auto_round blind = {.is_limited = true};
+
+	(void)state;
+	climb(&story, GBIT);
+	story.rate.rate_bps = GBIT;
+	for (int i = 0; i < 100; i++) {
+		story.now += 5 * ROUND;
+		(void)auto_rate_on_round(&story.rate, &blind, story.now);
+	}
+	assert_true(auto_rate_bps(&story.rate) == GBIT / 2);
+	(void)pass(&story, 0, GBIT);
+	assert_true(auto_rate_bps(&story.rate) >= GBIT);
+}
+
+/* The queue of an unlimited transfer, which becomes automatic in the middle. */
+static void a_queue_found_at_the_start_does_not_end_it(void **state)
+{
+	struct story story = begin();
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		(void)pass(&story, 5 * MSEC, AUTO_FLOOR);
+	assert_true(story.rate.rate_bps == AUTO_FLOOR);
+	story.now = SEC;
+	climb(&story, GBIT);
+	assert_true(story.now - SEC < 100 * MSEC);
+}
+
 static void bursts_are_a_part_of_the_ceiling(void **state)
 {
 	struct story story = begin();
@@ -202,6 +260,9 @@ int main(void)
 		cmocka_unit_test(it_never_falls_below_a_hundredth_of_the_best),
 		cmocka_unit_test(a_delay_that_stays_is_part_of_the_way),
 		cmocka_unit_test(few_packets_make_long_rounds),
+		cmocka_unit_test(who_sees_nothing_halves_and_no_more),
+		cmocka_unit_test(who_sees_again_goes_on_where_he_was),
+		cmocka_unit_test(a_queue_found_at_the_start_does_not_end_it),
 		cmocka_unit_test(bursts_are_a_part_of_the_ceiling),
 	};
 

@@ -371,8 +371,10 @@ static void acks_come_after_16_packets_or_25_us_or_at_once(void **state)
 {
 	struct fixture *f = *state;
 	struct wire_header header = {.tx_time = 77};
+	const struct turns away = {.emptied_at = -3 * MSEC};
 	struct wire_ack ack;
 
+	f->receiver.config.turns = &away;
 	(void)next_pull(f, 0);
 	pn_window_add(&f->window, 0);
 	receiver_on_number(&f->receiver, &header, true, 1 * USEC);
@@ -383,6 +385,7 @@ static void acks_come_after_16_packets_or_25_us_or_at_once(void **state)
 	assert_true(wire_get_ack(f->packet.body, f->packet.payload_len, &ack));
 	assert_int_equal(ack.echo_time, 77);
 	assert_int_equal(ack.delay_us, 25);
+	assert_int_equal(ack.away_us, 3001);
 	assert_int_equal(ack.nbits, 1);
 	assert_false(next(f, 1 * MSEC)); /* once */
 	for (int i = 0; i < 16; i++) {

@@ -78,6 +78,32 @@ static void data_that_may_not_go_out_is_no_error(void **state)
 	assert_int_equal(f->sender.state, SENDER_RUNNING);
 }
 
+/* It measures what others wait, and is no burden where nothing can be learnt. */
+static void an_echo_is_asked_for_while_there_is_something_to_send(void **state)
+{
+	struct fixture *f = *state;
+
+	sender_ask_echo(&f->sender);
+	assert_false(next(f, 0));
+	assert_int_equal(serve(f, 0, 0), SLICES);
+	sender_ask_echo(&f->sender);
+	sender_ask_echo(&f->sender);
+	assert_true(next(f, 1));
+	assert_int_equal(f->packet.header.type, WIRE_PROBE);
+	assert_true(f->packet.header.flags & WIRE_ACK_NOW);
+	assert_int_equal(f->packet.padding_len, 0);
+	assert_false(next(f, 1));
+	/* paused it is quiet */
+	sender_set_paused(&f->sender, true);
+	sender_ask_echo(&f->sender);
+	assert_false(next(f, 2));
+	sender_set_paused(&f->sender, false);
+	/* where timeouts pass, PROBEs follow them */
+	f->sender.inflight.probes = 1;
+	sender_ask_echo(&f->sender);
+	assert_false(next(f, 2));
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, start, end)
 
 int main(void)
@@ -86,6 +112,7 @@ int main(void)
 		STORY(a_silent_receiver_is_asked_slowly_and_costs_no_buffer),
 		STORY(data_that_never_arrives_is_an_error_of_size),
 		STORY(data_that_may_not_go_out_is_no_error),
+		STORY(an_echo_is_asked_for_while_there_is_something_to_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

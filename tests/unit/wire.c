@@ -240,7 +240,7 @@ static void acks_of_any_length_round_trip(void **state)
 	for (uint32_t nbits = 0; nbits <= WIRE_ACK_BITS; nbits++) {
 		struct wire_ack ack = {.largest_pn = 7,
 			.delay_us = 0xfffe,
-			.backlog_us = 3,
+			.away_us = 3,
 			.echo_time = 0x89abcdef,
 			.ce_count = 0xffffff,
 			.credit = UINT64_MAX,
@@ -257,7 +257,7 @@ static void acks_of_any_length_round_trip(void **state)
 		assert_true(wire_get_ack(out, len, &back));
 		assert_int_equal(back.largest_pn, 7);
 		assert_int_equal(back.delay_us, 0xfffe);
-		assert_int_equal(back.backlog_us, 3);
+		assert_int_equal(back.away_us, 3);
 		assert_int_equal(back.echo_time, 0x89abcdef);
 		assert_int_equal(back.ce_count, 0xffffff);
 		assert_true(back.credit == UINT64_MAX);

@@ -142,7 +142,7 @@ static void hear_ack(struct desk *desk, struct input *input)
 {
 	uint32_t next = (uint32_t)desk->next_pn;
 	struct wire_header header = {.type = WIRE_ACK};
-	struct wire_ack ack = {.backlog_us = 0};
+	struct wire_ack ack = {.away_us = 0};
 	uint64_t pattern;
 
 	/* as a rule about what was sent; counted back from there */

@@ -288,6 +288,8 @@ static int link_tx(void *self, const struct nic_tx frames[], int count)
 	struct world *world = end->world;
 	const struct world_link *link = &world->options.link;
 
+	if (end->is_leaving)
+		return 0;
 	for (int i = 0; i < count; i++) {
 		int to = find_end(world, end, &frames[i]);
 
@@ -344,15 +346,11 @@ const struct nic_ops link_ops = {
 	.tx = link_tx,
 };
 
-nsec link_deadline(const struct world *world)
+nsec link_deadline(const struct world *world, uint32_t end)
 {
-	nsec next = NEVER;
+	const struct link_pipe *pipe = &world->pipes[end];
 
-	for (uint32_t i = 0; i < world->nends; i++) {
-		if (world->pipes[i].nframes > 0)
-			next = nsec_min(next, world->pipes[i].frames[0]->at);
-	}
-	return next;
+	return pipe->nframes > 0 ? pipe->frames[0]->at : NEVER;
 }
 
 void link_fini(struct world *world)

@@ -71,8 +71,8 @@ extern const struct nic_ops link_ops;
 
 /* Puts a frame of our own making on the link. */
 void link_inject(struct world *world, int to, const uint8_t *bytes, uint32_t len);
-/* When the next frame arrives anywhere. */
-nsec link_deadline(const struct world *world);
+/* When the next frame arrives at that end. */
+nsec link_deadline(const struct world *world, uint32_t end);
 void link_fini(struct world *world);
 
 /* The time in the queue, microseconds, that so many of a hundred frames stayed below

@@ -270,13 +270,53 @@ void world_destroy(struct world *world)
 
 static nsec next_event(const struct world *world)
 {
-	nsec next = link_deadline(world);
+	nsec next = NEVER;
 
 	for (uint32_t i = 0; i < world->nends; i++) {
-		next = nsec_min(next, world_disk_deadline(&world->ends[i]));
-		next = nsec_min(next, worker_deadline(&world->ends[i].worker));
+		const struct world_end *end = &world->ends[i];
+		nsec own = nsec_min(
+			link_deadline(world, i), nsec_min(world_disk_deadline(end),
+							 worker_deadline(&end->worker)));
+
+		next = nsec_min(next, nsec_max(own, end->absent_until));
 	}
 	return next;
+}
+
+/* Somebody else's turn on this CPU: 3 ms on average. */
+static void leave(struct world *world, struct world_end *end, uint32_t percent)
+{
+	uint32_t presence = (uint32_t)(3 * MSEC) / percent * (100 - percent);
+
+	end->absent_until = world->now + MSEC + world_random(world, (uint32_t)(4 * MSEC));
+	end->leaves_at = end->absent_until + world_random(world, 2 * presence);
+}
+
+static bool run_end(struct world *world, uint32_t i)
+{
+	struct world_end *end = &world->ends[i];
+	uint32_t percent = world->options.absence_percent[i];
+	bool busy;
+
+	if (world->now < end->absent_until)
+		return false;
+	end->is_leaving = percent != 0 && world->now >= end->leaves_at;
+	busy = worker_run(&end->worker, world->now);
+	if (end->is_leaving)
+		leave(world, end, percent);
+	return busy;
+}
+
+/* Who has nothing to do looks again and again: what comes next has not been waiting. */
+static void pass_time(struct world *world, nsec until)
+{
+	world->now = until;
+	for (uint32_t i = 0; i < world->nends; i++) {
+		struct world_end *end = &world->ends[i];
+
+		if (end->absent_until == 0 || end->absent_until < until)
+			end->worker.turns.emptied_at = until;
+	}
 }
 
 void world_step(struct world *world)
@@ -284,13 +324,13 @@ void world_step(struct world *world)
 	bool busy = false;
 
 	for (uint32_t i = 0; i < world->nends; i++)
-		busy |= worker_run(&world->ends[i].worker, world->now);
+		busy |= run_end(world, i);
 	world->now += TURN;
 	if (!busy) {
 		nsec next = next_event(world);
 
 		if (next != NEVER)
-			world->now = nsec_max(world->now, next);
+			pass_time(world, nsec_max(world->now, next));
 	}
 }
 

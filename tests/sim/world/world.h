@@ -47,6 +47,9 @@ struct world_options {
 	uint16_t vlan;      /* 0: no tag */
 	enum ether_sum sum; /* of UDP over IPv4; over IPv6 the NIC's or ours */
 	nsec start;         /* the clock's first value; 0: one second */
+	/* A part of the time an end has no CPU: 1 to 5 ms from the middle of a turn on,
+	 * whose frames go out when it is back. */
+	uint32_t absence_percent[WORLD_ENDS];
 };
 
 struct world_disk_request {
@@ -77,6 +80,9 @@ struct world_end {
 	uint32_t rotten_chunk; /* this chunk reads with a flipped bit; UINT32_MAX: none */
 	bool rot_heals;        /* only the first read is wrong */
 	bool is_cut;           /* its frames go nowhere */
+	bool is_leaving;       /* its CPU is taken in this turn: nothing goes out */
+	nsec absent_until;
+	nsec leaves_at; /* the next time */
 	struct transfer_report last;
 	uint32_t nreports[REPORT_STOPPED + 1]; /* by event */
 	uint64_t frames_sent;

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which round trips say how long others wait, and which only that an end was away. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "dataplane/delay.h"
+
+/* A way of 100 us that is known. */
+static struct delay begin(void)
+{
+	const struct delay_sample first = {.rtt = 100 * USEC};
+	const struct delay_sample none = {0};
+	struct delay delay;
+
+	delay_init(&delay);
+	delay_on_ack(&delay, &first);
+	delay_on_ack(&delay, &none);
+	delay_restart(&delay);
+	return delay;
+}
+
+/* The sample, and the ACK after it. */
+static void take(struct delay *delay, struct delay_sample sample, nsec away_next)
+{
+	const struct delay_sample next = {.away = away_next};
+
+	delay_on_ack(delay, &sample);
+	assert_int_equal(delay->nsamples, 0);
+	delay_on_ack(delay, &next);
+}
+
+static void a_round_trip_of_ends_that_were_there_counts(void **state)
+{
+	struct delay delay = begin();
+
+	(void)state;
+	take(&delay, (struct delay_sample){.rtt = 900 * USEC, .waited = 250 * USEC}, 0);
+	assert_int_equal(delay.nsamples, 1);
+	assert_true(delay_added(&delay) == 800 * USEC);
+	assert_true(delay_proven(&delay) == 0);
+}
+
+/* Away when the packet or its ACK came, or when one of them was to go out. */
+static void of_an_end_that_was_away_only_the_rest_is_proven(void **state)
+{
+	static const struct {
+		struct delay_sample sample;
+		nsec away_next;
+	} rows[] = {
+		{{.rtt = 5 * MSEC, .sent = 3 * MSEC}, 0},
+		{{.rtt = 5 * MSEC, .waited = 3 * MSEC}, 0},
+		{{.rtt = 5 * MSEC, .away = 3 * MSEC}, 0},
+		{{.rtt = 5 * MSEC}, 3 * MSEC},
+		{{.rtt = 5 * MSEC, .sent = MSEC, .waited = MSEC, .away = MSEC}, MSEC},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct delay delay = begin();
+
+		take(&delay, rows[i].sample, rows[i].away_next);
+		assert_int_equal(delay.nsamples, 0);
+		assert_true(delay_proven(&delay) == 2 * MSEC - 100 * USEC);
+	}
+}
+
+static void a_short_round_trip_is_short_whoever_was_away(void **state)
+{
+	struct delay delay = begin();
+
+	(void)state;
+	take(&delay, (struct delay_sample){.rtt = 150 * USEC, .waited = 5 * MSEC}, 0);
+	assert_int_equal(delay.nsamples, 1);
+	assert_true(delay_added(&delay) == 50 * USEC);
+}
+
+static void a_new_way_is_learnt_anew(void **state)
+{
+	struct delay delay = begin();
+
+	(void)state;
+	delay_forget(&delay);
+	take(&delay, (struct delay_sample){.rtt = 4 * MSEC}, 0);
+	assert_true(delay.base == 4 * MSEC);
+	assert_true(delay_added(&delay) == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_round_trip_of_ends_that_were_there_counts),
+		cmocka_unit_test(of_an_end_that_was_away_only_the_rest_is_proven),
+		cmocka_unit_test(a_short_round_trip_is_short_whoever_was_away),
+		cmocka_unit_test(a_new_way_is_learnt_anew),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
