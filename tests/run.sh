@@ -19,14 +19,21 @@ shift
 declare -A limits=([unit]=120 [sim]=600 [os]=300 [dpdk]=300 [fuzz]=300 [e2e]=900)
 
 passed=0 failed=0 skipped=0
-log=$(mktemp "${TMPDIR:-/tmp}/snapline-test.XXXXXX")
+# Where programs have their files: gone after each test, and with the next run what one that
+# was killed has left. The stories see to theirs.
+scratch=/tmp/snapline-tests-$$
+for left in /tmp/snapline-tests-*; do
+	[ -d "/proc/${left##*-}" ] || rm -rf "$left"
+done
+mkdir "$scratch"
+log=$scratch/log
 group=0 # the process group of the running test; timeout(1) makes itself its leader
 
 kill_group() {
 	[ "$group" = 0 ] || kill -KILL -- "-$group" 2>/dev/null || true
 	group=0
 }
-trap 'kill_group; rm -f "$log"' EXIT
+trap 'kill_group; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
 is_picked() { # kind name picks...
@@ -43,10 +50,13 @@ run() { # kind name command...
 	local kind=$1 name=$2 start end seconds status=0
 	shift 2
 	start=$(date +%s%N)
+	mkdir "$scratch/files"
+	[ "$kind" = e2e ] || set -- env TMPDIR="$scratch/files" "$@"
 	timeout --kill-after=10 "${TEST_LIMIT:-${limits[$kind]}}" "$@" </dev/null >"$log" 2>&1 &
 	group=$!
 	wait "$group" 2>/dev/null || status=$? # bash would tell of a crash as well
 	kill_group
+	rm -rf "$scratch/files"
 	end=$(date +%s%N)
 	seconds=$(printf '%d.%02d' $(((end - start) / 1000000000)) \
 		$(((end - start) / 10000000 % 100)))

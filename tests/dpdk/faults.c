@@ -21,6 +21,7 @@
 #include "tests/dpdk/world/job.h"
 #include "tests/dpdk/world/ring_pair.h"
 #include "tests/dpdk/world/shim.h"
+#include "tests/lib/folder.h"
 
 enum {
 	MILLION = 1000000,
@@ -111,9 +112,8 @@ static int open_lab(void **state)
 
 	(void)state;
 	lab.seed = seed != NULL ? strtoull(seed, NULL, 10) : 1;
-	(void)snprintf(lab.folder, sizeof(lab.folder), "/tmp/dpdk-faults-XXXXXX");
-	if (mkdtemp(lab.folder) == NULL || ring_pair_open(&lab.rings, &plan) != 0 ||
-		open_transfer() != 0)
+	if (!folder_make(lab.folder, sizeof(lab.folder), "dpdk-faults") ||
+		ring_pair_open(&lab.rings, &plan) != 0 || open_transfer() != 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (shim_open(&lab.shims[i], names[i]) != 0)

@@ -27,6 +27,7 @@
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/memif_guard.h"
 #include "dataplane/dpdk/nic_dpdk.h"
+#include "tests/lib/folder.h"
 
 enum {
 	FRAME = 8274, /* bytes: an 8 KiB slice with its headers */
@@ -192,10 +193,8 @@ static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
 
-	(void)snprintf(
-		scene->folder, sizeof(scene->folder), "/tmp/memif-survivor-XXXXXX");
 	*state = scene;
-	return mkdtemp(scene->folder) == NULL;
+	return !folder_make(scene->folder, sizeof(scene->folder), "memif-survivor");
 }
 
 static int tear_down(void **state)

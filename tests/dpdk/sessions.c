@@ -22,6 +22,7 @@
 #include "tests/dpdk/world/job.h"
 #include "tests/dpdk/world/ring_pair.h"
 #include "tests/dpdk/world/shim.h"
+#include "tests/lib/folder.h"
 
 enum {
 	SESSIONS = 200,
@@ -74,8 +75,8 @@ static int open_lab(void **state)
 	struct fault fault = {0};
 
 	(void)state;
-	(void)snprintf(lab.folder, sizeof(lab.folder), "/tmp/dpdk-sessions-XXXXXX");
-	if (mkdtemp(lab.folder) == NULL || ring_pair_open(&lab.rings, &plan) != 0)
+	if (!folder_make(lab.folder, sizeof(lab.folder), "dpdk-sessions") ||
+		ring_pair_open(&lab.rings, &plan) != 0)
 		return -1;
 	if (transfer_open(&lab.transfer, &options, &fault) != 0) {
 		print_error("%s\n", fault.text);

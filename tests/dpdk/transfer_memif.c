@@ -19,6 +19,7 @@
 #include "dataplane/base/log.h"
 #include "dataplane/file/store_file.h"
 #include "tests/dpdk/world/job.h"
+#include "tests/lib/folder.h"
 
 enum {
 	BIG = 40 * JOB_CHUNK + 4321,
@@ -76,8 +77,7 @@ static int open_node(void **state)
 	char server[128], client[128];
 
 	(void)state;
-	(void)snprintf(node.folder, sizeof(node.folder), "/tmp/transfer-memif-XXXXXX");
-	if (mkdtemp(node.folder) == NULL)
+	if (!folder_make(node.folder, sizeof(node.folder), "transfer-memif"))
 		return 1;
 	(void)snprintf(server, sizeof(server), "net_memif0,role=server,socket=%s/sock",
 		node.folder);

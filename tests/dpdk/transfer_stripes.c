@@ -20,6 +20,7 @@
 #include "dataplane/file/store_file.h"
 #include "tests/dpdk/world/job.h"
 #include "tests/dpdk/world/ring_pair.h"
+#include "tests/lib/folder.h"
 
 enum {
 	BIG = 50 * JOB_CHUNK + 4321,
@@ -73,8 +74,7 @@ static int open_node(void **state)
 	char server[128], client[128];
 
 	(void)state;
-	(void)snprintf(node.folder, sizeof(node.folder), "/tmp/transfer-stripes-XXXXXX");
-	if (mkdtemp(node.folder) == NULL)
+	if (!folder_make(node.folder, sizeof(node.folder), "transfer-stripes"))
 		return 1;
 	(void)snprintf(server, sizeof(server), "net_memif0,role=server,socket=%s/sock",
 		node.folder);

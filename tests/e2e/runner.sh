@@ -50,7 +50,7 @@ rm tests/unit/measures.c
 
 plant bad 'echo the whole; echo log; exit 3'
 plant crashed 'kill -SEGV $$'
-plant hung "sleep 300 & echo \$! >$dir/left; wait"
+plant hung "sleep 300 & echo \$! >$dir/left; mktemp >$dir/file; wait"
 touch tests/unit/never-built.c
 echo 'int main;' >build/tests/unit/source-is-gone
 run 1
@@ -63,6 +63,7 @@ line 'FAIL  unit/never-built .* exit 127$'
 [ "$(tail -n 1 out)" = '2 passed, 4 failed, 1 skipped' ] ||
 	fail "the last line is: $(tail -n 1 out)"
 wait_for 5 is_gone "$(cat left)" || fail 'a process outlived its hung test'
+[ ! -e "$(cat file)" ] || fail 'a file outlived its hung test'
 
 # Proving nothing is no success.
 run 1 unit/no-such-test

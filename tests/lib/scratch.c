@@ -14,10 +14,11 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/folder.h"
+
 void scratch_open(struct scratch *scratch)
 {
-	(void)snprintf(scratch->path, sizeof(scratch->path), "/tmp/snapline-test-XXXXXX");
-	assert_non_null(mkdtemp(scratch->path));
+	assert_true(folder_make(scratch->path, sizeof(scratch->path), "snapline-test"));
 	scratch->fd = open(scratch->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(scratch->fd >= 0);
 }

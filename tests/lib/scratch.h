@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A directory under /tmp for one test, and small files in it. Every function fails the
+/* A directory for one test, and small files in it. Every function fails the
  * test by itself. Paths are relative to the directory. */
 #ifndef SCRATCH_H
 #define SCRATCH_H

@@ -10,6 +10,8 @@
 
 #include <snapline.h>
 
+#include "tests/lib/folder.h"
+
 struct counter {
 	int64_t applied; /* index of the last entry; the state is their number */
 	int64_t first;   /* of the log */
@@ -113,16 +115,16 @@ static struct snapline_node *start(struct counter *counter, const char *dir, int
 
 int main(void)
 {
-	char dir[] = "/tmp/snapline-example-XXXXXX";
-	int port = 20000 + getpid() % 20000;
+	char dir[64];
+	int port = 20000 + getpid() % 12000;
 	struct counter leader = {.applied = 42, .first = 1};
 	struct counter restarted = {.applied = 0, .first = 1};
 	struct counter follower = {.applied = 0, .first = 1};
 	struct snapline_node *nodes[2];
-	char peer[64], command[64];
+	char peer[64], command[128];
 	volatile int flag = 0;
 
-	if (mkdtemp(dir) == NULL)
+	if (!folder_make(dir, sizeof(dir), "snapline-example"))
 		return 1;
 	nodes[0] = start(&leader, dir, port);
 	snapline_do_snapshot(nodes[0], done, (void *)&flag);

@@ -5,6 +5,7 @@
 #define API_WORLD_H
 
 #include "api_member.h"
+#include "tests/lib/folder.h"
 
 enum { MEMBERS = 3, PATIENCE_MS = 20000 };
 
@@ -247,8 +248,7 @@ static inline int set_up(void **state)
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
-	(void)snprintf(world->dir, sizeof(world->dir), "/tmp/api-test-XXXXXX");
-	assert_non_null(mkdtemp(world->dir));
+	assert_true(folder_make(world->dir, sizeof(world->dir), "api-test"));
 	for (int i = 0; i < MEMBERS; i++) {
 		struct member *member = &world->members[i];
 

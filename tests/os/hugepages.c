@@ -17,6 +17,7 @@
 
 #include "dataplane/base/log.h"
 #include "hugepages/hugepages.h"
+#include "tests/lib/folder.h"
 
 #define SMALL "kernel/mm/hugepages/hugepages-2048kB"
 #define LARGE "kernel/mm/hugepages/hugepages-1048576kB"
@@ -81,8 +82,7 @@ static int set_up(void **state)
 	char command[256], name[128];
 
 	*state = fake;
-	(void)snprintf(fake->root, sizeof(fake->root), "/tmp/hugepages-XXXXXX");
-	if (mkdtemp(fake->root) == NULL)
+	if (!folder_make(fake->root, sizeof(fake->root), "hugepages"))
 		return 1;
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
 		(void)snprintf(command, sizeof(command), "mkdir -p %s/%s", fake->root,

@@ -15,6 +15,8 @@
 
 #include <snapline_raft.h>
 
+#include "tests/lib/folder.h"
+
 enum { COUNT = 200, THRESHOLD = 64, TRAILING = 8, PATIENCE_MS = 30000, TEXT = 512 };
 
 struct server {
@@ -229,14 +231,14 @@ static void stop(struct server *server)
 
 int main(void)
 {
-	char dir[] = "/tmp/snapline-raft-XXXXXX";
+	char dir[64];
 	int base = 20000 + getpid() % 12000;
 	struct snapline_raft_status status;
 	struct server servers[2] = {{0}};
-	char command[64];
+	char command[128];
 	uv_loop_t loop;
 
-	if (mkdtemp(dir) == NULL || uv_loop_init(&loop) != 0)
+	if (!folder_make(dir, sizeof(dir), "snapline-raft") || uv_loop_init(&loop) != 0)
 		return 1;
 	servers[0].loop = servers[1].loop = &loop;
 	start(&servers[0], 1, base, dir);

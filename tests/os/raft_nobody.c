@@ -11,6 +11,8 @@
 
 #include <snapline_raft.h>
 
+#include "tests/lib/folder.h"
+
 enum { TEXT = 512 };
 
 static void on_sent(struct raft_io_send *req, int status)
@@ -65,12 +67,12 @@ static int run(const char *dir, uv_loop_t *loop)
 
 int main(void)
 {
-	char dir[] = "/tmp/snapline-raft-XXXXXX";
-	char command[64];
+	char dir[64];
+	char command[128];
 	uv_loop_t loop;
 	int rv;
 
-	if (mkdtemp(dir) == NULL || uv_loop_init(&loop) != 0)
+	if (!folder_make(dir, sizeof(dir), "snapline-raft") || uv_loop_init(&loop) != 0)
 		return 1;
 	rv = run(dir, &loop);
 	(void)uv_run(&loop, UV_RUN_DEFAULT);

@@ -22,6 +22,7 @@
 
 #include "control/frame.h"
 #include "control/rpc/rpc.h"
+#include "tests/lib/folder.h"
 
 enum { HELD_MAX = 600, PATIENCE_MS = 5000, TICK_MS = 5 };
 
@@ -189,8 +190,7 @@ static inline int set_up(void **state)
 	assert_non_null(world);
 	assert_int_equal(uv_loop_init(&world->loop), 0);
 	assert_int_equal(uv_timer_init(&world->loop, &world->patience), 0);
-	(void)snprintf(world->dir, sizeof(world->dir), "/tmp/rpc-test-XXXXXX");
-	assert_non_null(mkdtemp(world->dir));
+	assert_true(folder_make(world->dir, sizeof(world->dir), "rpc-test"));
 	open_server(world, "127.0.0.1:0");
 	open_client(world, world->address);
 	ended = 0;

@@ -21,6 +21,7 @@
 
 #include "dataplane/crc.h"
 #include "dataplane/file/store_file.h"
+#include "tests/lib/folder.h"
 
 enum {
 	CHUNK = MANIFEST_CHUNK_MIN,
@@ -85,8 +86,7 @@ static int set_up(void **state)
 	char path[128];
 
 	*state = scene;
-	(void)snprintf(scene->folder, sizeof(scene->folder), "/tmp/store-file-XXXXXX");
-	assert_non_null(mkdtemp(scene->folder));
+	assert_true(folder_make(scene->folder, sizeof(scene->folder), "store-file"));
 	path_of(scene, "sub", path, sizeof(path));
 	assert_int_equal(mkdir(path, 0700), 0);
 	describe(&scene->manifest);
