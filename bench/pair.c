@@ -37,6 +37,7 @@ static void sit_down(struct seat *seat, const struct end_plan *plan, int number,
 		number == 0 ? "server" : "client", socket);
 	seat->end = end_open(plan, number, slice);
 	ports_open(&seat->ports, devices, 1);
+	ports_share(&seat->ports, seat->end); /* as a node does */
 	seat->end->nic = seat->ports.nics[0];
 	end_start(seat->end);
 }

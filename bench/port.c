@@ -21,22 +21,6 @@
 
 enum { BURSTS = 20000 };
 
-/* One thread sends and receives, and all chunks are alike: a buffer may be filled again
- * while frames refer to it. */
-static void share(const struct ports *ports, const struct end *end)
-{
-	const struct nic_dpdk_memory memory = {.base = end->pool.buffers,
-		.iova = (uintptr_t)end->pool.buffers, /* a ring looks at nothing */
-		.count = end->pool.count,
-		.step = end->pool.step};
-	struct fault fault = {0};
-
-	if (nic_dpdk_share(ports->dpdk[0], 0, &memory, &fault) == 0)
-		return;
-	(void)fprintf(stderr, "port: %s\n", fault.text);
-	exit(EX_OSERR);
-}
-
 static void run_ends(struct end *const ends[2])
 {
 	for (int i = 0; i < 2; i++)
@@ -67,7 +51,7 @@ static void run_once(struct rings *rings, bool is_warm_up)
 		ends[i]->nic = ports_cross(&rings->ports, &crosses[i], i);
 	}
 	if (rings->gathers && is_warm_up) /* the buffers stay the same */
-		share(&rings->ports, ends[0]);
+		ports_share(&rings->ports, ends[0]);
 	run_ends(ends);
 	for (int i = 0; i < 2 && !is_warm_up; i++) {
 		double cycles = (double)ends[i]->busy / (double)crosses[0].packets;

@@ -37,6 +37,18 @@ void ports_open(struct ports *ports, const char *const devices[], uint32_t count
 			give_up(&fault);
 }
 
+void ports_share(const struct ports *ports, const struct end *end)
+{
+	const struct nic_dpdk_memory memory = {.base = end->pool.buffers,
+		.iova = (uintptr_t)end->pool.buffers, /* no device is behind it */
+		.count = end->pool.count,
+		.step = end->pool.step};
+	struct fault fault = {0};
+
+	if (nic_dpdk_share(ports->dpdk[0], 0, &memory, &fault) != 0)
+		give_up(&fault);
+}
+
 void ports_close(struct ports *ports)
 {
 	for (uint32_t i = 0; i < ports->count; i++)

@@ -13,6 +13,8 @@
 
 enum { PORTS_MAX = 2, PORTS_MTU = 9000 };
 
+struct end;
+
 struct ports {
 	struct eal *eal;
 	uint32_t count;
@@ -31,6 +33,11 @@ struct cross {
 /* Exits with a line when they cannot be had. */
 void ports_open(struct ports *ports, const char *const devices[], uint32_t count);
 void ports_close(struct ports *ports);
+
+/* The first port refers to the end's chunk buffers instead of copying from them. All
+ * chunks are alike, so one may be filled again while frames refer to it. Before the end
+ * starts, once. */
+void ports_share(const struct ports *ports, const struct end *end);
 
 /* number 0 is the sender's. */
 struct nic ports_cross(struct ports *ports, struct cross *cross, int number);

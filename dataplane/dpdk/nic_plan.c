@@ -15,7 +15,8 @@ enum {
 	MEMIF_BSIZE = 9216, /* bytes; a whole jumbo frame in one memif slot: the driver
 			       chains badly (a stale NEXT flag after the ring wraps) */
 	MEMIF_BSIZE_MAX = 16384,
-	MEMIF_RSIZE_LOG2 = 10,
+	MEMIF_RSIZE_LOG2 = 7, /* slots; both ends go round a ring that fits their caches
+				 with what they copy to and from */
 	MEMIF_SPARE = 64,
 	COPY_BUFFERS = 511,    /* a driver that copies in and out holds few buffers */
 	BUFFERS = 2047,        /* a descriptor ring of 1024, bursts and caches */

@@ -19,7 +19,7 @@ static void memif_slots_hold_a_jumbo_frame(void **state)
 
 	(void)state;
 	assert_int_equal(nic_plan_make(&plan, "net_memif0,role=server", 0, 1, NULL), 0);
-	assert_string_equal(plan.args, "net_memif0,role=server,bsize=9216,rsize=10");
+	assert_string_equal(plan.args, "net_memif0,role=server,bsize=9216,rsize=7");
 	assert_true(plan.rx_room < 9216 && plan.tx_room > 9216);
 	assert_true(plan.mtu >= 9000);
 }
@@ -143,7 +143,7 @@ static void queues_are_asked_of_the_driver(void **state)
 	} cases[] = {
 		{"net_af_packet0,iface=lo", ",qpairs=4", false},
 		{"net_af_xdp0,iface=lo", ",queue_count=4", false},
-		{"net_memif0,role=server", ",rsize=10", true},
+		{"net_memif0,role=server", ",rsize=7", true},
 		{"net_ring0", "net_ring0", true},
 	};
 	struct nic_plan plan, one;
