@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/dpdk/memif_guard.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -15,6 +14,7 @@
 #include <rte_alarm.h>
 
 #include "dataplane/base/log.h"
+#include "dataplane/dpdk/imports.h"
 
 enum { GUARDS_MAX = 64 };
 
@@ -31,32 +31,6 @@ static void learn_tid(void *unused)
 	/* release: nothing to publish but the number itself, memif_guard_start waits */
 	atomic_store_explicit(
 		&state.interrupt_tid, (pid_t)syscall(SYS_gettid), memory_order_release);
-}
-
-/* A build that does not export our munmap runs, but without the guard. */
-static void check_symbol(void)
-{
-	if (dlsym(RTLD_DEFAULT, "munmap") != (void *)munmap ||
-		dlsym(RTLD_DEFAULT, "sendmsg") != (void *)sendmsg)
-		log_line(LOG_WARN, "memif",
-			"event=guard-off reason=\"munmap or sendmsg is not exported\" "
-			"remedy=\"link with -rdynamic\"");
-}
-
-int memif_guard_start(struct fault *fault)
-{
-	const struct timespec pause = {.tv_nsec = 1000 * 1000};
-
-	check_symbol();
-	if (rte_eal_alarm_set(1, learn_tid, NULL) != 0)
-		return fault_set(fault, -ETIMEDOUT, "DPDK's alarm cannot be set");
-	for (int i = 0; i < 5000; i++) {
-		if (atomic_load_explicit(&state.interrupt_tid, memory_order_acquire) != 0)
-			return 0;
-		(void)nanosleep(&pause, NULL);
-	}
-	return fault_set(
-		fault, -ETIMEDOUT, "DPDK's interrupt thread did not answer in 5 s");
 }
 
 int memif_guard_add(struct memif_guard *guard)
@@ -114,21 +88,19 @@ static bool is_interrupt_thread(void)
 	return tid != 0 && (pid_t)syscall(SYS_gettid) == tid;
 }
 
-/* Take the place of libc's for every library of the process. */
-__attribute__((visibility("default"))) int munmap(void *addr, size_t len)
+static int guarded_munmap(void *addr, size_t len)
 {
 	if (is_interrupt_thread())
 		wait_for_bursts();
-	return (int)syscall(SYS_munmap, addr, len);
+	return munmap(addr, len);
 }
 
 /* A caller that has hung up before it was served counts as served: its end of file comes
  * next and is handled well. Else the driver closes the connection and leaves it with the
  * interrupt thread, which panics over the closed descriptor. */
-__attribute__((visibility("default"))) ssize_t sendmsg(
-	int fd, const struct msghdr *message, int flags)
+static ssize_t guarded_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	ssize_t sent = syscall(SYS_sendmsg, fd, message, flags);
+	ssize_t sent = sendmsg(fd, message, flags);
 
 	if (sent >= 0 || (errno != EPIPE && errno != ECONNRESET) ||
 		!is_interrupt_thread())
@@ -137,4 +109,40 @@ __attribute__((visibility("default"))) ssize_t sendmsg(
 	for (size_t i = 0; i < message->msg_iovlen; i++)
 		sent += (ssize_t)message->msg_iov[i].iov_len;
 	return sent;
+}
+
+/* DPDK's libraries are shared ones wherever DPDK is a package; a driver linked in has no
+ * slots of its own. */
+static void replace_calls(void)
+{
+	struct import imports[] = {
+		{.symbol = "munmap", .to = (void (*)(void))guarded_munmap},
+		{.symbol = "sendmsg", .to = (void (*)(void))guarded_sendmsg},
+	};
+
+	if (!imports_replace("librte_net_memif.so", imports, ARRAY_LEN(imports)))
+		return; /* and no memif device either */
+	for (size_t i = 0; i < ARRAY_LEN(imports); i++) {
+		if (!imports[i].was_replaced)
+			log_line(LOG_WARN, "memif",
+				"event=guard-off call=%s text=\"a memif peer that is "
+				"killed may take this process with it\"",
+				imports[i].symbol);
+	}
+}
+
+int memif_guard_start(struct fault *fault)
+{
+	const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+	replace_calls();
+	if (rte_eal_alarm_set(1, learn_tid, NULL) != 0)
+		return fault_set(fault, -ETIMEDOUT, "DPDK's alarm cannot be set");
+	for (int i = 0; i < 5000; i++) {
+		if (atomic_load_explicit(&state.interrupt_tid, memory_order_acquire) != 0)
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return fault_set(
+		fault, -ETIMEDOUT, "DPDK's interrupt thread did not answer in 5 s");
 }

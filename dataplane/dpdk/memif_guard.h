@@ -11,8 +11,9 @@
  *      munmap(rings)  ◄── waits here ───    rx/tx burst looks at the flag, then at rings
  *                                           leave: seq becomes even
  *
- * The driver finds munmap() in our executable before libc's. Ours waits, when called by
- * the interrupt thread, for every worker that is inside a burst at that moment. A burst
+ * The driver's calls of munmap() come to us (imports.h), and of nobody else's: a program
+ * that uses our library keeps its own. We wait, when it is the interrupt thread that
+ * calls, for every worker that is inside a burst at that moment. A burst
  * that begins later sees the cleared flag and returns before it touches a ring: either
  * the worker's "odd" comes before our look at it, or our cleared flag before its look.
  * That takes a full fence on both sides, hence seq_cst at enter. */
