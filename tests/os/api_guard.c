@@ -12,6 +12,8 @@
 
 #include <snapline.h>
 
+#include "tests/lib/folder.h"
+
 /* Who answers the driver's calls of a function: the name of a file, or NULL. */
 struct question {
 	const char *symbol;
@@ -77,8 +79,7 @@ static int check(const char *symbol, void *own)
 
 int main(void)
 {
-	char dir[] = "/tmp/snapline-guard-XXXXXX";
-	char store[64], dev[128], peer_id[32], command[64];
+	char dir[64], store[96], dev[128], peer_id[32], command[96];
 	const struct snapline_device device = {.dev = dev, .ip = "10.0.0.1/24"};
 	struct snapline_options options = {.store = store,
 		.group = "g",
@@ -90,7 +91,7 @@ int main(void)
 	struct snapline_node *node;
 	int err;
 
-	if (mkdtemp(dir) == NULL)
+	if (!folder_make(dir, sizeof(dir), "snapline-guard"))
 		return 1;
 	(void)snprintf(store, sizeof(store), "%s/store", dir);
 	(void)snprintf(dev, sizeof(dev), "net_memif0,role=server,socket=%s/m", dir);
