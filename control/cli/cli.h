@@ -33,6 +33,20 @@ int queue_set_rate_command(int argc, char *const argv[]);
 bool cli_parse(const struct option_command *command, int argc, char *const argv[],
 	void *target, struct option_list *operands, int *exit_code);
 
+/* The rows of a command that asks a node: whose target holds `const char *admin` and
+ * `bool json`. */
+#define ADMIN_OPTION_ROWS(target, whose, what)                                           \
+	{.name = "admin",                                                                \
+		.arg = "PATH",                                                           \
+		.kind = OPTION_STRING,                                                   \
+		.required = true,                                                        \
+		.offset = offsetof(target, admin),                                       \
+		.help = "operator socket of " whose},                                    \
+	{                                                                                \
+		.name = "json", .kind = OPTION_FLAG, .offset = offsetof(target, json),   \
+		.help = "print " what " as JSON"                                         \
+	}
+
 /* Which transfers go first, as options of a command; 0: not said. */
 struct rank_options {
 	uint64_t class; /* as rank_of takes it */

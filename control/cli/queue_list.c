@@ -18,17 +18,11 @@ struct arguments {
 #define AT(field) .offset = offsetof(struct arguments, field)
 
 static const struct option_spec options[] = {
-	{.name = "admin",
-		.arg = "PATH",
-		.kind = OPTION_STRING,
-		.required = true,
-		AT(admin),
-		.help = "operator socket of the node"},
+	ADMIN_OPTION_ROWS(struct arguments, "the node", "the queues"),
 	{.name = "watch",
 		.kind = OPTION_FLAG,
 		AT(watch),
 		.help = "again every second, until Ctrl-C"},
-	{.name = "json", .kind = OPTION_FLAG, AT(json), .help = "print JSON"},
 	{.name = NULL},
 };
 

@@ -25,12 +25,7 @@ struct change {
 #define AT(field) .offset = offsetof(struct arguments, field)
 
 static const struct option_spec options[] = {
-	{.name = "admin",
-		.arg = "PATH",
-		.kind = OPTION_STRING,
-		.required = true,
-		AT(admin),
-		.help = "operator socket of the node"},
+	ADMIN_OPTION_ROWS(struct arguments, "the node", "the queues"),
 	{.name = "burst",
 		.arg = "SIZE",
 		.kind = OPTION_SIZE,
@@ -47,10 +42,6 @@ static const struct option_spec options[] = {
 		AT(auto_latency),
 		.help = "with auto: at most so much longer may packets of others take; "
 			"as it was if not given"},
-	{.name = "json",
-		.kind = OPTION_FLAG,
-		AT(json),
-		.help = "print the queues as JSON"},
 	{.name = NULL},
 };
 

@@ -15,16 +15,8 @@ struct arguments {
 	bool json;
 };
 
-#define AT(field) .offset = offsetof(struct arguments, field)
-
 static const struct option_spec options[] = {
-	{.name = "admin",
-		.arg = "PATH",
-		.kind = OPTION_STRING,
-		.required = true,
-		AT(admin),
-		.help = "operator socket of the node"},
-	{.name = "json", .kind = OPTION_FLAG, AT(json), .help = "print JSON"},
+	ADMIN_OPTION_ROWS(struct arguments, "the node", "the transfers"),
 	{.name = NULL},
 };
 

@@ -24,34 +24,15 @@ struct arguments {
 	bool json;
 };
 
-#define AT(field) .offset = offsetof(struct arguments, field)
-
 static const struct option_spec options[] = {
-	{.name = "admin",
-		.arg = "PATH",
-		.kind = OPTION_STRING,
-		.required = true,
-		AT(admin),
-		.help = "operator socket of either node"},
-	{.name = "json",
-		.kind = OPTION_FLAG,
-		AT(json),
-		.help = "print the transfer as JSON"},
+	ADMIN_OPTION_ROWS(struct arguments, "either node", "the transfer"),
 	{.name = NULL},
 };
 
 static const struct option_spec throttle_options[] = {
-	{.name = "admin",
-		.arg = "PATH",
-		.kind = OPTION_STRING,
-		.required = true,
-		AT(admin),
-		.help = "operator socket of either node, for CLASS and N the leader's"},
+	ADMIN_OPTION_ROWS(struct arguments, "either node, for CLASS and N the leader's",
+		"the transfer"),
 	RANK_OPTION_ROWS(struct arguments),
-	{.name = "json",
-		.kind = OPTION_FLAG,
-		AT(json),
-		.help = "print the transfer as JSON"},
 	{.name = NULL},
 };
 

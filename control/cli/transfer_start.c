@@ -25,21 +25,12 @@ struct arguments {
 #define AT(field) .offset = offsetof(struct arguments, field)
 
 static const struct option_spec options[] = {
-	{.name = "admin",
-		.arg = "PATH",
-		.kind = OPTION_STRING,
-		.required = true,
-		AT(admin),
-		.help = "operator socket of the leader node"},
+	ADMIN_OPTION_ROWS(struct arguments, "the leader node", "the result"),
 	RANK_OPTION_ROWS(struct arguments),
 	{.name = "detach",
 		.kind = OPTION_FLAG,
 		AT(detach),
 		.help = "print the transfer's id and return at once"},
-	{.name = "json",
-		.kind = OPTION_FLAG,
-		AT(json),
-		.help = "print the result as JSON"},
 	{.name = "quiet", .kind = OPTION_FLAG, AT(quiet), .help = "show no progress"},
 	{.name = NULL},
 };
