@@ -93,14 +93,6 @@ static int run(struct way *way, uint32_t seed)
 	return code == 0 ? EX_OK : EX_SOFTWARE;
 }
 
-/* 0 is a round trip and a loss, too. */
-static uint32_t number_of(int argc, char *const argv[])
-{
-	if (argc > 2 && strcmp(argv[2], "0") == 0)
-		return 0;
-	return sample_number(argc, argv, 2, 1);
-}
-
 int main(int argc, char *argv[])
 {
 	uint32_t runs = sample_number(argc, argv, 4, 3);
@@ -112,7 +104,7 @@ int main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	way.what = argv[1];
-	way.number = number_of(argc, argv);
+	way.number = sample_count(argc, argv, 2);
 	way.is_rtt = strcmp(way.what, "rtt") == 0;
 	end_plan_init(&way.plan, sample_number(argc, argv, 3, 256));
 	way.plan.cc = CC_SWIFT;

@@ -139,14 +139,6 @@ static int run(const struct story *story)
 	return status;
 }
 
-/* 0 is a round trip and a loss, too. */
-static uint32_t number_of(int argc, char *const argv[])
-{
-	if (argc > 2 && strcmp(argv[2], "0") == 0)
-		return 0;
-	return sample_number(argc, argv, 2, 1);
-}
-
 int main(int argc, char *argv[])
 {
 	uint32_t runs = sample_number(argc, argv, 4, 3);
@@ -159,7 +151,7 @@ int main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	story = (struct story){.what = argv[1],
-		.number = number_of(argc, argv),
+		.number = sample_count(argc, argv, 2),
 		.size = (uint64_t)sample_number(argc, argv, 3, 256) * MIB};
 	if (strcmp(story.what, "followers") == 0 &&
 		(story.number == 0 || story.number > WORLD_SESSIONS)) {

@@ -9,7 +9,7 @@ export LC_ALL=C
 # comm, process, address, symbol, (object); the kernel's object is [kernel.kallsyms]
 "${BENCH_PERF:-perf}" script -i "$2" -F comm,pid,ip,sym,dso 2>/dev/null | awk -v OFS='\t' '
 	$1 ~ /^snapline-(nic|disk)$/ { moves[$2] = 1 }
-	$1 ~ /^(core|port|pair|far|network)$/ { moves[$2] = 1 }
+	$1 ~ /^(core|port|pair|far)$/ { moves[$2] = 1 }
 	{
 		name = $4
 		sub(/\+0x[0-9a-f]+$/, "", name)

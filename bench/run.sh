@@ -142,5 +142,5 @@ if [ -n "$misses" ]; then
 	) | align 4 | tee "$out/profile.txt"
 fi
 echo
-echo "results, plots and logs: $out"
+echo "results, plots and logs after $SECONDS s: $out"
 exit "$failed"

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 #include <x86intrin.h>
@@ -60,4 +61,11 @@ uint32_t sample_number(int argc, char *const argv[], int at, uint32_t fallback)
 		exit(EX_USAGE);
 	}
 	return (uint32_t)value;
+}
+
+uint32_t sample_count(int argc, char *const argv[], int at)
+{
+	if (at < argc && strcmp(argv[at], "0") == 0)
+		return 0;
+	return sample_number(argc, argv, at, 1);
 }

@@ -25,5 +25,7 @@ double sample_tsc_hz(void);
 /* The number behind argv[at], or the fallback when there are not so many. Exits with a
  * line on what is no number. */
 uint32_t sample_number(int argc, char *const argv[], int at, uint32_t fallback);
+/* The same, where 0 is as good as another and nothing is 1. */
+uint32_t sample_count(int argc, char *const argv[], int at);
 
 #endif
