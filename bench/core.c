@@ -104,7 +104,7 @@ static void run(const struct end_plan *plan, uint32_t slice_size, bool is_warm_u
 	}
 	for (int i = 0; i < 2 && !is_warm_up; i++)
 		sample_cycles(slice_size, i == 0 ? "sender" : "receiver",
-			(double)ports[i].end->busy / (double)ports[0].packets);
+			end_ticks(ports[i].end) / (double)ports[0].packets);
 	for (int i = 0; i < 2; i++)
 		end_close(ports[i].end);
 	free(links);

@@ -11,6 +11,8 @@
 #include "bench/sample.h"
 #include "dataplane/crc.h"
 
+#define TURN_MAX (200 * USEC) /* two bursts take a fifth of it */
+
 static void give_up(const char *what)
 {
 	(void)fprintf(stderr, "bench: %s\n", what);
@@ -160,6 +162,7 @@ struct end *end_open(const struct end_plan *plan, int number, uint32_t slice_siz
 		give_up("no memory for an end");
 	memset(end, 0, sizeof(*end));
 	end->plan = plan;
+	end->too_long = (uint64_t)(sample_tsc_hz() * TURN_MAX / SEC);
 	end->store = (struct store){&disk_ops, end};
 	/* its pages are there before the clock starts */
 	memset(plan->memory[number], 0, memory);
@@ -182,12 +185,27 @@ bool end_turn(struct end *end)
 	nsec now = sample_clock();
 	uint64_t start = __rdtsc();
 	uint64_t foreign = end->foreign;
+	uint64_t ticks;
 
 	if (!worker_run(&end->worker, now))
 		return false;
-	end->busy += __rdtsc() - start - (end->foreign - foreign);
+	ticks = __rdtsc() - start - (end->foreign - foreign);
+	end->busy += ticks;
 	end->turns++;
+	if (ticks > end->too_long) {
+		end->taken += ticks;
+		end->ntaken++;
+	}
 	return true;
+}
+
+double end_ticks(const struct end *end)
+{
+	double own = (double)(end->busy - end->taken);
+
+	if (end->turns == end->ntaken)
+		return (double)end->busy;
+	return own * (double)end->turns / (double)(end->turns - end->ntaken);
 }
 
 uint64_t end_data(const struct nic_tx frames[], int count)

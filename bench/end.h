@@ -43,6 +43,9 @@ struct end {
 		foreign; /* ticks that are not ours: the disk's, and those the nic adds */
 	uint64_t busy;   /* ticks of turns that found something to do, foreign ones off */
 	uint64_t turns;  /* of these */
+	uint64_t taken;  /* of busy: turns so long that the core was somebody else's */
+	uint64_t ntaken; /* how many turns that were */
+	uint64_t too_long; /* ticks; longer ones are */
 };
 
 /* A snapshot of so many chunks of 1 MiB. */
@@ -56,6 +59,9 @@ void end_start(struct end *end);
 uint64_t end_data(const struct nic_tx frames[], int count);
 /* One turn of the loop. Returns whether there was anything to do. */
 bool end_turn(struct end *end);
+/* Ticks of its busy turns, as if those that somebody else's program or host broke into
+ * had taken as long as the others on average. */
+double end_ticks(const struct end *end);
 uint64_t end_bytes_done(const struct end *end);
 void end_close(struct end *end);
 

@@ -54,7 +54,7 @@ static void run_once(struct rings *rings, bool is_warm_up)
 		ports_share(&rings->ports, ends[0]);
 	run_ends(ends);
 	for (int i = 0; i < 2 && !is_warm_up; i++) {
-		double cycles = (double)ends[i]->busy / (double)crosses[0].packets;
+		double cycles = end_ticks(ends[i]) / (double)crosses[0].packets;
 
 		if (!rings->gathers)
 			sample_cycles(
