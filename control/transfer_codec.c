@@ -233,6 +233,12 @@ free_unpacked:
 	return err;
 }
 
+void progress_request_clamp(struct progress_request *request, uint64_t bytes)
+{
+	request->bytes_done = u64_min(request->bytes_done, bytes);
+	request->bytes_reused = u64_min(request->bytes_reused, bytes);
+}
+
 int progress_response_encode(
 	const struct progress_response *response, uint8_t **bytes, size_t *len)
 {

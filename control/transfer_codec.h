@@ -169,6 +169,8 @@ int progress_request_encode(
 	const struct progress_request *request, uint8_t **bytes, size_t *len);
 int progress_request_decode(
 	struct progress_request *request, const uint8_t *bytes, size_t len);
+/* What a follower of a snapshot of so many bytes may say: no more than there is. */
+void progress_request_clamp(struct progress_request *request, uint64_t bytes);
 int progress_response_encode(
 	const struct progress_response *response, uint8_t **bytes, size_t *len);
 int progress_response_decode(

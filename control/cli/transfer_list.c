@@ -125,7 +125,8 @@ static void print_text(const struct transfer_list *list)
 			info->id, info->sending ? "leader" : "follower", info->peer,
 			info->index, transfer_stage_name(info->stage),
 			info->path[0] != '\0' ? info->path : "-", bytes,
-			format_rate(rate_of(info->bytes_done - info->bytes_reused,
+			format_rate(rate_of(info->bytes_done - u64_min(info->bytes_reused,
+								       info->bytes_done),
 					    (nsec)info->elapsed_ns),
 				rate),
 			format_duration((nsec)info->elapsed_ns, span));

@@ -137,9 +137,10 @@ void outgoing_measure(struct outgoing *outgoing, nsec now);
 void outgoing_on_served(struct outgoing *outgoing);
 /* The wire follows what both operators want. */
 void outgoing_apply_pause(struct outgoing *outgoing);
-/* The follower's progress. Returns 0, or -ECANCELED with what to tell it. */
-int outgoing_on_progress(struct outgoing *outgoing,
-	const struct progress_request *request, struct fault *fault);
+/* The follower's progress, brought into its bounds. Returns 0, or -ECANCELED with what to
+ * tell it. */
+int outgoing_on_progress(
+	struct outgoing *outgoing, struct progress_request *request, struct fault *fault);
 /* One that has failed or was cancelled, of which the follower may not have heard; or
  * NULL. */
 const struct outgoing *outgoing_find_failed(

@@ -217,11 +217,12 @@ void outgoing_watch_cancelled(struct outgoing *outgoing)
 	outgoing_end(outgoing, &fault);
 }
 
-int outgoing_on_progress(struct outgoing *outgoing,
-	const struct progress_request *request, struct fault *fault)
+int outgoing_on_progress(
+	struct outgoing *outgoing, struct progress_request *request, struct fault *fault)
 {
 	bool is_known = request->stage < STAGE_DONE || request->stage == STAGE_PAUSED;
 
+	progress_request_clamp(request, outgoing->bytes);
 	if (is_known)
 		outgoing->stage = request->stage;
 	outgoing->follower_done = request->bytes_done;

@@ -122,6 +122,17 @@ static void record_durable(struct journal_file *journal)
 	(void)pthread_mutex_unlock(&journal->lock);
 }
 
+/* Those who write chunks append to it meanwhile. */
+static bool has_grown(struct journal_file *journal)
+{
+	bool grown;
+
+	(void)pthread_mutex_lock(&journal->lock);
+	grown = journal->seq > journal->begun + GROWN;
+	(void)pthread_mutex_unlock(&journal->lock);
+	return grown;
+}
+
 void journal_sync(struct journal_file *journal)
 {
 	struct store_object *object = journal->options.object;
@@ -150,7 +161,7 @@ void journal_sync(struct journal_file *journal)
 	/* not needed for what is recorded to be true, so a failure costs nothing but the
 	 * record */
 	(void)fdatasync(journal->fd);
-	if (journal->seq > journal->begun + GROWN)
+	if (has_grown(journal))
 		(void)journal_rewrite(journal, true);
 }
 

@@ -151,6 +151,23 @@ static void progress_and_close_survive(void **state)
 	free(bytes);
 }
 
+/* Its numbers are added to ours, and shown. */
+static void a_follower_has_no_more_than_there_is(void **state)
+{
+	struct progress_request progress = {
+		.bytes_done = UINT64_MAX, .bytes_reused = UINT64_MAX - 1};
+
+	(void)state;
+	progress_request_clamp(&progress, 100);
+	assert_int_equal(progress.bytes_done, 100);
+	assert_int_equal(progress.bytes_reused, 100);
+	/* while what was found is checked, less is done than reused */
+	progress = (struct progress_request){.bytes_done = 5, .bytes_reused = 6};
+	progress_request_clamp(&progress, 100);
+	assert_int_equal(progress.bytes_done, 5);
+	assert_int_equal(progress.bytes_reused, 6);
+}
+
 static void a_pause_is_told_and_an_old_peer_never_pauses(void **state)
 {
 	struct progress_response again;
@@ -410,6 +427,7 @@ int main(void)
 		cmocka_unit_test(open_request_survives),
 		cmocka_unit_test(open_response_survives),
 		cmocka_unit_test(progress_and_close_survive),
+		cmocka_unit_test(a_follower_has_no_more_than_there_is),
 		cmocka_unit_test(a_pause_is_told_and_an_old_peer_never_pauses),
 		cmocka_unit_test(endpoints_out_of_range_are_refused),
 		cmocka_unit_test(an_ipv6_endpoint_has_16_bytes_and_ipv4_has_4),
