@@ -72,9 +72,10 @@ struct cc {
 	uint32_t round_acked;
 	uint32_t round_marked;
 	bool round_limited;
-	uint32_t rounds;  /* since the queue was drained */
-	uint32_t drained; /* the window to go back to; 0: not draining */
-	uint32_t calm;    /* rounds in a row with half the target's queue or less */
+	uint32_t rounds;   /* since the queue was drained */
+	uint32_t drained;  /* the window to go back to; 0: not draining */
+	bool is_refilling; /* on the way back */
+	uint32_t calm;     /* rounds in a row with half the target's queue or less */
 };
 
 /* max: packets, at least CC_WINDOW_MIN. */

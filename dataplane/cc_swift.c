@@ -12,6 +12,7 @@ enum {
 	CALM_ROUNDS = 5,  /* before the increase grows */
 	CALM_SHIFT_MAX = 12,
 	DRAIN_EVERY = 64, /* rounds */
+	DRAIN_PART_MAX = 4,
 	DRAIN_FIRST = 16, /* long enough after the start for its queue to be gone */
 	PROBES = 3,       /* timeouts in a row before everything begins anew */
 	PROBES_PATH = 2,  /* before another path is thought possible */
@@ -69,24 +70,55 @@ static void judge(struct cc *cc, const struct cc_ack *ack)
 	}
 }
 
-/* A quarter of the window for a round trip: who came when there was a queue already took
- * it for a part of the way, and would never find out that others wait because of it. */
-static bool drain(struct cc *cc)
+/* What is kept of the window while the queue drains, one part in so many: a queue is up
+ * to 26 % of a short way, a sixteenth of a long one, where a round trip costs more. */
+static uint32_t drain_part(const struct cc *cc)
 {
-	if (cc->is_starting)
-		return false;
-	if (cc->drained != 0) {
+	return cc->min_rtt / TARGET_SHARE > TARGET_QUEUE ? 2 : DRAIN_PART_MAX;
+}
+
+/* Few packets for a round trip: who came when there was a queue already took it for a
+ * part of the way, and would never find out that others wait because of it. One packet
+ * goes for so many that arrived, then so many for one: never faster than the link, where
+ * a window that jumps back would burst into the queue and be lost. */
+static void drain(struct cc *cc, uint32_t nacked)
+{
+	uint32_t part = drain_part(cc);
+	uint32_t least = cc->drained / part;
+	uint32_t most = nacked * (part - 1) * CC_ONE;
+
+	if (cc->is_refilling)
+		cc->window = u32_min(cc->window + most, cc->drained);
+	else if (cc->window > least)
+		cc->window -= u32_min(most / part, cc->window - least);
+}
+
+static bool is_drain_due(struct cc *cc)
+{
+	return !cc->is_starting && ++cc->rounds % DRAIN_EVERY == DRAIN_FIRST &&
+	       cc->window >= DRAIN_PART_MAX * CC_WINDOW_MIN * CC_ONE;
+}
+
+static void end_round(struct cc *cc, const struct cc_ack *ack)
+{
+	uint32_t before = cc->window;
+
+	if (cc->drained == 0) {
+		judge(cc, ack);
+		if (is_drain_due(cc)) {
+			/* a step up is not tried where nobody sees what comes of it */
+			cc->window = u32_min(cc->window, before);
+			cc->drained = cc->window;
+			cc->is_refilling = false;
+		}
+	} else if (!cc->is_refilling) {
+		cc->is_refilling = true;
+	} else {
 		cc->window = cc->drained;
 		cc->drained = 0;
 		cc->calm = 0;
-		return true;
 	}
-	if (++cc->rounds % DRAIN_EVERY != DRAIN_FIRST ||
-		cc->window < 4 * CC_WINDOW_MIN * CC_ONE)
-		return false;
-	cc->drained = cc->window;
-	cc->window /= 4;
-	return true;
+	cc_begin_round(cc, ack->now);
 }
 
 static void on_ack(struct cc *cc, const struct cc_ack *ack)
@@ -95,11 +127,10 @@ static void on_ack(struct cc *cc, const struct cc_ack *ack)
 		cc->min_rtt = ack->rtt;
 	if (cc->is_starting && ack->is_limited)
 		cc_increase(cc, ack->nacked * CC_ONE);
-	if (!cc_ends_round(cc, ack) || cc->round_min == NEVER)
-		return;
-	if (!drain(cc))
-		judge(cc, ack);
-	cc_begin_round(cc, ack->now);
+	if (cc->drained != 0)
+		drain(cc, ack->nacked);
+	if (cc_ends_round(cc, ack) && cc->round_min != NEVER)
+		end_round(cc, ack);
 }
 
 static void on_loss(struct cc *cc, const struct cc_ack *ack)
