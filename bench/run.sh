@@ -12,7 +12,7 @@ build=$(realpath "${1:?usage: run.sh BUILD}")
 out=$build/bench
 export BENCH_BUILD=$build QUICK=${QUICK:-}
 order='crc core port memif files disk workers veth foreground rtt loss followers crowd memory idle'
-limit=600 # seconds a row may take
+limit=1200 # seconds a row may take, on a busy machine, too
 group=0   # process group of the row that runs
 
 fail() {
