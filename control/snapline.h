@@ -110,7 +110,10 @@ struct snapline_options {
 	const char *peer_id; /* "IP:PORT:IDX", this node; peers dial IP:PORT */
 	const char *listen;  /* "HOST:PORT"; NULL: IP:PORT of peer_id */
 	const char *admin;   /* operator's unix socket; NULL: none */
-	const struct snapline_device *devices; /* none: everything goes over TCP */
+	/* NULL: everything goes over TCP. With devices a node is opened once a process:
+	 * DPDK starts once. Closed, it leaves a sleeping thread and memory behind until
+	 * the process ends, and no files. */
+	const struct snapline_device *devices;
 	size_t ndevices;
 	uint32_t buffers;          /* chunk buffers of 1 MiB a queue; 0: 64 */
 	uint32_t stall_timeout_ms; /* a peer silent for so long has gone; 0: 10000 */

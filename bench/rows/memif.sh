@@ -10,8 +10,10 @@ overhead=82 # Ethernet, IPv4, UDP and our header
 seconds=$(quick_or 4 2)
 
 testpmd() { # ROLE MODE
-	# without a terminal it runs until it is told to end; -l needs a core for main
-	background "$dir/testpmd.$1" dpdk-testpmd -l 0,1 --main-lcore "$3" --no-huge \
+	# without a terminal it runs until it is told to end; -l needs a core for main; its
+	# runtime directory would stay
+	background "$dir/testpmd.$1" env RUNTIME_DIRECTORY="$dir" dpdk-testpmd -l 0,1 \
+		--main-lcore "$3" --no-huge \
 		--no-shconf --no-pci --file-prefix "bench-$1-$$" -m 256 \
 		--vdev "net_memif0,role=$1,id=0,socket=$dir/testpmd.sock,socket-abstract=no,bsize=9216,rsize=7" \
 		-- --forward-mode "$2" --mbuf-size 9344 --txpkts $((slice + overhead)) \
