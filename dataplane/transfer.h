@@ -48,6 +48,7 @@ struct transfer_device {
 	uint32_t queues;    /* each with a worker of its own; 0: one */
 	uint64_t rate_bps;  /* what all its queues may send; 0: no limit; RATE_AUTO: each
 			       what others leave */
+	uint64_t burst;     /* with a rate: bytes at once; 0: the default, see bucket.h */
 };
 
 struct transfer_options {

@@ -97,6 +97,7 @@ static int resolve_device(struct device_options *options, size_t at, struct faul
 		.dev = options->devs.items[at], .mtu = (uint32_t)options->mtu};
 	if (options->rate_bps != RATE_UNLIMITED)
 		device->rate_bps = options->rate_bps;
+	device->burst = options->burst;
 	err = route_parse_ip(
 		options->ips.items[at], &device->ip, &device->prefix_len, fault);
 	if (err != 0) {

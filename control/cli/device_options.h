@@ -16,6 +16,7 @@ struct device_options {
 	const char *cores; /* CPUs of the workers; NULL: any */
 	uint64_t mtu;      /* bytes; 0: what the device says */
 	uint64_t rate_bps; /* a device; RATE_UNLIMITED: none */
+	uint64_t burst;    /* bytes; 0: the default */
 	nsec auto_latency; /* RATE_AUTO: what it may add to others' */
 	uint64_t disk_rate_bps;
 	uint64_t window;      /* packets in flight a session */
@@ -86,6 +87,14 @@ struct device_options {
 			.offset = offsetof(target, device.rate_bps),                     \
 			.help = "at most so fast: what a device sends, and what a peer " \
 				"may send to it; auto: what others leave"},              \
+		{.name = "burst",                                                        \
+			.arg = "SIZE",                                                   \
+			.kind = OPTION_SIZE,                                             \
+			.min = BUCKET_BURST_MIN,                                         \
+			.max = BUCKET_BURST_MAX,                                         \
+			.offset = offsetof(target, device.burst),                        \
+			.help = "with a rate: at most so much at once from a device; "   \
+				"50 us of the rate and 64 KiB at least if not given"},   \
 		{.name = "auto-latency",                                                 \
 			.arg = "TIME",                                                   \
 			.kind = OPTION_DURATION,                                         \

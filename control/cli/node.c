@@ -62,7 +62,7 @@ static struct option_spec options[ROWS] = {
 		.kind = OPTION_STRING,
 		AT(config),
 		.help = "YAML: the names of these options, and their values; SIGHUP "
-			"reads rate, auto-latency, disk-rate and log-level again"},
+			"reads rate, burst, auto-latency, disk-rate and log-level again"},
 	{.name = "check",
 		.kind = OPTION_FLAG,
 		AT(check),
@@ -120,6 +120,7 @@ static int reload(void *ctx, struct node_rates *rates, struct fault *fault)
 	if (err == 0)
 		err = resolve(&arguments, fault);
 	rates->rate_bps = arguments.device.rate_bps;
+	rates->burst = arguments.device.burst;
 	rates->auto_ceiling = arguments.device.auto_latency;
 	rates->disk_rate_bps = arguments.device.disk_rate_bps;
 	config_free(&config);

@@ -77,6 +77,7 @@ int node_set_rates(struct node *node, const struct node_rates *rates, struct fau
 {
 	struct transfer_rate rate = {.queue = TRANSFER_ALL_QUEUES,
 		.rate_bps = rates->rate_bps,
+		.burst = rates->burst,
 		.ceiling = rates->auto_ceiling};
 	uint32_t ndevices = node->plane == NULL
 				    ? 0

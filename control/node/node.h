@@ -21,6 +21,7 @@ struct node;
 /* What may be changed while a node runs. */
 struct node_rates {
 	uint64_t rate_bps;      /* of each device, as in struct transfer_device */
+	uint64_t burst;         /* the same */
 	nsec auto_ceiling;      /* as in struct transfer_options */
 	uint64_t disk_rate_bps; /* as in struct transfer_disk */
 };

@@ -214,6 +214,9 @@ int device_open(struct device *device, struct eal *eal,
 		config->rate_bps != 0 && config->rate_bps != RATE_AUTO ? config->rate_bps
 								       : RATE_UNLIMITED,
 		BUCKET_BURST_MIN);
+	if (config->burst != 0)
+		lease_source_set(&device->rate, lease_source_rate(&device->rate),
+			config->burst, 0);
 	rc = nic_dpdk_open(&device->port, device->nics, eal, &nic, fault);
 	if (rc != 0)
 		return rc;

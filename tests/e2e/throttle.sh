@@ -246,9 +246,10 @@ end_pull
 stop_node leader
 # ---- two queues, which know nothing of each other, together keep what the port may
 start_node leader "$leader" --dev "$(memif 1 server)" --ip 10.78.0.1/24 --queues 2 \
-	--rate 100Mbit --transfer-class rebalance --transfer-weight 100
+	--rate 100Mbit --burst 512KiB --transfer-class rebalance --transfer-weight 100
 begin_pull --queues 2
 expect_rank rebalance 100 # nobody has said otherwise
+queues list | jq -e '.[0].burst == 524288' >"$dir/jq" || fail "the burst: $(queues list)"
 queues list | jq -e 'length == 3 and all(.bytes > 0)' >"$dir/jq" ||
 	fail "two queues: $(queues list)"
 look() {
