@@ -304,6 +304,7 @@ bench:
 	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/snapline $(BENCH)
 	$(Q)QUICK='$(QUICK)' ROWS='$(ROWS)' bench/run.sh $(BUILD)
 
+$(BUILD)/bench/foreground: $(BUILD)/control/cli/foreground.o $(BUILD)/control/rpc/address.o
 $(BENCH_PURE): %: %.o $(BENCH_LIB_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs)

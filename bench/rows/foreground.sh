@@ -25,13 +25,13 @@ ip -n "$ns-a" addr add 10.91.0.1/24 dev v0
 ip -n "$ns-b" addr add 10.91.0.2/24 dev v1
 tc -n "$ns-a" qdisc add dev v0 root tbf rate "$link" burst 32k limit 2m 2>"$dir/err" ||
 	skip "no token bucket filter: $(cat "$dir/err")"
-background "$dir/answers.log" "${server_in[@]}" "$build/bench/foreground" serve 10.91.0.1 7
+background "$dir/answers.log" "${server_in[@]}" "$build/bench/foreground" serve 10.91.0.1:7
 answers=$!
 
 # Requests for so long: p50, p99 and those without an answer.
 ask() { # CASE SUBJECT
 	local p50 p99 lost
-	"${client_in[@]}" "$build/bench/foreground" ask 10.91.0.1 7 "$seconds" >"$dir/asked" ||
+	"${client_in[@]}" "$build/bench/foreground" ask 10.91.0.1:7 "$seconds" >"$dir/asked" ||
 		fail "$2: no answers"
 	read -r p50 p99 lost <"$dir/asked"
 	[ "$run" != 0 ] || return 0

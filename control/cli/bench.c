@@ -6,15 +6,20 @@
  *   snapline bench --to HOST:PORT … … or any other node's, pulled again and again
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "control/cli/bench_data.h"
 #include "control/cli/bench_options.h"
 #include "control/cli/bench_pair.h"
 #include "control/cli/bench_report.h"
 #include "control/cli/cli.h"
+#include "control/cli/foreground.h"
 #include "dataplane/base/log.h"
 
 struct arguments {
@@ -35,7 +40,8 @@ static const struct option_spec options[] = {
 		.arg = "HOST:PORT",
 		.kind = OPTION_STRING,
 		AT(listen),
-		.help = "with --serve: TCP address for --to to name"},
+		.help = "with --serve: TCP address for --to to name; on UDP it answers "
+			"requests of snapline tune --foreground"},
 	BENCH_OPTION_ROWS(struct arguments, "256MiB", "5"),
 	{.name = NULL},
 };
@@ -91,6 +97,35 @@ static int pull(struct arguments *arguments, struct bench_pair *pair, struct fau
 	return err;
 }
 
+/* Whoever wants to know what others suffer sends them requests: snapline tune
+ * --foreground. It is no reason not to serve that the UDP port is taken. */
+static pid_t start_answers(const char *listen)
+{
+	struct fault fault = {0};
+	pid_t child = fork();
+
+	if (child != 0)
+		return child;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)foreground_serve(listen, &fault);
+	(void)fprintf(stderr, "snapline: no answers for --foreground: %s\n", fault.text);
+	_exit(EX_UNAVAILABLE);
+}
+
+static int serve(
+	struct arguments *arguments, struct bench_pair *pair, struct fault *fault)
+{
+	pid_t answers = start_answers(arguments->listen);
+	int err = bench_pair_serve(pair, fault);
+
+	if (answers <= 0)
+		return err;
+	(void)kill(answers, SIGKILL);
+	while (waitpid(answers, NULL, 0) < 0 && errno == EINTR)
+		;
+	return err;
+}
+
 static int run(struct arguments *arguments, struct fault *fault)
 {
 	struct bench_pair pair = {.to = arguments->bench.to,
@@ -112,7 +147,7 @@ static int run(struct arguments *arguments, struct fault *fault)
 		err = bench_data_make(
 			dir, arguments->bench.size, arguments->bench.files, fault);
 	if (err == 0)
-		err = arguments->serve ? bench_pair_serve(&pair, fault)
+		err = arguments->serve ? serve(arguments, &pair, fault)
 				       : pull(arguments, &pair, fault);
 	bench_data_remove(dir, NULL);
 	return err;

@@ -83,6 +83,8 @@ static int pull(struct bench_pair *pair, const char *address,
 		.address = address,
 		.group = pair->group,
 		.runs = pair->runs,
+		.window = pair->window,
+		.settle = pair->settle,
 		.on_run = pair->on_run,
 		.ctx = pair->ctx};
 	int err = device_options_resolve(&pair->device, &bench.transfer, fault);

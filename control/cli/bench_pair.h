@@ -12,6 +12,8 @@ struct bench_pair {
 	const char *listen; /* bench_pair_serve: HOST:PORT */
 	const char *group;
 	uint32_t runs;
+	nsec window;                  /* as in struct bench_pull */
+	nsec settle;                  /* the same */
 	struct device_options device; /* --dev and --ip of our own pair are set here */
 	void (*on_run)(void *ctx, uint32_t run, const struct transfer_info *info);
 	void *ctx;

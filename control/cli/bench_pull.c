@@ -11,6 +11,9 @@
 #include "control/cli/bench_data.h"
 
 #define STORE "pulled"
+#define WINDOW_LATE (20 * SEC) /* and nothing has come: no use to wait */
+
+enum { TICK_MS = 10 };
 
 struct puller {
 	const struct bench_pull *bench;
@@ -21,6 +24,15 @@ struct puller {
 	struct copier *copier; /* NULL: none is under way */
 	struct transfer_info *info;
 	bool is_interrupted;
+	/* of bench_pull_window */
+	uv_timer_t tick;
+	struct transfer_info *result;
+	uint64_t ended_bytes; /* of pulls that ended */
+	uint64_t began_bytes; /* when the window began */
+	nsec opened;
+	nsec settled; /* when it may begin; 0: nothing has moved yet */
+	nsec began;   /* 0: it has not */
+	bool is_over;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -71,6 +83,8 @@ static int pull_into(struct puller *puller, struct storage *storage, struct faul
 	if (err != 0)
 		return err;
 	(void)uv_run(&puller->loop, UV_RUN_DEFAULT);
+	if (puller->is_over && !puller->is_interrupted)
+		return 0;
 	if (puller->info->error_code != 0)
 		return fault_set(
 			fault, -puller->info->error_code, "%s", puller->info->error_text);
@@ -117,6 +131,70 @@ static int pull_all(
 	return 0;
 }
 
+static void end_window(struct puller *puller, uint64_t bytes, nsec now)
+{
+	puller->is_over = true;
+	puller->result->bytes_done = bytes - puller->began_bytes;
+	puller->result->elapsed_ns = (uint64_t)(now - puller->began);
+	if (puller->copier != NULL)
+		copier_cancel(puller->copier, "that was long enough");
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct puller *puller = timer->data;
+	const struct bench_pull *bench = puller->bench;
+	nsec now = (nsec)uv_hrtime();
+	struct transfer_info info = {0};
+	uint64_t bytes = puller->ended_bytes;
+
+	if (puller->copier != NULL)
+		copier_describe(puller->copier, &info);
+	bytes += info.bytes_done;
+	if (info.slice_size != 0)
+		puller->result->slice_size = info.slice_size;
+	if (puller->is_over)
+		return;
+	if (puller->settled == 0) {
+		if (bytes > 0 || now - puller->opened > WINDOW_LATE)
+			puller->settled = now + bench->settle;
+	} else if (puller->began == 0 && now >= puller->settled) {
+		puller->began = now;
+		puller->began_bytes = bytes;
+		if (bench->on_run != NULL)
+			bench->on_run(bench->ctx, 0, &info);
+	} else if (puller->began != 0 && now - puller->began >= bench->window) {
+		end_window(puller, bytes, now);
+	}
+}
+
+static int pull_window(
+	struct puller *puller, struct transfer_info *result, struct fault *fault)
+{
+	int err = 0;
+
+	*result = (struct transfer_info){0};
+	puller->result = result;
+	puller->opened = (nsec)uv_hrtime();
+	(void)uv_timer_init(&puller->loop, &puller->tick);
+	puller->tick.data = puller;
+	(void)uv_timer_start(&puller->tick, on_tick, TICK_MS, TICK_MS);
+	uv_unref((uv_handle_t *)&puller->tick);
+	while (err == 0 && !puller->is_over) {
+		struct transfer_info info;
+
+		err = pull_once(puller, &info, fault);
+		puller->ended_bytes += info.bytes_done;
+		if (info.error_code != 0)
+			continue;
+		result->report = info.report;
+		result->has_report = info.has_report;
+		result->bytes_total = info.bytes_total;
+	}
+	uv_close((uv_handle_t *)&puller->tick, NULL);
+	return err;
+}
+
 int bench_pull(
 	const struct bench_pull *bench, struct transfer_info infos[], struct fault *fault)
 {
@@ -131,7 +209,8 @@ int bench_pull(
 	if (transfer.ndevices > 0 && bench->path != COPIER_TCP)
 		err = plane_open(&puller.plane, &puller.loop, &transfer, fault);
 	if (err == 0)
-		err = pull_all(&puller, infos, fault);
+		err = bench->window != 0 ? pull_window(&puller, infos, fault)
+					 : pull_all(&puller, infos, fault);
 	if (puller.plane != NULL)
 		plane_close(puller.plane);
 	uv_close((uv_handle_t *)&puller.on_sigint, NULL);

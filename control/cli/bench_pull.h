@@ -15,6 +15,8 @@ struct bench_pull {
 	enum copier_path path;
 	struct transfer_options transfer;
 	uint32_t runs; /* counted ones: one more goes before them, to warm up */
+	nsec window;   /* 0: so many runs; else as many as it takes */
+	nsec settle;   /* before it opens: until rates are what they will be */
 	/* Told after each of them; run 0 is the warm-up. */
 	void (*on_run)(void *ctx, uint32_t run, const struct transfer_info *info);
 	void *ctx;
@@ -22,7 +24,11 @@ struct bench_pull {
 
 /* Fills one info a run, which the caller has made room for. Blocks; SIGINT and SIGTERM
  * end it with -ECANCELED, also those held by bench_data_hold_signals. Returns 0 or the
- * first run's error. */
+ * first run's error.
+ *
+ * For a window there is one info: what came while it was open, from `settle` after
+ * the first bytes on. The last pull is given up; the report is that of the last one that
+ * ended, if one did. on_run is told as of run 0 when the window opens. */
 int bench_pull(const struct bench_pull *bench, struct transfer_info infos[],
 	struct fault *fault);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* snapline tune: tries what a node may be told, and says where more does not help. */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,11 +16,16 @@
 #include "control/cli/tune.h"
 #include "dataplane/base/log.h"
 
-#define TIME_LIMIT (110 * SEC) /* no step begins after it */
+#define TIME_LIMIT (105 * SEC) /* no step begins after it */
+#define RATES_TIME (40 * SEC)  /* of it */
+#define SPAN (2 * SEC)         /* two thousand requests: twenty are slower than p99 */
+#define SPAN_QUICK (SEC / 2)
+#define ENDLESS (512 * MIB) /* from here on a pull may take longer than a step should */
 
 enum { VALUES_MAX = 4, ENOUGH = 95 /* per cent of the best of an axis */ };
 
-const char *const tune_names[TUNE_AXES] = {"mtu", "buffers", "window", "queues"};
+const char *const tune_names[TUNE_AXES] = {
+	"mtu", "buffers", "window", "queues", "burst", "rate"};
 
 /* What is tried, the cheapest first; 0 ends it. */
 static const uint64_t values[TUNE_AXES][VALUES_MAX + 1] = {
@@ -27,11 +33,15 @@ static const uint64_t values[TUNE_AXES][VALUES_MAX + 1] = {
 	[TUNE_BUFFERS] = {8, 16, 32, 64},
 	[TUNE_WINDOW] = {64, 256, 1024, 2048},
 	[TUNE_QUEUES] = {1, 2, 4},
+	[TUNE_BURST] = {64 * KIB, 256 * KIB, MIB},
+	[TUNE_RATE] = {0}, /* tune_rate.c */
 };
 
 struct arguments {
 	struct bench_options bench;
 	const char *output;
+	const char *foreground;
+	nsec ceiling;
 	struct device_options device;
 	bool quick;
 };
@@ -45,6 +55,21 @@ static const struct option_spec options[] = {
 		AT(output),
 		.help = "write PREFIX.yaml for snapline node --config, PREFIX.tsv, and "
 			"PREFIX.svg by gnuplot"},
+	{.name = "foreground",
+		.arg = "HOST:PORT",
+		.kind = OPTION_STRING,
+		AT(foreground),
+		.help = "also send requests there, one a millisecond, and find the "
+			"highest rate beside which they are answered in time: a UDP "
+			"echo, or with tcp: before it a TCP echo; snapline bench --serve "
+			"has one at its --listen"},
+	{.name = "foreground-ceiling",
+		.arg = "TIME",
+		.kind = OPTION_DURATION,
+		.max = (uint64_t)FOREGROUND_PATIENCE,
+		AT(ceiling),
+		.help = "so long may 99 of 100 of them take; a millisecond more than "
+			"without a transfer if not given"},
 	{.name = "quick",
 		.kind = OPTION_FLAG,
 		AT(quick),
@@ -57,10 +82,11 @@ static const struct option_command command = {
 	.name = "tune",
 	.summary =
 		"Pulls a snapshot with one value after another for --mtu, --buffers,\n"
-		"--window and --queues, keeps of each the least that is as good as the\n"
-		"best, and says which stage is the slowest then. By itself it starts a\n"
-		"peer on this machine; with --to it tries what the pulling side sets.\n"
-		"Ends within two minutes.\n",
+		"--window, --queues and --burst, keeps of each the least that is as "
+		"good\n"
+		"as the best, tries rates, and says which stage is the slowest then. By\n"
+		"itself it starts a peer on this machine; with --to it tries what the\n"
+		"pulling side sets. Ends within two minutes.\n",
 	.options = options,
 };
 
@@ -72,33 +98,108 @@ static nsec now(void)
 	return time.tv_sec * SEC + time.tv_nsec;
 }
 
-/* The window is the sender's, and more workers than cores only hinder each other. */
-static bool is_tried(
-	const struct arguments *arguments, enum tune_axis axis, const uint64_t *value)
+/* Window and burst are the sender's, and more workers than cores only hinder each other.
+ */
+static bool is_tried(const struct tune *tune, enum tune_axis axis, const uint64_t *value)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (axis == TUNE_WINDOW && arguments->bench.to != NULL)
+	if ((axis == TUNE_WINDOW || axis == TUNE_BURST) && tune->pair.to != NULL)
 		return false;
 	if (axis == TUNE_QUEUES && *value > 1 && (long)*value * 2 > cores)
 		return false;
-	return !arguments->quick || value == values[axis] || value[1] == 0;
+	return !tune->is_quick || value == values[axis] || value[1] == 0;
+}
+
+const char *tune_value(
+	enum tune_axis axis, uint64_t value, char text[static TUNE_NAME_MAX])
+{
+	unsigned long long number = value;
+
+	if (axis == TUNE_BURST && value != 0)
+		(void)snprintf(text, TUNE_NAME_MAX, "%lluKiB", number / KIB);
+	else if (axis == TUNE_BURST)
+		return "default";
+	else if (axis != TUNE_RATE)
+		(void)snprintf(text, TUNE_NAME_MAX, "%llu", number);
+	else if (value == 0)
+		return "none";
+	else if (value == RATE_UNLIMITED)
+		return "unlimited";
+	else if (value == RATE_AUTO)
+		return "auto";
+	else
+		(void)snprintf(text, TUNE_NAME_MAX, "%lluMbit", number / 1000000);
+	return text;
 }
 
 static void show(const struct tune_step *step)
 {
 	const char *name = tune_names[step->axis];
-	unsigned long long value = step->point.values[step->axis];
+	char text[TUNE_NAME_MAX];
+	const char *value = tune_value(step->axis, step->point.values[step->axis], text);
 
-	if (step->is_measured)
-		(void)fprintf(stderr, "%s %llu: %.2f Gb/s\n", name, value, step->gbps);
-	else
-		(void)fprintf(stderr, "%s %llu: %s\n", name, value, step->fault.text);
+	if (!step->is_measured) {
+		(void)fprintf(stderr, "%s %s: %s\n", name, value, step->fault.text);
+		return;
+	}
+	(void)fprintf(stderr, "%s %s: %.2f Gb/s", name, value, step->gbps);
+	if (step->has_times)
+		(void)fprintf(stderr, ", requests p50 %llu us, p99 %llu us",
+			(unsigned long long)step->times.p50_us,
+			(unsigned long long)step->times.p99_us);
+	(void)fputc('\n', stderr);
+}
+
+struct tune_step *tune_add(struct tune *tune, enum tune_axis axis, uint64_t value)
+{
+	struct tune_step *step = &tune->steps[tune->count];
+
+	assert(tune->count < TUNE_STEPS_MAX);
+	tune->count++;
+	*step = (struct tune_step){.axis = axis, .point = tune->best};
+	step->point.values[axis] = value;
+	return step;
+}
+
+/* Noise only ever slows: of several measurements the best counts. */
+static bool is_better(const struct tune_step *again, const struct tune_step *step)
+{
+	if (!step->is_measured || !again->is_measured)
+		return !step->is_measured;
+	if (step->has_times && again->has_times)
+		return again->times.p99_us < step->times.p99_us;
+	return again->gbps > step->gbps;
+}
+
+int tune_try(struct tune *tune, struct tune_step *step)
+{
+	struct tune_step again = {.axis = step->axis, .point = step->point};
+	int err;
+
+	if (now() > tune->until) {
+		tune->is_cut_short = true;
+		return -ETIME;
+	}
+	err = tune_measure(tune, &again);
+	if (err != 0)
+		return err;
+	if (is_better(&again, step))
+		*step = again;
+	if (!tune->is_quiet)
+		show(step);
+	return 0;
+}
+
+void tune_choose(struct tune *tune, struct tune_step *step)
+{
+	step->is_chosen = true;
+	tune->best.values[step->axis] = step->point.values[step->axis];
 }
 
 /* Of the steps from `first` on, all of one axis: the least that is as good as the best.
  */
-static void choose(struct tune *tune, enum tune_axis axis, size_t first)
+static void choose(struct tune *tune, size_t first)
 {
 	double best = 0;
 
@@ -110,62 +211,43 @@ static void choose(struct tune *tune, enum tune_axis axis, size_t first)
 
 		if (!step->is_measured || step->gbps * 100 < best * ENOUGH)
 			continue;
-		step->is_chosen = true;
-		tune->best.values[axis] = step->point.values[axis];
+		tune_choose(tune, step);
 		return;
 	}
 }
 
-/* Noise only ever slows: of several measurements the fastest counts. */
-static int try_again(struct tune *tune, struct tune_step *step)
+/* A burst shows where there is a rate, which the worker keeps up with easily. */
+static void add_steps(struct tune *tune, enum tune_axis axis)
 {
-	struct tune_step again = {.axis = step->axis, .point = step->point};
-	int err = tune_measure(&tune->pair, &again);
+	const struct tune_step *chosen = tune_chosen(tune);
 
-	if (err == 0 &&
-		(!step->is_measured || (again.is_measured && again.gbps > step->gbps)))
-		*step = again;
-	return err;
-}
-
-static void add_steps(
-	struct tune *tune, const struct arguments *arguments, enum tune_axis axis)
-{
 	for (const uint64_t *value = values[axis]; *value != 0; value++) {
-		struct tune_step *step = &tune->steps[tune->count];
+		struct tune_step *step;
 
-		if (!is_tried(arguments, axis, value))
+		if (!is_tried(tune, axis, value))
 			continue;
-		*step = (struct tune_step){.axis = axis, .point = tune->best};
-		step->point.values[axis] = *value;
-		tune->count++;
+		step = tune_add(tune, axis, *value);
+		if (axis == TUNE_BURST && chosen != NULL)
+			step->point.values[TUNE_RATE] = u64_max(
+				(uint64_t)(chosen->gbps * 500) * 1000000, RATE_MIN);
 	}
 }
 
 /* All values in turn, and again: what disturbs for a while disturbs not one alone. */
-static int try_axis(struct tune *tune, const struct arguments *arguments,
-	enum tune_axis axis, nsec until)
+static int try_axis(struct tune *tune, enum tune_axis axis, nsec share)
 {
-	uint32_t rounds = arguments->quick ? 1 : 2;
 	size_t first = tune->count;
+	nsec end = now() + share;
+	int err = 0;
 
-	add_steps(tune, arguments, axis);
-	for (uint32_t round = 0; round < rounds; round++) {
-		for (size_t i = first; i < tune->count; i++) {
-			int err;
-
-			tune->is_cut_short |= now() > until;
-			if (tune->is_cut_short)
-				break;
-			err = try_again(tune, &tune->steps[i]);
-			if (err != 0)
-				return err;
-			if (!arguments->bench.quiet)
-				show(&tune->steps[i]);
-		}
-	}
-	choose(tune, axis, first);
-	return 0;
+	add_steps(tune, axis);
+	for (size_t i = first; i < tune->count && err == 0; i++)
+		err = tune_try(tune, &tune->steps[i]);
+	for (size_t i = first; i < tune->count && err == 0 && now() < end; i++)
+		if (!tune->is_quick && tune->steps[i].is_measured)
+			err = tune_try(tune, &tune->steps[i]);
+	choose(tune, first);
+	return err == -ETIME ? 0 : err;
 }
 
 static void warn_of_noise(void)
@@ -179,25 +261,33 @@ static void warn_of_noise(void)
 			load);
 }
 
-static int try_all(
-	struct tune *tune, const struct arguments *arguments, struct fault *fault)
+static int try_all(struct tune *tune, struct fault *fault)
 {
-	nsec until = now() + TIME_LIMIT;
+	nsec began = now();
+	int err = 0;
 
-	if (!arguments->bench.quiet)
+	if (!tune->is_quiet)
 		warn_of_noise();
-	for (enum tune_axis axis = 0; axis < TUNE_AXES; axis++) {
-		const struct fault *first = &tune->steps[0].fault;
-		int err = try_axis(tune, arguments, axis, until);
+	tune->until = began + TIME_LIMIT - RATES_TIME;
+	if (tune->foreground != NULL)
+		err = tune_rate_begin(tune, fault);
+	if (err != 0)
+		return err;
+	for (enum tune_axis axis = 0; axis < TUNE_AXES && err == 0; axis++) {
+		const struct fault *first = &tune->steps[tune->foreground != NULL].fault;
 
-		if (err == -ECANCELED)
-			return fault_set(fault, err, "interrupted");
-		if (err != 0)
-			return fault_set(
-				fault, err, "no process for a step: %s", strerror(-err));
-		if (tune_chosen(tune) == NULL) /* nothing else will help */
+		tune->until += axis == TUNE_RATE ? RATES_TIME : 0;
+		err = axis == TUNE_RATE
+			      ? tune_rates(tune)
+			      : try_axis(tune, axis,
+					(tune->until - now()) / (TUNE_RATE - axis));
+		if (err == 0 && tune_chosen(tune) == NULL) /* nothing else will help */
 			return fault_set(fault, first->code, "%s", first->text);
 	}
+	if (err == -ECANCELED)
+		return fault_set(fault, err, "interrupted");
+	if (err != 0)
+		return fault_set(fault, err, "no process for a step: %s", strerror(-err));
 	return 0;
 }
 
@@ -207,10 +297,19 @@ static int run(const struct arguments *arguments, struct fault *fault)
 				    .group = arguments->bench.group,
 				    .runs = (uint32_t)arguments->bench.runs,
 				    .device = arguments->device},
+		.foreground = arguments->foreground,
+		.ceiling_us = (uint64_t)(arguments->ceiling / USEC),
+		.span = arguments->quick ? SPAN_QUICK : SPAN,
+		.is_endless =
+			arguments->bench.to != NULL || arguments->bench.size > ENDLESS,
+		.is_quick = arguments->quick,
+		.is_quiet = arguments->bench.quiet,
 		.best = {{[TUNE_MTU] = 9000,
 			[TUNE_BUFFERS] = 64,
 			[TUNE_WINDOW] = 2048,
-			[TUNE_QUEUES] = 1}}};
+			[TUNE_QUEUES] = 1,
+			[TUNE_BURST] = arguments->device.burst,
+			[TUNE_RATE] = arguments->device.rate_bps}}};
 	char dir[PATH_MAX];
 	int err;
 
@@ -223,7 +322,7 @@ static int run(const struct arguments *arguments, struct fault *fault)
 		err = bench_data_make(
 			dir, arguments->bench.size, arguments->bench.files, fault);
 	if (err == 0)
-		err = try_all(&tune, arguments, fault);
+		err = try_all(&tune, fault);
 	bench_data_remove(dir, NULL);
 	if (err != 0)
 		return err;
@@ -245,6 +344,10 @@ int tune_command(int argc, char *const argv[])
 		(void)fault_set(&fault, -EINVAL,
 			"--dev: without --to tune brings its own two devices; give it, "
 			"or leave --dev out");
+	if (arguments.foreground == NULL && arguments.ceiling != 0)
+		(void)fault_set(&fault, -EINVAL,
+			"--foreground-ceiling: whose requests? give --foreground "
+			"HOST:PORT, too");
 	if (fault.code != 0 || run(&arguments, &fault) != 0)
 		return cli_fail(&fault);
 	return EX_OK;

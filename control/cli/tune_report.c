@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "control/cli/tune.h"
@@ -16,9 +15,38 @@ const struct tune_step *tune_chosen(const struct tune *tune)
 	const struct tune_step *last = NULL;
 
 	for (size_t i = 0; i < tune->count; i++)
-		if (tune->steps[i].is_chosen)
+		/* of a burst only the value counts: its rate is not what is possible */
+		if (tune->steps[i].is_chosen && tune->steps[i].axis != TUNE_BURST)
 			last = &tune->steps[i];
 	return last;
+}
+
+static void print_values(struct json *json, const struct tune_step *step)
+{
+	char text[TUNE_NAME_MAX];
+
+	for (enum tune_axis axis = 0; axis < TUNE_AXES; axis++) {
+		uint64_t value = step->point.values[axis];
+
+		if (axis == TUNE_RATE)
+			json_string(
+				json, tune_names[axis], tune_value(axis, value, text));
+		else
+			json_u64(json, tune_names[axis], value);
+	}
+}
+
+static void print_measured(struct json *json, const struct tune_step *step)
+{
+	json_u64(json, "slice", step->slice_size);
+	json_thousandths(json, "gbit_per_s", (uint64_t)(step->gbps * 1000));
+	json_thousandths(json, "core_s_per_gib", (uint64_t)(step->core_seconds * 1000));
+	json_string(json, "bottleneck", step->bottleneck);
+	if (!step->has_times)
+		return;
+	json_u64(json, "p50_us", step->times.p50_us);
+	json_u64(json, "p99_us", step->times.p99_us);
+	json_u64(json, "unanswered", step->times.unanswered);
 }
 
 static void print_json(const struct tune *tune)
@@ -32,51 +60,85 @@ static void print_json(const struct tune *tune)
 
 		json_open_object(&json, NULL);
 		json_string(&json, "tries", tune_names[step->axis]);
-		for (int axis = 0; axis < TUNE_AXES; axis++)
-			json_u64(&json, tune_names[axis], step->point.values[axis]);
-		if (step->is_measured) {
-			json_thousandths(
-				&json, "gbit_per_s", (uint64_t)(step->gbps * 1000));
-			json_thousandths(&json, "core_s_per_gib",
-				(uint64_t)(step->core_seconds * 1000));
-			json_string(&json, "bottleneck", step->bottleneck);
-		} else {
+		print_values(&json, step);
+		if (step->is_measured)
+			print_measured(&json, step);
+		else
 			json_string(&json, "error", step->fault.text);
-		}
 		json_bool(&json, "chosen", step->is_chosen);
 		json_close(&json);
 	}
 	json_close(&json);
 }
 
-static void print_step(const struct tune_step *step)
+static void print_step(const struct tune *tune, const struct tune_step *step)
 {
+	const struct foreground_times *times = &step->times;
+	char text[TUNE_NAME_MAX];
+
 	(void)printf("%c %-8s", step->is_chosen ? '*' : ' ', tune_names[step->axis]);
-	for (int axis = 0; axis < TUNE_AXES; axis++)
-		(void)printf("  %7llu", (unsigned long long)step->point.values[axis]);
-	if (step->is_measured)
-		(void)printf("  %7.2f  %10.2f  %s\n", step->gbps, step->core_seconds,
-			step->bottleneck);
-	else
+	for (enum tune_axis axis = 0; axis < TUNE_AXES; axis++)
+		(void)printf("  %9s", tune_value(axis, step->point.values[axis], text));
+	if (!step->is_measured) {
 		(void)printf("  %s\n",
 			step->fault.code != 0 ? step->fault.text : "no time for it");
+		return;
+	}
+	(void)printf(
+		"  %5u  %7.2f  %10.2f", step->slice_size, step->gbps, step->core_seconds);
+	if (tune->foreground != NULL && step->has_times)
+		(void)printf("  %8llu  %8llu", (unsigned long long)times->p50_us,
+			(unsigned long long)times->p99_us);
+	else if (tune->foreground != NULL)
+		(void)printf("  %8s  %8s", "-", "-");
+	(void)printf("  %s\n", step->bottleneck);
+}
+
+/* Whose requests a rate is for, and whether there is one they bear. */
+static void put_rate(const struct tune *tune, FILE *out)
+{
+	const struct tune_step *chosen = tune_chosen(tune);
+	char text[TUNE_NAME_MAX];
+	const char *rate = tune_value(TUNE_RATE, tune->best.values[TUNE_RATE], text);
+
+	if (tune->foreground == NULL)
+		(void)fprintf(out,
+			"# rate: auto leaves the network to others; --foreground finds "
+			"what they bear\n");
+	else if (chosen->axis == TUNE_RATE)
+		(void)fprintf(out,
+			"# beside it 99 of 100 requests to %s took %llu us, without a "
+			"transfer %llu us; they may take %llu us\nrate: %s\n",
+			tune->foreground, (unsigned long long)chosen->times.p99_us,
+			(unsigned long long)tune->steps[0].times.p99_us,
+			(unsigned long long)tune->ceiling_us, rate);
+	else
+		(void)fprintf(out,
+			"# beside no rate that was tried 99 of 100 requests to %s took "
+			"%llu us or less\nrate: auto\n",
+			tune->foreground, (unsigned long long)tune->ceiling_us);
 }
 
 /* The device's own MTU is the link's business: memif's says nothing about a NIC's. */
 static void put_fragment(const struct tune *tune, FILE *out)
 {
 	const struct tune_step *chosen = tune_chosen(tune);
+	const uint64_t *best = tune->best.values;
+	char text[TUNE_NAME_MAX];
 
 	(void)fprintf(out,
 		"# snapline tune, %s: %.2f Gb/s; the slowest was %s\n"
-		"%smtu: %llu\nbuffers: %llu\nwindow: %llu\nqueues: [%llu]\n"
-		"# rate: auto leaves the network to others\n",
+		"%smtu: %llu\nbuffers: %llu\nwindow: %llu\nqueues: [%llu]\n",
 		tune->pair.to != NULL ? tune->pair.to : "two processes and net_memif",
 		chosen->gbps, chosen->bottleneck, tune->pair.to != NULL ? "" : "# ",
-		(unsigned long long)tune->best.values[TUNE_MTU],
-		(unsigned long long)tune->best.values[TUNE_BUFFERS],
-		(unsigned long long)tune->best.values[TUNE_WINDOW],
-		(unsigned long long)tune->best.values[TUNE_QUEUES]);
+		(unsigned long long)best[TUNE_MTU],
+		(unsigned long long)best[TUNE_BUFFERS],
+		(unsigned long long)best[TUNE_WINDOW],
+		(unsigned long long)best[TUNE_QUEUES]);
+	if (best[TUNE_BURST] != 0)
+		(void)fprintf(out, "burst: %s # of a rate\n",
+			tune_value(TUNE_BURST, best[TUNE_BURST], text));
+	put_rate(tune, out);
 }
 
 void tune_print(const struct tune *tune, bool json)
@@ -87,10 +149,11 @@ void tune_print(const struct tune *tune, bool json)
 	}
 	(void)printf("%-10s", "  tries");
 	for (int axis = 0; axis < TUNE_AXES; axis++)
-		(void)printf("  %7s", tune_names[axis]);
-	(void)printf("  %7s  %10s  %s\n", "Gb/s", "core-s/GiB", "bottleneck");
+		(void)printf("  %9s", tune_names[axis]);
+	(void)printf("  %5s  %7s  %10s%s  %s\n", "slice", "Gb/s", "core-s/GiB",
+		tune->foreground != NULL ? "    p50 us    p99 us" : "", "bottleneck");
 	for (size_t i = 0; i < tune->count; i++)
-		print_step(&tune->steps[i]);
+		print_step(tune, &tune->steps[i]);
 	if (tune->is_cut_short)
 		(void)puts("the rest was left out: two minutes are over");
 	(void)puts("");
@@ -115,49 +178,6 @@ static int close_output(FILE *file, const char *path, struct fault *fault)
 		      : 0;
 }
 
-static void put_table(const struct tune *tune, FILE *out)
-{
-	for (size_t i = 0; i < tune->count; i++) {
-		const struct tune_step *step = &tune->steps[i];
-
-		if (step->is_measured)
-			(void)fprintf(out, "%s %llu\t%.3f\t%.3f\t%s\n",
-				tune_names[step->axis],
-				(unsigned long long)step->point.values[step->axis],
-				step->gbps, step->core_seconds, step->bottleneck);
-	}
-}
-
-/* Words of ours and a path, which goes by an argument and is no gnuplot code. */
-static int draw(const char *table, const char *picture)
-{
-	static char script[] =
-		"set terminal svg size 800,400; set output ARG2; set datafile separator "
-		"'\\t'; set style fill solid 0.6; set boxwidth 0.7; set yrange [0:*]; "
-		"set ylabel 'Gb/s'; set y2label 'core-seconds a GiB'; set y2range "
-		"[0:*]; set y2tics; set xtics rotate by -30; "
-		"plot ARG1 using 2:xtic(1) with boxes title 'goodput', "
-		"ARG1 using 0:3 axes x1y2 with linespoints title 'CPU'";
-	char file[] = "/tmp/snapline-tune.XXXXXX";
-	int status, fd = mkstemp(file);
-	pid_t child = -1;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, script, strlen(script)) == (ssize_t)strlen(script))
-		child = fork();
-	if (child == 0) {
-		(void)execlp(
-			"gnuplot", "gnuplot", "-c", file, table, picture, (char *)NULL);
-		_exit(127);
-	}
-	(void)close(fd);
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	(void)unlink(file);
-	return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -EIO;
-}
-
 int tune_write(const struct tune *tune, const char *prefix, struct fault *fault)
 {
 	char yaml[PATH_MAX], table[PATH_MAX], picture[PATH_MAX];
@@ -171,16 +191,11 @@ int tune_write(const struct tune *tune, const char *prefix, struct fault *fault)
 		return err;
 	file = open_output(prefix, ".tsv", table);
 	if (file != NULL)
-		put_table(tune, file);
+		tune_plot_table(tune, file);
 	err = close_output(file, table, fault);
 	if (err != 0)
 		return err;
 	(void)snprintf(picture, sizeof(picture), "%.4000s.svg", prefix);
-	err = draw(table, picture);
-	if (err == 127)
-		(void)fprintf(
-			stderr, "no plot: install gnuplot-nox to have %s\n", picture);
-	else if (err != 0)
-		(void)fprintf(stderr, "no plot: gnuplot failed\n");
+	tune_plot(tune, table, picture);
 	return 0;
 }

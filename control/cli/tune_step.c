@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One point, measured by a process of its own: DPDK is started once a process. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,25 +14,49 @@
 #include "control/cli/tune.h"
 #include "dataplane/base/log.h"
 
+static double gbps_of(const struct transfer_info *info, uint64_t bytes)
+{
+	return info->elapsed_ns == 0 ? 0 : (double)bytes * 8 / (double)info->elapsed_ns;
+}
+
+static void describe(struct tune_step *step, const struct transfer_info *info)
+{
+	const struct effort_report *report = &info->report;
+
+	if (report->has_leader)
+		step->core_seconds = (double)(report->leader.cpu + report->follower.cpu) /
+				     (double)SEC * (double)GIB /
+				     (double)info->bytes_total;
+	(void)snprintf(step->bottleneck, sizeof(step->bottleneck), "%s",
+		effort_bottleneck(report));
+	step->slice_size = info->slice_size;
+	step->is_measured = true;
+}
+
 /* Noise only ever slows: the fastest run counts. */
 static void summarise(
 	struct tune_step *step, const struct transfer_info infos[], uint32_t count)
 {
 	const struct transfer_info *best = &infos[0];
-	double gib;
 
 	for (uint32_t i = 1; i < count; i++)
 		if (infos[i].elapsed_ns < best->elapsed_ns)
 			best = &infos[i];
-	gib = (double)best->bytes_total / (double)GIB;
-	step->gbps = (double)best->bytes_total * 8 / (double)best->elapsed_ns;
-	if (best->report.has_leader)
-		step->core_seconds =
-			(double)(best->report.leader.cpu + best->report.follower.cpu) /
-			(double)SEC / gib;
-	(void)snprintf(step->bottleneck, sizeof(step->bottleneck), "%s",
-		effort_bottleneck(&best->report));
-	step->is_measured = true;
+	step->gbps = gbps_of(best, best->bytes_total);
+	describe(step, best);
+}
+
+/* Not one pull needs to have ended: then only the rate can be to blame, or the wire. */
+static void summarise_window(struct tune_step *step, const struct transfer_info *info)
+{
+	uint64_t rate = step->point.values[TUNE_RATE];
+
+	step->gbps = gbps_of(info, info->bytes_done);
+	describe(step, info);
+	if (rate < RATE_AUTO && step->gbps * 1e9 >= (double)rate * 0.85)
+		(void)snprintf(step->bottleneck, sizeof(step->bottleneck), "the rate");
+	else if (!info->has_report)
+		(void)snprintf(step->bottleneck, sizeof(step->bottleneck), "the wire");
 }
 
 static void apply(struct device_options *device, const struct tune_point *point,
@@ -42,17 +67,115 @@ static void apply(struct device_options *device, const struct tune_point *point,
 	device->mtu = point->values[TUNE_MTU];
 	device->buffers = point->values[TUNE_BUFFERS];
 	device->window = point->values[TUNE_WINDOW];
+	device->burst = point->values[TUNE_BURST];
+	device->rate_bps = point->values[TUNE_RATE];
 	device->queues = (struct option_list){{queues}, 1};
 }
 
-static void measure(struct bench_pair pair, struct tune_step *step)
+/* Who asks beside a pull: a process of its own, forked before DPDK has threads. It waits
+ * for a word, asks, and writes its times. */
+struct asker {
+	pid_t child; /* 0: there is none */
+	int go;
+	int answer;
+};
+
+static void run_asker(struct foreground *foreground, nsec span, int go, int answer)
 {
+	struct foreground_times times;
+	char word;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(go, &word, 1) == 1 && foreground_ask(foreground, span, &times) == 0)
+		(void)!write(answer, &times, sizeof(times));
+	_exit(0);
+}
+
+static int asker_start(struct asker *asker, const struct tune *tune, struct fault *fault)
+{
+	struct foreground foreground;
+	int go[2], answer[2];
+	int err = foreground_open(&foreground, tune->foreground, fault);
+
+	fault_prefix(fault, "--foreground");
+	if (err != 0)
+		return err;
+	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0)
+		return fault_set(fault, -errno, "no pipe: %s", strerror(errno));
+	asker->child = fork();
+	if (asker->child == 0)
+		run_asker(&foreground, tune->span, go[0], answer[1]);
+	foreground_close(&foreground);
+	(void)close(go[0]);
+	(void)close(answer[1]);
+	asker->go = go[1];
+	asker->answer = answer[0];
+	return asker->child > 0 ? 0 : fault_set(fault, -EAGAIN, "no process to ask");
+}
+
+static void on_window(void *ctx, uint32_t run, const struct transfer_info *info)
+{
+	const struct asker *asker = ctx;
+
+	(void)run;
+	(void)info;
+	if (asker->child > 0)
+		(void)!write(asker->go, "", 1);
+}
+
+static void asker_end(struct asker *asker, struct tune_step *step, const char *where)
+{
+	if (asker->child <= 0)
+		return;
+	(void)close(asker->go); /* if it was never told to go */
+	step->has_times = read(asker->answer, &step->times, sizeof(step->times)) ==
+			  (ssize_t)sizeof(step->times);
+	(void)close(asker->answer);
+	while (waitpid(asker->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (step->has_times || step->fault.code != 0)
+		return;
+	step->is_measured = false;
+	(void)fault_set(&step->fault, -ETIMEDOUT,
+		"--foreground %.200s: nothing answers: run a UDP echo there, or "
+		"'snapline bench --serve'",
+		where);
+}
+
+/* With other requests beside it, if it is about them. */
+static void measure_window(
+	const struct tune *tune, struct bench_pair pair, struct tune_step *step)
+{
+	bool asks = tune->foreground != NULL && step->axis == TUNE_RATE;
+	struct transfer_info info = {0};
+	struct asker asker = {0};
+
+	if (asks && asker_start(&asker, tune, &step->fault) != 0)
+		return;
+	pair.window = tune->span;
+	pair.settle = tune->span / 2;
+	pair.on_run = on_window;
+	pair.ctx = &asker;
+	if (step->point.values[TUNE_RATE] == 0) {
+		step->is_measured = true;
+		on_window(&asker, 0, &info);
+	} else if (bench_pair_pull(&pair, &info, &step->fault) == 0) {
+		summarise_window(step, &info);
+	}
+	asker_end(&asker, step, tune->foreground);
+}
+
+static void measure(const struct tune *tune, struct tune_step *step)
+{
+	struct bench_pair pair = tune->pair;
 	struct transfer_info *infos = calloc(pair.runs, sizeof(*infos));
 	char queues[TUNE_NAME_MAX];
 
 	apply(&pair.device, &step->point, queues);
 	if (infos == NULL)
 		(void)fault_set(&step->fault, -ENOMEM, "no memory for the results");
+	else if (step->axis == TUNE_RATE || tune->is_endless)
+		measure_window(tune, pair, step);
 	else if (bench_pair_pull(&pair, infos, &step->fault) == 0)
 		summarise(step, infos, pair.runs);
 	free(infos);
@@ -64,15 +187,15 @@ static bool write_step(int fd, const struct tune_step *step)
 	return write(fd, step, sizeof(*step)) == (ssize_t)sizeof(*step);
 }
 
-static void run_child(const struct bench_pair *pair, struct tune_step *step, int fd)
+static void run_child(const struct tune *tune, struct tune_step *step, int fd)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	log_set_level(LOG_ERROR);
-	measure(*pair, step);
+	measure(tune, step);
 	_exit(write_step(fd, step) ? 0 : 1);
 }
 
-int tune_measure(const struct bench_pair *pair, struct tune_step *step)
+int tune_measure(const struct tune *tune, struct tune_step *step)
 {
 	struct tune_step result;
 	ssize_t got;
@@ -83,7 +206,7 @@ int tune_measure(const struct bench_pair *pair, struct tune_step *step)
 		return -errno;
 	child = fork();
 	if (child == 0)
-		run_child(pair, step, fds[1]);
+		run_child(tune, step, fds[1]);
 	(void)close(fds[1]);
 	do
 		got = child < 0 ? -1 : read(fds[0], &result, sizeof(result));

@@ -23,11 +23,11 @@ is_clean() {
 # ---- by itself
 expect 0 'core-s/GiB' tune --output "$dir/tuned"
 cat "$dir/out"
-for axis in mtu buffers window queues; do
+for axis in mtu buffers window queues burst rate; do
 	grep -q "^\* $axis " "$dir/out" || fail "no value of $axis is chosen"
 done
 is_clean || fail 'files stay behind'
-[ "$(wc -l <"$dir/tuned.tsv")" -ge 7 ] || fail "a short table: $(cat "$dir/tuned.tsv")"
+[ "$(wc -l <"$dir/tuned.tsv")" -ge 12 ] || fail "a short table: $(cat "$dir/tuned.tsv")"
 grep -q '^buffers: ' "$dir/tuned.yaml" || fail "no configuration: $(cat "$dir/tuned.yaml")"
 expect 0 'the configuration is good' "$snapline" node --check --config "$dir/tuned.yaml" \
 	--store "$dir/store" --listen "$server" --group g --peer-id "$server:0"
@@ -36,6 +36,30 @@ if command -v gnuplot >/dev/null; then
 else
 	grep -q 'install gnuplot-nox' "$dir/out" || fail 'nobody says why there is no plot'
 fi
+
+# ---- from another node, with requests of others beside it: a fourth of the link may be too
+# much for them, and no transfer at all is not, unless nothing is quick enough
+background "$dir/serve.log" "$snapline" bench --serve --listen "$server" --size 4MiB --files 4 \
+	--dir "$dir/files" --dev "$(memif 0 server)" --ip 10.77.0.1/24
+serving=$!
+answers() {
+	(exec 3<>"/dev/tcp/${server%:*}/${server#*:}") 2>"$dir/jq"
+}
+wait_for 20 answers || fail "bench --serve does not: $(cat "$dir/serve.log")"
+tune_from() { # ARGUMENT...
+	tune --to "$server" --dev "$(memif 0 client)" --ip 10.77.0.2/24 "$@"
+}
+expect 0 'p99 us' tune_from --foreground "$server" --foreground-ceiling 500ms --output "$dir/beside"
+cat "$dir/out"
+rows=$(grep -c '^rate ' "$dir/beside.tsv")
+[ "$rows" = 4 ] || fail "$rows rates: $(cat "$dir/beside.tsv")"
+awk -F '\t' '$1 == "rate none" { none = $7 } /^rate/ && $7 == "NaN" { bad = 1 }
+	END { exit bad || none <= 0 }' "$dir/beside.tsv" || fail "$(cat "$dir/beside.tsv")"
+grep -q '^rate: [0-9au]' "$dir/beside.yaml" || fail "no rate: $(cat "$dir/beside.yaml")"
+expect 0 'the configuration is good' "$snapline" node --check --config "$dir/beside.yaml" \
+	--store "$dir/store" --listen "$server" --group g --peer-id "$server:0"
+stop "$serving" 10 || true
+expect_error 69 "$server" -- tune_from --quiet --foreground "tcp:$server"
 
 # ---- interrupted: every process ends, nothing stays
 background "$dir/out" "$snapline" tune --quiet --dir "$dir/files"
@@ -53,3 +77,5 @@ wait_for 10 is_clean || fail "interrupted, it leaves $(ls "$dir/files")"
 # ---- what makes no sense
 expect_error 64 '--dev' '--to' -- tune --dev net_ring0 --ip 10.0.0.1/24
 expect_error 69 "$server" -- tune --quiet --to "$server"
+expect_error 64 '--foreground-ceiling' 'give --foreground' -- tune --foreground-ceiling 1ms
+expect_error 64 '--foreground' 'HOST:PORT' -- tune --quiet --foreground here
