@@ -7,7 +7,7 @@
 #define LEAVE_MIN (1 * SEC)
 #define LEAVE_MAX (64 * SEC)
 
-enum { ALONE = 64 /* blocks read for itself */ };
+enum { ALONE = 16 /* blocks read for itself */ };
 
 static void part(struct pack_member *member)
 {
@@ -87,12 +87,14 @@ static void give_leave(struct pack *pack, struct pack_member *member,
 	member->patience = PATIENCE;
 }
 
-void pack_took(struct pack_member *member, const struct pack_room *room, uint64_t number,
-	bool was_cached)
+void pack_took(struct pack_member *member, const struct pack_room *room,
+	const struct pack_block *block)
 {
-	member->taken = number;
+	member->taken = block->number;
+	member->chunk = block->chunk;
 	member->is_held = false;
-	if (was_cached ? room->newest - number < lead(room) : ++member->alone >= ALONE)
+	if (block->was_cached ? room->newest - block->number < lead(room)
+			      : ++member->alone >= ALONE)
 		member->is_apart = false;
 }
 
@@ -114,6 +116,25 @@ bool pack_may_read(struct pack *pack, struct pack_member *member,
 		return true;
 	}
 	return !waits;
+}
+
+bool pack_find(const struct pack *pack, const struct pack_member *member, nsec now,
+	uint32_t *chunk)
+{
+	const struct pack_member *front = NULL;
+
+	for (uint32_t i = 0; i < pack->nmembers && is_outside(member, now); i++) {
+		const struct pack_member *other = pack->members[i];
+
+		if (other != member && is_of_pack(member, other) && !other->is_away &&
+			!is_outside(other, now) &&
+			(front == NULL || other->taken > front->taken))
+			front = other;
+	}
+	if (front == NULL)
+		return false;
+	*chunk = front->chunk;
+	return true;
 }
 
 nsec pack_deadline(const struct pack_member *member)

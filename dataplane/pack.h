@@ -30,6 +30,7 @@ struct pack_member {
 	bool is_apart;    /* reads elsewhere, or nobody knows yet */
 	bool is_held;     /* has nothing to send for want of a block it must wait for */
 	uint32_t alone;   /* blocks read for it while it is */
+	uint32_t chunk;   /* of the block it took last */
 	uint64_t taken;   /* number of the block it took last */
 	nsec patience;    /* that is left for those it waits for */
 	nsec looked_at;   /* when patience was */
@@ -59,8 +60,19 @@ bool pack_may_read(struct pack *pack, struct pack_member *member,
 /* When to ask again though nothing happened; NEVER when it need not. */
 nsec pack_deadline(const struct pack_member *member);
 
-/* The member has taken a block that was cached, or is read for it. */
-void pack_took(struct pack_member *member, const struct pack_room *room, uint64_t number,
-	bool was_cached);
+/* A block as a member takes it. */
+struct pack_block {
+	uint64_t number;
+	uint32_t chunk;
+	bool was_cached; /* or is read for this member */
+};
+
+void pack_took(struct pack_member *member, const struct pack_room *room,
+	const struct pack_block *block);
+
+/* Where a member that is not with its pack finds it: the chunk that the one in front took
+ * last. Returns false when it is with it, or there is none. */
+bool pack_find(const struct pack *pack, const struct pack_member *member, nsec now,
+	uint32_t *chunk);
 
 #endif

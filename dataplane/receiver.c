@@ -55,7 +55,6 @@ void receiver_init(
 	receiver->config = *config;
 	receiver->slice_max = config->slice_size;
 	receiver->config.stripes = u32_max(config->stripes, 1);
-	receiver->next_chunk = config->stripe;
 	receiver->fail_chunk = UINT32_MAX;
 	receiver->share = config->max_chunks;
 	watch_init(&receiver->watch, now);
@@ -65,12 +64,15 @@ void receiver_init(
 	bucket_init(&receiver->limit, RATE_UNLIMITED, 0, now);
 	slice(receiver);
 	for (uint32_t chunk = config->stripe; chunk < manifest->nchunks;
-		chunk += receiver->config.stripes) {
-		if (is_there(receiver, chunk))
+		chunk += receiver->config.stripes, receiver->nchunks++) {
+		if (is_there(receiver, chunk)) {
+			bitmap_set(config->pulled, receiver->nchunks);
 			receiver->bytes_reused += manifest_chunk_len(manifest, chunk);
-		else
+		} else {
 			receiver->nleft++;
+		}
 	}
+	receiver->nunpulled = receiver->nleft;
 	if (receiver->nleft == 0)
 		receiver_move(receiver, RECEIVER_DONE);
 }
@@ -158,7 +160,12 @@ static uint8_t *take_buffer(struct receiver *receiver)
 
 static bool may_open(const struct receiver *receiver)
 {
-	return receiver->nopen + receiver->nwriting < receiver->share;
+	uint32_t most = receiver->share;
+
+	/* it may say that we had better begin elsewhere */
+	if (receiver->config.first_chunks > 0 && !receiver->watch.is_heard)
+		most = u32_min(most, receiver->config.first_chunks);
+	return receiver->nopen + receiver->nwriting < most;
 }
 
 void receiver_set_share(struct receiver *receiver, uint32_t nchunks)
@@ -166,34 +173,49 @@ void receiver_set_share(struct receiver *receiver, uint32_t nchunks)
 	receiver->share = u32_min(nchunks, receiver->config.max_chunks);
 }
 
+/* The next chunk that was never pulled, round the stripe; there is one. */
+static uint32_t next_chunk(struct receiver *receiver)
+{
+	const uint64_t *pulled = receiver->config.pulled;
+	uint32_t next =
+		bitmap_next_clear(pulled, receiver->next_chunk, receiver->nchunks);
+
+	if (next == receiver->nchunks)
+		next = bitmap_next_clear(pulled, 0, receiver->nchunks);
+	return next;
+}
+
+static void pull_next(struct receiver *receiver, struct receiver_chunk *chunk)
+{
+	uint32_t next = next_chunk(receiver);
+
+	bitmap_set(receiver->config.pulled, next);
+	receiver->nunpulled--;
+	receiver->next_chunk = next + 1;
+	receiver->nopen++;
+	chunk->chunk = next * receiver->config.stripes + receiver->config.stripe;
+	chunk->len = manifest_chunk_len(receiver->config.manifest, chunk->chunk);
+	chunk->attempts = 0;
+	ask(receiver, chunk, 0);
+}
+
 void receiver_ask_more(struct receiver *receiver)
 {
-	const struct manifest *manifest = receiver->config.manifest;
 	uint32_t oldest;
 
-	if (receiver->next_chunk >= manifest->nchunks || !may_open(receiver))
+	if (receiver->nunpulled == 0 || !may_open(receiver))
 		return;
 	oldest = receiver_oldest_request(receiver);
-	while (receiver->next_request - oldest < RECEIVER_SPAN && may_open(receiver)) {
-		struct receiver_chunk *chunk;
+	while (receiver->nunpulled > 0 && may_open(receiver) &&
+		receiver->next_request - oldest < RECEIVER_SPAN) {
+		struct receiver_chunk *chunk = find_free(receiver);
 
-		while (receiver->next_chunk < manifest->nchunks &&
-			is_there(receiver, receiver->next_chunk))
-			receiver->next_chunk += receiver->config.stripes;
-		if (receiver->next_chunk >= manifest->nchunks)
-			return;
-		chunk = find_free(receiver);
 		if (chunk == NULL)
 			return;
 		chunk->buf = take_buffer(receiver);
 		if (chunk->buf == NULL)
 			return;
-		chunk->chunk = receiver->next_chunk;
-		receiver->next_chunk += receiver->config.stripes;
-		chunk->len = manifest_chunk_len(manifest, chunk->chunk);
-		chunk->attempts = 0;
-		receiver->nopen++;
-		ask(receiver, chunk, 0);
+		pull_next(receiver, chunk);
 	}
 }
 
@@ -335,6 +357,14 @@ void receiver_on_number(struct receiver *receiver, const struct wire_header *hea
 enum verdict receiver_on_sign(
 	struct receiver *receiver, const struct wire_header *header, nsec now)
 {
+	const struct receiver_config *config = &receiver->config;
+
+	if (header->flags & WIRE_PACK) {
+		if (header->chunk >= config->manifest->nchunks ||
+			header->chunk % config->stripes != config->stripe)
+			return CORRUPT;
+		receiver->next_chunk = header->chunk / config->stripes;
+	}
 	receiver_on_heard(receiver, now);
 	on_sent_units(receiver, header->sent_units);
 	return ACCEPTED;

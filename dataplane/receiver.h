@@ -42,11 +42,13 @@ struct receiver_config {
 	struct pool *pool;
 	struct cache *cache; /* gives buffers back to the pool when it is empty */
 	const uint64_t *have;
-	uint32_t slice_size; /* bytes; in the receiver's copy: of this epoch */
-	uint32_t stripes;    /* 0: one */
-	uint32_t stripe;     /* ours are the chunks with chunk % stripes == stripe */
-	uint32_t headers;    /* bytes of a frame before Snapline's header */
-	uint32_t max_chunks; /* open or being written, at most RECEIVER_CHUNKS */
+	uint64_t *pulled;      /* a bit a chunk of the stripe; the caller's, all clear */
+	uint32_t slice_size;   /* bytes; in the receiver's copy: of this epoch */
+	uint32_t stripes;      /* 0: one */
+	uint32_t stripe;       /* ours are the chunks with chunk % stripes == stripe */
+	uint32_t headers;      /* bytes of a frame before Snapline's header */
+	uint32_t max_chunks;   /* open or being written, at most RECEIVER_CHUNKS */
+	uint32_t first_chunks; /* the same until the sender is heard; 0: as many */
 	nsec stall_timeout;
 	const struct turns *turns; /* of the worker; NULL: it is never away */
 };
@@ -71,7 +73,9 @@ struct receiver {
 	int code;
 	bool by_peer;
 	uint32_t fail_chunk; /* UINT32_MAX: none */
-	uint32_t next_chunk; /* lowest of our stripe that was never pulled */
+	uint32_t nchunks;    /* of our stripe: what follows counts them alone */
+	uint32_t next_chunk; /* it and those behind it are pulled before others */
+	uint32_t nunpulled;  /* neither there nor ever pulled */
 	uint32_t nleft;      /* chunks of it not written yet */
 	uint32_t nopen;
 	uint32_t last_slot; /* whose slice came last: most likely the next one's too */

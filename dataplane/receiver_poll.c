@@ -159,6 +159,8 @@ static void put_pull(struct receiver *receiver, struct packet *packet, nsec now)
 			break; /* the rest when the first ones are done */
 	}
 	packet->header.type = WIRE_PULL;
+	if (receiver->config.first_chunks > 0 && !receiver->watch.is_heard)
+		packet->header.flags = WIRE_ACK_NOW;
 	if (now - receiver->watch.heard_at >= ASK_AFTER) {
 		packet->header.flags = WIRE_ACK_NOW;
 		count_question(receiver, now);

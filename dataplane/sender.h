@@ -70,6 +70,7 @@ struct sender {
 	bool may_probe;    /* one packet may pass window and credit */
 	bool is_held;      /* may send no data this time */
 	bool is_paused;    /* sends no data, only signs of life */
+	bool owes_place;   /* the receiver shall go where its pack is */
 	bool is_waiting;   /* for slower ones of its pack */
 	bool is_switching; /* no PULL of this epoch has come yet */
 	uint32_t epoch;    /* how often the slice size was changed */
@@ -96,6 +97,8 @@ struct sender {
 	uint32_t resend_head;
 	struct inflight_slice resend[INFLIGHT_RING];
 	struct pack_member member;
+	uint32_t pack_chunk; /* where the pack is */
+	nsec place_told;     /* when the receiver was told last */
 	struct watch watch;
 	struct prober prober;
 	struct cc cc;

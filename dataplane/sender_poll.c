@@ -129,6 +129,13 @@ static COLD bool poll_control(struct sender *sender, struct packet *packet, nsec
 		packet->header.type = WIRE_CLOSE;
 		packet->payload_len = wire_put_close(packet->body, &close);
 		sender->owes_close = false;
+	} else if (sender->owes_place) {
+		packet->header.type = WIRE_PROBE_ACK;
+		packet->header.flags = WIRE_PACK;
+		packet->header.chunk = sender->pack_chunk;
+		packet->payload_len = 0;
+		sender->owes_place = false;
+		sender->owes_sign = false;
 	} else if (sender->owes_sign && now - sender->last_sent >= SIGN_INTERVAL) {
 		packet->header.type = WIRE_PROBE_ACK;
 		packet->payload_len = 0;

@@ -7,6 +7,8 @@
 #include "dataplane/sender.h"
 #include "dataplane/sender_internal.h"
 
+#define PLACE_INTERVAL (5 * MSEC)
+
 void sender_finish_request(struct sender *sender, struct sender_request *request)
 {
 	if (request->block != NULL) {
@@ -122,6 +124,18 @@ static bool has_cached(const struct sender *sender, const struct sender_request 
 		config->cache, config->object, request->chunk, config->slice_size);
 }
 
+/* A receiver may take the chunks in any order: one that comes later, or was left behind,
+ * shall go on where others are, and take at the end what it has missed. */
+static void tell_place(struct sender *sender, nsec now)
+{
+	if (sender->place_told != 0 && now - sender->place_told < PLACE_INTERVAL)
+		return;
+	sender->owes_place = pack_find(
+		&sender->config.cache->pack, &sender->member, now, &sender->pack_chunk);
+	if (sender->owes_place)
+		sender->place_told = now;
+}
+
 /* What is cached is free to take; what has to be read may have to wait for others. */
 static bool may_take(
 	struct sender *sender, const struct sender_request *request, nsec now)
@@ -139,10 +153,11 @@ static bool may_take(
 	return !sender->is_waiting;
 }
 
-static void take(struct sender *sender, struct sender_request *request)
+static void take(struct sender *sender, struct sender_request *request, nsec now)
 {
 	const struct sender_config *config = &sender->config;
-	bool was_cached = has_cached(sender, request);
+	struct pack_block taken = {
+		.chunk = request->chunk, .was_cached = has_cached(sender, request)};
 	struct pack_room room;
 
 	request->block = cache_get(config->cache, config->object, request->chunk,
@@ -152,7 +167,9 @@ static void take(struct sender *sender, struct sender_request *request)
 	sender->nblocks++;
 	request->state = REQUEST_LOADING;
 	room = cache_room(config->cache);
-	pack_took(&sender->member, &room, request->block->number, was_cached);
+	taken.number = request->block->number;
+	pack_took(&sender->member, &room, &taken);
+	tell_place(sender, now);
 }
 
 /* Moves a request towards SENDING. Returns false when the sender failed over it. */
@@ -160,7 +177,7 @@ static bool prepare(struct sender *sender, struct sender_request *request, nsec 
 {
 	if (request->state == REQUEST_WANTED && !sender->is_waiting &&
 		may_take(sender, request, now))
-		take(sender, request);
+		take(sender, request, now);
 	if (request->state != REQUEST_LOADING)
 		return true;
 	if (request->block->state == BLOCK_FAILED) {

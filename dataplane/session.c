@@ -15,6 +15,15 @@ int session_create(struct session **session, const struct transfer_session *para
 	if (made == NULL)
 		return -ENOMEM;
 	made->params = *params;
+	if (params->role == TRANSFER_RECEIVE) {
+		uint32_t most = params->manifest->nchunks / u32_max(params->stripes, 1);
+
+		made->pulled = calloc(BITMAP_WORDS(most + 1), sizeof(*made->pulled));
+		if (made->pulled == NULL) {
+			free(made);
+			return -ENOMEM;
+		}
+	}
 	made->params.peer_port = (uint16_t)(params->peer_port + params->stripe);
 	made->window = u32_min(window, INFLIGHT_WINDOW_MAX);
 	made->stall_timeout = stall_timeout;
@@ -29,6 +38,8 @@ int session_create(struct session **session, const struct transfer_session *para
 
 void session_destroy(struct session *session)
 {
+	if (session != NULL)
+		free(session->pulled);
 	free(session);
 }
 

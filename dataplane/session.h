@@ -68,6 +68,7 @@ struct session {
 	uint64_t peer_rate_bps; /* sending: what the receiver asked for */
 	bool has_new_limit;     /* it asked for another */
 	struct pn_window received;
+	uint64_t *pulled; /* receiving: see receiver.h */
 	struct session_counters counters;
 	union {
 		struct sender sender;

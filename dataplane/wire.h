@@ -46,6 +46,7 @@ enum wire_type {
 enum {
 	WIRE_RETX = 1 << 0,    /* this slice was sent before */
 	WIRE_ACK_NOW = 1 << 1, /* answer at once */
+	WIRE_PACK = 1 << 2,    /* PROBE_ACK: others are at the header's chunk */
 	WIRE_EPOCH_SHIFT = 6,  /* bits 6 and 7: the slice-size epoch, modulo 4 */
 };
 

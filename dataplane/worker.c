@@ -10,7 +10,8 @@
 
 enum {
 	COMPLETIONS = 16,
-	CHUNKS_MIN = 32, /* open in a session, however few buffers there are */
+	CHUNKS_MIN = 32,  /* open in a session, however few buffers there are */
+	CHUNKS_FIRST = 2, /* until it is known where the others are */
 };
 
 static_assert(NIC_HEAD_MAX >= ETHER_UDP_HEADERS_MAX + WIRE_HEADER_LEN + WIRE_BODY_MAX,
@@ -236,12 +237,14 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.pool = worker->config.pool,
 			.cache = &worker->cache,
 			.have = params->have,
+			.pulled = session->pulled,
 			.slice_size = params->slice_size,
 			.stripes = params->stripes,
 			.stripe = params->stripe,
 			.headers = session->headers,
 			.max_chunks = u32_min(RECEIVER_CHUNKS,
 				u32_max(worker->config.nbuffers / 2, CHUNKS_MIN)),
+			.first_chunks = CHUNKS_FIRST,
 			.stall_timeout = session->stall_timeout,
 			.turns = &worker->turns,
 		};

@@ -137,6 +137,36 @@ static void the_faster_wait_for_the_slower(void **state)
 	for_each_seed(at_their_own_rates, 1);
 }
 
+static uint64_t written_by(const struct story *story, uint32_t which)
+{
+	const struct session *session =
+		world_receiver(story->world, which)->sessions[which];
+
+	return session->machine.receiver.bytes_written;
+}
+
+/* One begins; when it has 5, 10, 15 % another one does, at a tenth more or less. By then
+ * the first are 28 % ahead: up to 32 chunks are under way to each. The last has to have
+ * that read again, and all share it. */
+static void one_after_another(struct story *story)
+{
+	story->nfollowers = 4;
+	open_story(story, true);
+	for (uint32_t i = 0; i < story->nfollowers; i++) {
+		world_start(story->world, i);
+		set_rate(story, i, (uint64_t)(900 + 100 * (i % 2)) * 1000000);
+		while (i < 3 && written_by(story, 0) < size / 20 * (i + 1))
+			world_step(story->world);
+	}
+	expect_reads(story, finish(story, 0), 130);
+}
+
+static void who_comes_later_joins_the_others(void **state)
+{
+	(void)state;
+	for_each_seed(one_after_another, 1);
+}
+
 /* 0 and 1 get a tenth of what the others do. */
 static void with_two_that_crawl(struct story *story)
 {
@@ -177,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eight_alike_are_served_by_one_read),
 		cmocka_unit_test(the_faster_wait_for_the_slower),
+		cmocka_unit_test(who_comes_later_joins_the_others),
 		cmocka_unit_test(who_crawls_is_left_behind),
 		cmocka_unit_test(the_dead_are_not_waited_for),
 	};

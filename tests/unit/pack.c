@@ -20,6 +20,13 @@ struct fixture {
 	nsec now;
 };
 
+/* Block n holds chunk 10 n. */
+static void took(struct fixture *f, int who, uint64_t number, bool was_cached)
+{
+	pack_took(&f->members[who], &f->room,
+		&(struct pack_block){number, (uint32_t)number * 10, was_cached});
+}
+
 /* All have taken the first block. */
 static int start(void **state)
 {
@@ -31,7 +38,7 @@ static int start(void **state)
 		f->members[i].object = object;
 		f->members[i].slice_size = 8192;
 		pack_join(&f->pack, &f->members[i]);
-		pack_took(&f->members[i], &f->room, 1, true);
+		took(f, (int)i, 1, true);
 	}
 	*state = f;
 	return 0;
@@ -54,15 +61,13 @@ static bool read_one(struct fixture *f, int who)
 	if (!may_read(f, who))
 		return false;
 	f->room.newest++;
-	pack_took(&f->members[who], &f->room, f->room.newest, false);
+	took(f, who, f->room.newest, false);
 	return true;
 }
 
 static void take_next(struct fixture *f, int who)
 {
-	struct pack_member *member = &f->members[who];
-
-	pack_took(member, &f->room, member->taken + 1, true);
+	took(f, who, f->members[who].taken + 1, true);
 }
 
 static uint32_t run_ahead(struct fixture *f, int who)
@@ -141,11 +146,11 @@ static void the_dead_hold_others_up_less_and_less(void **state)
 	assert_in_range(first, 300 * MSEC, 400 * MSEC);
 	assert_int_equal(run_ahead(f, FRONT), 3 * BLOCKS);
 	/* it lives, but not for long */
-	pack_took(&f->members[REAR], &f->room, f->room.newest, true);
+	took(f, REAR, f->room.newest, true);
 	f->now += 1 * SEC;
 	(void)run_ahead(f, FRONT);
 	assert_in_range(wait(f, FRONT), 300 * MSEC, 400 * MSEC);
-	pack_took(&f->members[REAR], &f->room, f->room.newest, true);
+	took(f, REAR, f->room.newest, true);
 	f->now += 1 * SEC; /* of two */
 	assert_int_equal(run_ahead(f, FRONT), 3 * BLOCKS);
 }
@@ -154,7 +159,7 @@ static void the_dead_hold_others_up_less_and_less(void **state)
  * many of a thousand it had to read again, for they were gone. */
 static uint32_t keep_up(struct fixture *f, nsec part_us)
 {
-	struct pack_member *rear = &f->members[REAR];
+	const struct pack_member *rear = &f->members[REAR];
 	nsec next = f->now;
 	uint32_t missed = 0;
 
@@ -166,7 +171,7 @@ static uint32_t keep_up(struct fixture *f, nsec part_us)
 				next = f->now + part_us * USEC;
 		}
 		missed += f->room.newest - rear->taken >= BLOCKS;
-		pack_took(rear, &f->room, u64_min(rear->taken + 1, f->room.newest), true);
+		took(f, REAR, u64_min(rear->taken + 1, f->room.newest), true);
 	}
 	return missed;
 }
@@ -210,8 +215,41 @@ static void who_begins_elsewhere_is_waited_for_when_it_has_come(void **state)
 	pack_join(&f->pack, &f->members[REAR]);
 	assert_true(read_one(f, REAR));
 	assert_int_equal(run_ahead(f, FRONT), 3 * BLOCKS);
-	pack_took(&f->members[REAR], &f->room, f->room.newest, true);
+	took(f, REAR, f->room.newest, true);
 	assert_int_equal(run_ahead(f, FRONT), LEAD);
+}
+
+static void who_comes_later_is_told_where_the_others_are(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t chunk = 0;
+
+	f->members[OTHER].is_away = true;
+	(void)run_ahead(f, FRONT);
+	assert_false(pack_find(&f->pack, &f->members[FRONT], f->now, &chunk));
+	assert_false(pack_find(&f->pack, &f->members[REAR], f->now, &chunk));
+	pack_leave(&f->pack, &f->members[REAR]);
+	pack_join(&f->pack, &f->members[REAR]);
+	assert_true(pack_find(&f->pack, &f->members[REAR], f->now, &chunk));
+	assert_int_equal(chunk, 10 * f->room.newest);
+	took(f, REAR, f->room.newest, true); /* there it is */
+	assert_false(pack_find(&f->pack, &f->members[REAR], f->now, &chunk));
+}
+
+/* Nobody chases those who are not with the pack: two would chase each other. */
+static void two_that_come_together_begin_where_they_are(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t chunk;
+
+	pack_leave(&f->pack, &f->members[OTHER]);
+	for (int i = FRONT; i <= REAR; i++) {
+		pack_leave(&f->pack, &f->members[i]);
+		pack_join(&f->pack, &f->members[i]);
+	}
+	assert_true(read_one(f, FRONT));
+	assert_false(pack_find(&f->pack, &f->members[FRONT], f->now, &chunk));
+	assert_false(pack_find(&f->pack, &f->members[REAR], f->now, &chunk));
 }
 
 static void a_crowd_is_served_all_the_same(void **state)
@@ -248,6 +286,10 @@ int main(void)
 			who_has_something_to_send_loses_no_time, start, end),
 		cmocka_unit_test_setup_teardown(
 			who_begins_elsewhere_is_waited_for_when_it_has_come, start, end),
+		cmocka_unit_test_setup_teardown(
+			who_comes_later_is_told_where_the_others_are, start, end),
+		cmocka_unit_test_setup_teardown(
+			two_that_come_together_begin_where_they_are, start, end),
 		cmocka_unit_test_setup_teardown(
 			a_crowd_is_served_all_the_same, start, end),
 	};

@@ -23,6 +23,7 @@ struct fixture {
 	struct arena arena;
 	struct pool pool;
 	struct cache cache;
+	uint64_t pulled[BITMAP_WORDS(CHUNKS)];
 	struct receiver receiver;
 	struct sender sender;
 	struct pn_window window;
@@ -34,6 +35,7 @@ struct fixture {
 static void begin(struct fixture *f, uint32_t stripes, uint32_t stripe)
 {
 	const struct receiver_config receiver = {.manifest = &f->manifest,
+		.pulled = f->pulled,
 		.object = (struct store_object *)f,
 		.pool = &f->pool,
 		.cache = &f->cache,
@@ -51,6 +53,7 @@ static void begin(struct fixture *f, uint32_t stripes, uint32_t stripe)
 		.window = WIRE_ACK_BITS,
 		.stall_timeout = STALL};
 
+	memset(f->pulled, 0, sizeof(f->pulled));
 	receiver_init(&f->receiver, &receiver, 0);
 	sender_init(&f->sender, &sender, 0);
 	pn_window_init(&f->window);
