@@ -103,7 +103,7 @@ has_slices() { # BYTES
 	grep -q "path=dpdk slice=$1 " "$dir/leader.log" || explain leader "has no slices of $1"
 }
 
-make_data "$dir/large" 200
+make_data "$dir/large" 64
 mkdir "$dir/from"
 mv "$dir/large" "$dir/from"
 echo small >"$dir/from/small"
@@ -113,13 +113,14 @@ echo small >"$dir/from/small"
 # happens before `thaw` happens there, however slow this machine is.
 begin() {
 	rm -rf "$dir/follower/temp" # or little would be left to do
+	# so that the middle lasts for a second and a half
+	"$snapline" queue set-rate 0 300Mbit --admin "$dir/leader.sock" >"$dir/out"
 	# shellcheck disable=SC2119
 	(via='exec' && start_transfer) >"$dir/begun" 2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
-	# without wait_for's pauses: all of it takes less than half a second
-	until is_moving_or_ended >"$dir/jq" 2>&1; do :; done
-	is_moving leader 5 >"$dir/jq" || fail "not in mid-transfer: $(cat "$dir/begun.err")"
+	wait_for 20 is_moving_or_ended || fail 'nothing moves'
+	is_running "$begun" || fail "not in mid-transfer: $(cat "$dir/begun.err")"
 	kill -STOP "${leader_pid:?}"
 }
 is_moving_or_ended() {
