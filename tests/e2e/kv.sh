@@ -155,15 +155,18 @@ follower() { # N: the N-th server that does not lead
 	done
 }
 
-# Writes keys FROM to TO-1 with values of so many KiB, which hold the text: all of them again
-# if their leader is replaced meanwhile.
+# Writes keys FROM to TO-1 with values of so many KiB, which hold the text: some megabytes at a
+# time, so that heartbeats come through, and those again whose leader was replaced meanwhile.
 fill() { # FROM TO KIB TEXT
-	local i
-	for i in {1..5}; do
+	local from to tries=0 step=$((8000 / $3))
+	for ((from = $1; from < $2; from = to)); do
+		to=$((from + step < $2 ? from + step : $2))
 		need_leader
-		! try_fill "$@" || return 0
+		until try_fill "$from" "$to" "$3" "$4"; do
+			[ "$((tries += 1))" -lt 10 ] || explain "cannot write: $(tail -n 3 "$dir/pipe")"
+			need_leader
+		done
 	done
-	explain "cannot write: $(tail -n 3 "$dir/pipe")"
 }
 try_fill() { # FROM TO KIB TEXT
 	awk -v from="$1" -v to="$2" -v kib="$3" -v text="$4" 'BEGIN {
