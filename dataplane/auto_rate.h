@@ -32,7 +32,7 @@
 /* What was seen since the last round. */
 struct auto_round {
 	nsec added;        /* delay beyond the shortest; of the session that has most */
-	nsec proven;       /* the same where an end was away: at least so much */
+	nsec proven;       /* the part of it that is not the ends' own, at least */
 	nsec rtt;          /* longest of all sessions' */
 	uint32_t nsamples; /* 0: added and rtt say nothing */
 	uint64_t bytes;    /* sent on the wire, ever */

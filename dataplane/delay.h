@@ -9,15 +9,16 @@
 #ifndef DELAY_H
 #define DELAY_H
 
-#include <stdbool.h>
+#include "dataplane/turns.h"
 
-#include "dataplane/base/units.h"
-
-#define DELAY_AWAY (250 * USEC) /* longer, it says too little; threads sleep for 200 */
+/* Longer, a round trip says too little. A throttled sender sleeps for 200 us, a receiver
+ * that waits for it for 50. */
+#define DELAY_AWAY (300 * USEC)
 
 /* One round trip, and what the ends themselves may have added to it. */
 struct delay_sample {
 	nsec rtt;    /* 0: none */
+	nsec at;     /* when the sender's turn that found the ACK began */
 	nsec sent;   /* before the packet was out of the sender's hands, at most */
 	nsec waited; /* from the ACK's arrival until the sender found it, at most */
 	nsec away;   /* the same for both at the receiver: its packet, its ACK */
@@ -27,7 +28,7 @@ struct delay {
 	nsec base;         /* shortest round trip of this path; 0: not measured */
 	nsec least;        /* shortest since delay_restart; NEVER: none */
 	uint32_t nsamples; /* since then */
-	nsec proven;       /* without what the ends added, of the rest; NEVER: none */
+	nsec proven;       /* least of all without what the ends added; NEVER: none */
 	uint32_t nacked;   /* packets acknowledged since then */
 	struct delay_sample last; /* not believed yet */
 };
@@ -37,29 +38,37 @@ static inline void delay_init(struct delay *delay)
 	*delay = (struct delay){.least = NEVER, .proven = NEVER};
 }
 
-static inline bool delay_is_own(const struct delay *delay, const struct delay_sample *it)
+/* The last round trip, now that all is known about it. Where the CPU was taken after a
+ * turn had read the clock, and before it looked for packets, it is too short. */
+static inline void delay_settle(struct delay *delay, const struct turns *turns)
 {
-	return it->rtt > delay->base + DELAY_AWAY &&
-	       (it->sent > DELAY_AWAY || it->waited > DELAY_AWAY ||
-		       it->away > DELAY_AWAY);
+	const struct delay_sample *last = &delay->last;
+	nsec own = last->sent + last->waited + last->away;
+
+	delay->proven = nsec_min(delay->proven, last->rtt - own);
+	if (turns_took(turns, last->at) > 0 ||
+		(own > DELAY_AWAY && last->rtt > delay->base + DELAY_AWAY))
+		return;
+	if (delay->base == 0 || (last->rtt < delay->base && own <= DELAY_AWAY))
+		delay->base = last->rtt;
+	delay->least = nsec_min(delay->least, last->rtt);
+	delay->nsamples++;
 }
 
-/* An ACK has come: it may bear a round trip. */
-static inline void delay_on_ack(struct delay *delay, const struct delay_sample *sample)
+/* An ACK has come: it may bear a round trip. Of each turn the last one counts. turns are
+ * the sender's, or NULL. */
+static inline void delay_on_ack(
+	struct delay *delay, const struct delay_sample *sample, const struct turns *turns)
 {
-	struct delay_sample last = delay->last;
+	struct delay_sample *last = &delay->last;
 
-	last.away = nsec_max(last.away, sample->away);
-	if (last.rtt != 0 && delay_is_own(delay, &last)) {
-		delay->proven = nsec_min(
-			delay->proven, last.rtt - last.sent - last.waited - last.away);
-	} else if (last.rtt != 0) {
-		delay->least = nsec_min(delay->least, last.rtt);
-		delay->nsamples++;
+	last->away = nsec_max(last->away, sample->away);
+	if (last->rtt != 0 && sample->at != last->at) {
+		delay_settle(delay, turns);
+		last->rtt = 0;
 	}
-	if (sample->rtt != 0 && (delay->base == 0 || sample->rtt < delay->base))
-		delay->base = sample->rtt;
-	delay->last = *sample;
+	if (sample->rtt != 0)
+		*last = *sample;
 }
 
 /* What comes back may come another way: the next round trips tell how long that is. */
@@ -83,10 +92,12 @@ static inline nsec delay_added(const struct delay *delay)
 	return nsec_max(delay->least - delay->base, 0);
 }
 
-/* Of round trips that say too little, the part that was the network's for certain. */
+/* The part of them that was the network's for certain; 0: none. */
 static inline nsec delay_proven(const struct delay *delay)
 {
-	return delay->proven == NEVER ? 0 : nsec_max(delay->proven - delay->base, 0);
+	if (delay->base == 0 || delay->proven == NEVER)
+		return 0;
+	return nsec_max(delay->proven - delay->base, 0);
 }
 
 #endif

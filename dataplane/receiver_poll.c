@@ -62,7 +62,9 @@ static uint64_t grant(struct receiver *receiver, nsec now)
  * ACK before it. */
 static uint16_t away_us(const struct receiver *receiver)
 {
-	nsec took = turns_took(receiver->config.turns, receiver->acked_at);
+	const struct turns *turns = receiver->config.turns;
+	nsec took = nsec_max(turns_took(turns, receiver->acked_at),
+		turns_took(turns, receiver->newest_at));
 
 	return (uint16_t)nsec_min(
 		nsec_max(receiver->newest_waited, took) / USEC, UINT16_MAX);

@@ -137,12 +137,13 @@ static void measure(struct sender *sender, const struct wire_ack *ack, nsec now)
 	const struct turns *turns = sender->config.turns;
 	const struct delay_sample sample = {
 		.rtt = outcome->rtt,
-		.sent = outcome->rtt != 0 ? turns_took(turns, outcome->sent_at) : 0,
+		.at = now,
+		.sent = outcome->rtt != 0 ? turns_away(turns, outcome->sent_at) : 0,
 		.waited = turns_waited(turns, now),
 		.away = (nsec)ack->away_us * USEC,
 	};
 
-	delay_on_ack(&sender->delay, &sample);
+	delay_on_ack(&sender->delay, &sample, turns);
 }
 
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now)

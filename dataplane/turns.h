@@ -5,6 +5,7 @@
  *   turn ──────► turn ─────────────────────────────────► turn
  *    │ frames made here go out        │ a frame came, and is found here
  *    └ turns_took: this late at most  └──── turns_waited: so long ago at most
+ *      turns_away: later by all of them, while the nic has no room
  *
  * Both are bounds: what is longer than they are was the network. */
 #ifndef TURNS_H
@@ -15,9 +16,9 @@
 
 #include "dataplane/base/units.h"
 
-#define TURNS_LONG (50 * USEC) /* what a turn full of packets takes is none of them */
+#define TURNS_LONG (200 * USEC) /* a turn full of packets takes less */
 
-enum { TURNS_KEPT = 16 };
+enum { TURNS_KEPT = 32 };
 
 struct turns {
 	nsec began;      /* the turn under way */
@@ -52,6 +53,20 @@ static inline nsec turns_took(const struct turns *turns, nsec began)
 			return turns->kept[i].took;
 	}
 	return 0;
+}
+
+/* The same for what the nic may not have taken at once: all long turns since, up to where
+ * turns_waited begins. */
+static inline nsec turns_away(const struct turns *turns, nsec began)
+{
+	nsec sum = 0;
+
+	for (size_t i = 0; turns != NULL && i < TURNS_KEPT; i++) {
+		if (turns->kept[i].began > began - USEC &&
+			turns->kept[i].began < turns->emptied_at)
+			sum += turns->kept[i].took;
+	}
+	return sum;
 }
 
 /* How long ago a frame that is found now came at most. */

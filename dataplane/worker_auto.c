@@ -100,8 +100,8 @@ static void look(const struct worker *worker, struct auto_round *round)
 			continue;
 		delay = &session->machine.sender.delay;
 		round->acked += (uint64_t)delay->nacked * worker->shaper.shares[i].frame;
+		round->proven = nsec_max(round->proven, delay_proven(delay));
 		if (delay->nsamples == 0) {
-			round->proven = nsec_max(round->proven, delay_proven(delay));
 			round->rtt =
 				nsec_max(round->rtt, delay->base + delay_proven(delay));
 			continue;

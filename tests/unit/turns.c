@@ -42,6 +42,23 @@ static void a_turn_without_work_is_never_long(void **state)
 	assert_true(turns_took(NULL, SEC) == 0);
 }
 
+/* The nic had no room, and the worker was away twice before it had. */
+static void what_the_nic_did_not_take_is_late_by_all_long_turns(void **state)
+{
+	struct turns turns = {0};
+
+	(void)state;
+	pass(&turns, SEC, true);
+	pass(&turns, SEC + 10 * USEC, true);
+	pass(&turns, SEC + 2 * MSEC, true);
+	pass(&turns, SEC + 5 * MSEC, true);
+	pass(&turns, SEC + 5 * MSEC + 10 * USEC, true);
+	assert_true(turns_away(&turns, SEC) == 5 * MSEC - 10 * USEC);
+	assert_true(turns_away(&turns, SEC + 2 * MSEC) == 3 * MSEC);
+	assert_true(turns_away(&turns, SEC + 5 * MSEC) == 0);
+	assert_true(turns_away(NULL, SEC) == 0);
+}
+
 static void a_frame_came_after_the_last_look(void **state)
 {
 	struct turns turns = {0};
@@ -63,6 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_long_turn_is_remembered_by_its_beginning),
 		cmocka_unit_test(a_turn_without_work_is_never_long),
+		cmocka_unit_test(what_the_nic_did_not_take_is_late_by_all_long_turns),
 		cmocka_unit_test(a_frame_came_after_the_last_look),
 	};
 

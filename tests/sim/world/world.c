@@ -288,6 +288,7 @@ static void leave(struct world *world, struct world_end *end, uint32_t percent)
 {
 	uint32_t presence = (uint32_t)(3 * MSEC) / percent * (100 - percent);
 
+	end->left_at = world->now;
 	end->absent_until = world->now + MSEC + world_random(world, (uint32_t)(4 * MSEC));
 	end->leaves_at = end->absent_until + world_random(world, 2 * presence);
 }
@@ -296,13 +297,17 @@ static bool run_end(struct world *world, uint32_t i)
 {
 	struct world_end *end = &world->ends[i];
 	uint32_t percent = world->options.absence_percent[i];
-	bool busy;
+	bool leaves, busy;
+	nsec now;
 
 	if (world->now < end->absent_until)
 		return false;
-	end->is_leaving = percent != 0 && world->now >= end->leaves_at;
-	busy = worker_run(&end->worker, world->now);
-	if (end->is_leaving)
+	leaves = percent != 0 && world->now >= end->leaves_at;
+	now = end->has_old_clock ? end->left_at + TURN : world->now;
+	end->has_old_clock = leaves && world_random(world, 2) == 0;
+	end->is_leaving = leaves && !end->has_old_clock;
+	busy = worker_run(&end->worker, now);
+	if (leaves)
 		leave(world, end, percent);
 	return busy;
 }

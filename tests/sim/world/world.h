@@ -47,8 +47,9 @@ struct world_options {
 	uint16_t vlan;      /* 0: no tag */
 	enum ether_sum sum; /* of UDP over IPv4; over IPv6 the NIC's or ours */
 	nsec start;         /* the clock's first value; 0: one second */
-	/* A part of the time an end has no CPU: 1 to 5 ms from the middle of a turn on,
-	 * whose frames go out when it is back. */
+	/* A part of the time an end has no CPU, 1 to 5 ms at once: in the middle of a
+	 * turn, whose frames go out when it is back, or at the beginning of one, when it
+	 * has just read the clock. */
 	uint32_t absence_percent[WORLD_ENDS];
 };
 
@@ -81,6 +82,8 @@ struct world_end {
 	bool rot_heals;        /* only the first read is wrong */
 	bool is_cut;           /* its frames go nowhere */
 	bool is_leaving;       /* its CPU is taken in this turn: nothing goes out */
+	bool has_old_clock;    /* it will be taken before the next turn has begun */
+	nsec left_at;
 	nsec absent_until;
 	nsec leaves_at; /* the next time */
 	struct transfer_report last;
