@@ -106,7 +106,7 @@ static void plan_socket(struct nic_plan *plan)
 static int plan_memif(struct nic_plan *plan, struct fault *fault)
 {
 	const char *role = find_value(plan->args, "role");
-	uint32_t bsize;
+	uint32_t bsize, room;
 
 	if (append(plan, "bsize", MEMIF_BSIZE) != 0 ||
 		append(plan, "rsize", MEMIF_RSIZE_LOG2) != 0)
@@ -128,7 +128,9 @@ static int plan_memif(struct nic_plan *plan, struct fault *fault)
 	 * just above, so that either version looks. */
 	plan->rx_room = bsize - MEMIF_SPARE;
 	plan->tx_room = bsize + MEMIF_SPARE;
-	plan->mtu = u32_min(plan->rx_room - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
+	room = u32_min(plan->rx_room - NIC_PLAN_L2_MAX, NIC_PLAN_MTU_MAX);
+	if (plan->mtu == 0 || plan->mtu > room)
+		plan->mtu = room;
 	plan->rx_buffers = COPY_BUFFERS;
 	plan->tx_buffers = COPY_BUFFERS;
 	plan->keeps_queue = true;

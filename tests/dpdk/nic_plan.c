@@ -22,6 +22,10 @@ static void memif_slots_hold_a_jumbo_frame(void **state)
 	assert_string_equal(plan.args, "net_memif0,role=server,bsize=9216,rsize=7");
 	assert_true(plan.rx_room < 9216 && plan.tx_room > 9216);
 	assert_true(plan.mtu >= 9000);
+	/* less than they hold is what the operator wants */
+	assert_int_equal(
+		nic_plan_make(&plan, "net_memif0,role=server", 1500, 1, NULL), 0);
+	assert_int_equal(plan.mtu, 1500);
 }
 
 static void the_mtu_is_the_interfaces(void **state)
