@@ -263,7 +263,7 @@ both_done() {
 throttle() { # ID ARGUMENT...
 	"$snapline" transfer throttle "$@" --admin "$dir/leader.sock" >"$dir/out"
 }
-start_leader_with net_af_packet --rate 100Mbit --cc fixed
+start_leader_with net_af_packet --rate 20Mbit --cc fixed # until both are there
 pull_in_b 10.80.0.2 "$dir/p1"
 first=$!
 wait_for 10 is_moving leader 0 || fail "the first does not begin: $(cat "$dir/pull.log")"
@@ -274,6 +274,7 @@ has_two() {
 		jq -e 'map(select(.bytes_done > 0)) | length == 2'
 }
 wait_for 10 has_two || fail "the second does not begin: $(cat "$dir/pull.log")"
+"$snapline" queue set-rate 0 100Mbit --admin "$dir/leader.sock" >"$dir/out"
 watch_both 'weights 10 and 30'
 [ $((moved[2] * 2)) -gt $((moved[1] * 3)) ] || fail 'the weight does not count'
 throttle 2 --class rebalance
