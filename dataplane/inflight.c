@@ -76,6 +76,49 @@ static nsec measure(struct inflight *inflight, const struct wire_ack *ack, nsec 
 	return rtt;
 }
 
+static nsec patience(const struct inflight *inflight)
+{
+	return inflight->srtt * 9 / 8 + 2 * inflight->rttvar;
+}
+
+void inflight_age(struct inflight *inflight, nsec now)
+{
+	nsec before = now - patience(inflight);
+
+	if (inflight->srtt == 0 || inflight->overdue >= INFLIGHT_OVERDUE_MAX)
+		return;
+	if (inflight->punctual < inflight->oldest)
+		inflight->punctual = inflight->oldest;
+	for (; inflight->punctual < inflight->next_pn; inflight->punctual++) {
+		const struct inflight_packet *packet = slot(inflight, inflight->punctual);
+
+		if (packet->state != INFLIGHT_SENT)
+			continue;
+		if (packet->sent_at > before)
+			break;
+		inflight->overdue++;
+	}
+}
+
+nsec inflight_overdue_at(const struct inflight *inflight)
+{
+	const struct inflight_packet *packet =
+		&inflight->ring[inflight->punctual % INFLIGHT_RING];
+
+	if (inflight->srtt == 0 || inflight->overdue >= INFLIGHT_OVERDUE_MAX ||
+		inflight->punctual == inflight->next_pn || packet->state != INFLIGHT_SENT)
+		return NEVER;
+	return packet->sent_at + patience(inflight);
+}
+
+/* A packet is not in flight any more. */
+static void settle(struct inflight *inflight, const struct inflight_packet *packet)
+{
+	inflight->count--;
+	if (packet->pn < inflight->punctual)
+		inflight->overdue--;
+}
+
 static void advance(struct inflight *inflight)
 {
 	while (inflight->oldest < inflight->next_pn &&
@@ -87,7 +130,7 @@ static void lose(struct inflight *inflight, struct inflight_packet *packet,
 	struct inflight_outcome *outcome)
 {
 	packet->state = INFLIGHT_LOST;
-	inflight->count--;
+	settle(inflight, packet);
 	inflight->lost++;
 	outcome->lost[outcome->nlost++] = packet->what;
 }
@@ -146,9 +189,12 @@ static void acknowledge(struct inflight *inflight, uint64_t pn,
 	if (packet->pn != pn)
 		return;
 	if (packet->state == INFLIGHT_SENT) {
-		inflight->count--;
+		settle(inflight, packet);
 	} else if (packet->state == INFLIGHT_LOST) {
 		forgive(inflight, packet, now);
+		outcome->nspurious++;
+	} else if (packet->state == INFLIGHT_PROBED) {
+		inflight->spurious++; /* it was its ACK that was late, or lost */
 		outcome->nspurious++;
 	} else {
 		return;
@@ -244,6 +290,7 @@ bool inflight_on_timer(
 	if (inflight->count == 0)
 		return true;
 	lose(inflight, slot(inflight, inflight->oldest), outcome);
+	slot(inflight, inflight->oldest)->state = INFLIGHT_PROBED;
 	advance(inflight);
 	return true;
 }
@@ -259,6 +306,7 @@ COLD void inflight_give_up(struct inflight *inflight, nsec now)
 		}
 	}
 	inflight->count = 0;
+	inflight->overdue = 0;
 	inflight->probes = 0;
 	inflight->last_sent = now;
 	inflight->loss_deadline = NEVER;

@@ -19,6 +19,7 @@ enum {
 		INFLIGHT_RING / 2, /* the rest: lost ones that may still come */
 	INFLIGHT_REORDER_MIN = 3,
 	INFLIGHT_REORDER_MAX = 256, /* beyond it only time tells */
+	INFLIGHT_OVERDUE_MAX = 64,  /* packets, that a window forgets about */
 };
 
 struct inflight_slice {
@@ -31,7 +32,13 @@ struct inflight_packet {
 	uint64_t pn;
 	nsec sent_at;
 	struct inflight_slice what;
-	enum { INFLIGHT_NONE, INFLIGHT_SENT, INFLIGHT_ACKED, INFLIGHT_LOST } state;
+	enum {
+		INFLIGHT_NONE,
+		INFLIGHT_SENT,
+		INFLIGHT_ACKED,
+		INFLIGHT_LOST,
+		INFLIGHT_PROBED /* taken for lost because of silence */
+	} state;
 };
 
 /* What an ACK or a timer resolved. */
@@ -50,6 +57,8 @@ struct inflight {
 	uint64_t oldest;   /* no number below it is SENT */
 	uint64_t ack_next; /* one above the largest acknowledged */
 	uint32_t count;    /* packets SENT */
+	uint64_t punctual; /* every number below it is acknowledged, lost or overdue */
+	uint32_t overdue;  /* of count */
 	uint32_t reorder;  /* packets; INFLIGHT_RING: only time tells */
 	nsec late;         /* no packet is lost so soon: some came later than that */
 	nsec late_at;      /* when it was last set */
@@ -75,6 +84,11 @@ bool inflight_has_room(const struct inflight *inflight);
 uint64_t inflight_send(
 	struct inflight *inflight, const struct inflight_slice *what, nsec now);
 
+/* Looks for packets whose acknowledgement is overdue: see inflight_load. */
+void inflight_age(struct inflight *inflight, nsec now);
+/* When the next one will be. */
+nsec inflight_overdue_at(const struct inflight *inflight);
+
 /* Resolves packets. Returns false when the ACK names numbers never sent. */
 bool inflight_on_ack(struct inflight *inflight, const struct wire_ack *ack,
 	struct inflight_outcome *outcome, nsec now);
@@ -90,5 +104,14 @@ void inflight_give_up(struct inflight *inflight, nsec now);
 /* Once a probe timeout has passed, the next follows though all is lost, until data is
  * acknowledged. */
 nsec inflight_deadline(const struct inflight *inflight);
+
+/* Packets in flight as far as a window is concerned. What is overdue most likely is not
+ * any more, though nobody can say yet what became of it: when everything under way is
+ * lost, or every ACK, sending goes on for INFLIGHT_OVERDUE_MAX packets at the pace it
+ * had, and the next ACK tells. After that a probe has to find out. */
+static inline uint32_t inflight_load(const struct inflight *inflight)
+{
+	return inflight->count - u32_min(inflight->overdue, INFLIGHT_OVERDUE_MAX);
+}
 
 #endif

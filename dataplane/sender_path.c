@@ -134,6 +134,7 @@ void sender_on_timers(struct sender *sender, nsec now)
 	if (now >= sender->prober.next && may_search(sender) &&
 		prober_on_time(&sender->prober, sender->inflight.srtt, now))
 		change_slices(sender, now);
+	inflight_age(&sender->inflight, now);
 	if (now < inflight_deadline(&sender->inflight))
 		return;
 	if (inflight_on_timer(&sender->inflight, &sender->outcome, now)) {
@@ -154,6 +155,8 @@ nsec sender_timers_deadline(const struct sender *sender)
 		deadline = nsec_min(deadline, watch_silent_at(&sender->watch));
 	if (may_search(sender))
 		deadline = nsec_min(deadline, sender->prober.next);
+	if (sender->is_limited)
+		deadline = nsec_min(deadline, inflight_overdue_at(&sender->inflight));
 	return nsec_min(deadline, inflight_deadline(&sender->inflight));
 }
 

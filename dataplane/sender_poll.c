@@ -83,7 +83,7 @@ static bool has_credit(struct sender *sender)
 		return true;
 	if (sender->inflight.probes >= SENDER_STUCK)
 		return false; /* nothing came of what went out: one at a time */
-	if (sender->inflight.count >= sender_window(sender)) {
+	if (inflight_load(&sender->inflight) >= sender_window(sender)) {
 		sender->is_limited = true;
 		return false;
 	}
@@ -103,7 +103,7 @@ static bool poll_data(struct sender *sender, struct packet *packet, nsec now)
 	/* the receiver's own rhythm, 16 packets or 25 us, is too slow for a small window
 	 */
 	if (++sender->unasked >= u32_max(sender_window(sender) / ACKS_A_WINDOW, 1) ||
-		sender->may_probe) {
+		sender->inflight.overdue > 0 || sender->may_probe) {
 		packet->header.flags |= WIRE_ACK_NOW;
 		sender->unasked = 0;
 	}
