@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { LOSS_GAIN_SHIFT = 10, MILLION = 1000000 };
-
 static const struct cc_ops *const kinds[] = {
 	[CC_AUTO] = &cc_fixed_ops,
 	[CC_FIXED] = &cc_fixed_ops,
@@ -19,6 +17,7 @@ void cc_init(struct cc *cc, enum cc_kind kind, uint32_t max)
 	cc->max = max * CC_ONE;
 	cc->window = u32_min(cc->max, CC_WINDOW_FIRST * CC_ONE);
 	cc->is_starting = true;
+	loss_trial_init(&cc->trial);
 	if (cc->ops == &cc_fixed_ops)
 		cc->window = cc->max;
 }
@@ -37,24 +36,10 @@ bool cc_parse(const char *text, enum cc_kind *kind)
 	return false;
 }
 
-/* The share of packets lost, moved towards this batch's; one taken for lost by mistake is
- * taken back. */
-static void count_losses(struct cc *cc, const struct cc_ack *ack)
-{
-	int64_t total = (int64_t)ack->nacked + ack->nlost;
-	int64_t lost = (int64_t)ack->nlost - ack->nspurious;
-	int64_t ppm = cc->loss_ppm;
-
-	if (total > 1 << LOSS_GAIN_SHIFT)
-		total = 1 << LOSS_GAIN_SHIFT;
-	ppm += (lost * MILLION - total * ppm) / (1 << LOSS_GAIN_SHIFT);
-	cc->loss_ppm = ppm < 0 ? 0 : ppm > MILLION ? MILLION : (uint32_t)ppm;
-}
-
 void cc_on_ack(struct cc *cc, const struct cc_ack *ack)
 {
-	count_losses(cc, ack);
-	if (ack->nlost > 0)
+	loss_trial_count(&cc->trial, ack->nacked, ack->nlost, ack->nspurious, ack->now);
+	if (ack->nlost > 0 && cc->ops->on_loss != NULL)
 		cc->ops->on_loss(cc, ack);
 	if (ack->nacked > 0)
 		cc->ops->on_ack(cc, ack);

@@ -2,7 +2,8 @@
 /* Congestion control: how many packets a sender may have in the network.
  *
  *   swift  keeps the queueing delay small (Kumar et al., SIGCOMM 2020); counts marks as
- *          DCTCP does; loss below CC_LOSS_TOLERANCE is repaired, not feared
+ *          DCTCP does; loss is repaired, and feared only if less is lost with a smaller
+ *          window
  *   fixed  the configured window: for links that never queue (rings, memif)
  *   aimd   one more a round trip, less at every loss: for clocks that cannot be trusted
  *
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "dataplane/base/units.h"
+#include "dataplane/loss_trial.h"
 
 enum cc_kind {
 	CC_AUTO, /* whoever knows the device decides; undecided, it is fixed */
@@ -27,7 +29,6 @@ enum {
 	CC_WINDOW_FIRST = 16,
 	CC_WINDOW_MIN = 2,
 	CC_WINDOW_LOSS_MIN = 16, /* fewer, and a burst of losses takes all ACKs with it */
-	CC_LOSS_TOLERANCE = 20000, /* ppm */
 	CC_SAMPLES = 8, /* the same for all, or who has more would see a shorter queue */
 	CC_UNIT = 1024, /* 1 in factors and shares */
 };
@@ -49,7 +50,7 @@ struct cc;
 struct cc_ops {
 	const char *name;
 	void (*on_ack)(struct cc *cc, const struct cc_ack *ack);
-	void (*on_loss)(struct cc *cc, const struct cc_ack *ack);
+	void (*on_loss)(struct cc *cc, const struct cc_ack *ack); /* NULL: nothing */
 	/* probes: timeouts in a row */
 	void (*on_probe_timeout)(struct cc *cc, uint32_t probes);
 };
@@ -60,8 +61,7 @@ struct cc {
 	uint32_t max;     /* the same */
 	bool is_starting; /* doubles every round trip until something speaks against it */
 	nsec last_decrease;
-	uint32_t loss_ppm; /* smoothed over some thousand packets */
-	uint32_t marked;   /* share of CE, smoothed over 16 rounds, of CC_UNIT */
+	uint32_t marked; /* share of CE, smoothed over 16 rounds, of CC_UNIT */
 	uint32_t ndecreases;
 	nsec min_rtt; /* 0: not measured */
 	/* the round trip under way */
@@ -76,6 +76,8 @@ struct cc {
 	uint32_t drained;  /* the window to go back to; 0: not draining */
 	bool is_refilling; /* on the way back */
 	uint32_t calm;     /* rounds in a row with half the target's queue or less */
+	struct loss_trial trial;
+	uint32_t before_cut; /* the window, of the trial */
 };
 
 /* max: packets, at least CC_WINDOW_MIN. */

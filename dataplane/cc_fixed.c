@@ -16,6 +16,5 @@ static void on_probe_timeout(struct cc *cc, uint32_t probes)
 const struct cc_ops cc_fixed_ops = {
 	.name = "fixed",
 	.on_ack = on_ack,
-	.on_loss = on_ack,
 	.on_probe_timeout = on_probe_timeout,
 };

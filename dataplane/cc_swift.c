@@ -40,7 +40,7 @@ static void increase(struct cc *cc, nsec queue, nsec room)
 	/* a ramp never takes more than an eighth at once */
 	if (amount > CC_ONE)
 		amount = u32_min(amount, cc->window / 8 + CC_ONE);
-	if (cc->round_limited)
+	if (cc->round_limited && !cc->trial.is_running)
 		cc_increase(cc, amount);
 }
 
@@ -121,23 +121,44 @@ static void end_round(struct cc *cc, const struct cc_ack *ack)
 	cc_begin_round(cc, ack->now);
 }
 
+/* Tries whether a smaller window loses less. */
+static void heed_loss(struct cc *cc, const struct cc_ack *ack)
+{
+	bool is_second = cc->trial.is_running && cc->trial.before == 0;
+	uint32_t window = cc->window;
+
+	if (cc->drained != 0 ||
+		(!cc->trial.is_running && window <= CC_WINDOW_LOSS_MIN * CC_ONE))
+		return;
+	switch (loss_trial_judge(&cc->trial)) {
+	case TRIAL_GO_ON:
+		break;
+	case TRIAL_CUT:
+		/* a start has doubled it too often by one */
+		if (!cc_decrease(cc, ack, cc->is_starting ? FACTOR_MIN : AFTER_LOSS,
+			    CC_WINDOW_LOSS_MIN / 2))
+			break;
+		if (!is_second)
+			cc->before_cut = window;
+		loss_trial_cut(&cc->trial, ack->now + ack->srtt);
+		break;
+	case TRIAL_UNDO:
+		cc->window = cc->before_cut;
+		break;
+	}
+}
+
 static void on_ack(struct cc *cc, const struct cc_ack *ack)
 {
 	if (ack->rtt != 0 && (cc->min_rtt == 0 || ack->rtt < cc->min_rtt))
 		cc->min_rtt = ack->rtt;
+	heed_loss(cc, ack);
 	if (cc->is_starting && ack->is_limited)
 		cc_increase(cc, ack->nacked * CC_ONE);
 	if (cc->drained != 0)
 		drain(cc, ack->nacked);
 	if (cc_ends_round(cc, ack) && cc->round_min != NEVER)
 		end_round(cc, ack);
-}
-
-static void on_loss(struct cc *cc, const struct cc_ack *ack)
-{
-	if (cc->loss_ppm > CC_LOSS_TOLERANCE &&
-		cc_decrease(cc, ack, AFTER_LOSS, CC_WINDOW_LOSS_MIN))
-		cc->drained = 0;
 }
 
 static void on_probe_timeout(struct cc *cc, uint32_t probes)
@@ -154,6 +175,5 @@ static void on_probe_timeout(struct cc *cc, uint32_t probes)
 const struct cc_ops cc_swift_ops = {
 	.name = "swift",
 	.on_ack = on_ack,
-	.on_loss = on_loss,
 	.on_probe_timeout = on_probe_timeout,
 };

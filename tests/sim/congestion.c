@@ -179,6 +179,37 @@ static void swift_follows_a_link_that_loses_half_its_rate(void **state)
 	}
 }
 
+/* 20 us of queue hardly delay more than swift wants them to: what is lost there says that
+ * it is full. */
+static void a_queue_too_short_to_be_seen_is_felt(void **state)
+{
+	static const uint64_t size = 96 * MIB;
+	struct seeds range = seeds(3);
+
+	(void)state;
+	for (uint64_t seed = range.first; seed <= range.last; seed++) {
+		struct world_options options = bottleneck(seed, &size, 100 * USEC);
+		struct world *world;
+		struct measure found;
+		uint64_t dropped, sent;
+
+		options.slice_size = 1408;
+		options.link.queue = 24 * KIB;
+		world = world_create(&options);
+		run_for(world, 15 * MSEC);
+		dropped = world->pipes[1].dropped;
+		sent = world->ends[0].frames_sent;
+		found = measure(world, 30 * MSEC);
+		dropped = world->pipes[1].dropped - dropped;
+		sent = world->ends[0].frames_sent - sent;
+		if (seed == 1)
+			print("swift, queue of 24 KiB", &found);
+		assert_true(found.percent >= 75);
+		assert_true(dropped * 100 <= sent * 5);
+		finish(world);
+	}
+}
+
 /* A shallow queue that marks: the marks speak before the delay does, and nothing is
  * dropped. */
 static void marks_keep_the_queue_below_their_threshold(void **state)
@@ -288,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(swift_fills_a_link_and_keeps_its_queue_short),
 		cmocka_unit_test(swift_follows_a_link_that_loses_half_its_rate),
+		cmocka_unit_test(a_queue_too_short_to_be_seen_is_felt),
 		cmocka_unit_test(marks_keep_the_queue_below_their_threshold),
 		cmocka_unit_test(two_sessions_share_a_link_fairly),
 		cmocka_unit_test(aimd_fills_a_link_too),

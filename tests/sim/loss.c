@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where loss says nothing about load, it costs the time of what it takes, and no more:
- * with a fixed window everything is sent 1 / (1 - p) times, without a pause. Swift, which
- * takes loss above its tolerance for load, keeps up with it while it comes packet by
- * packet; what bursts cost it, its table of faults says (sim/matrix). SEED=n replays one
+ * with a fixed window everything is sent 1 / (1 - p) times, without a pause, and with
+ * swift, once it has found out that a smaller window loses as much. SEED=n replays one
  * seed, SEEDS=n runs 3 n / 250 a row (make soak). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,29 +53,37 @@ static struct world_options options_of(
 
 /* What a link needs for every packet once, and again for those that are lost behind it.
  * This one loses them before it: at 20 % the bar is a quarter wider than it looks. */
-static nsec ideal_of(uint32_t ppm)
+static nsec ideal_of(uint64_t bytes, uint32_t ppm)
 {
-	uint64_t wire = SIZE + SIZE / WIRE_SLICE_MAX *
-				       (ETHER_UDP_HEADERS + WIRE_HEADER_LEN +
-					       ETHER_WIRE_OVERHEAD);
+	uint64_t wire = bytes + bytes / WIRE_SLICE_MAX *
+					(ETHER_UDP_HEADERS + WIRE_HEADER_LEN +
+						ETHER_WIRE_OVERHEAD);
 
 	return (nsec)((double)wire * 8 * (double)SEC / (double)RATE * MILLION /
 		      (MILLION - ppm));
 }
 
+/* From the first slice to the last chunk: 64 MiB stand for a snapshot that takes minutes,
+ * beside which a PULL or a CLOSE that is lost, 5 and 20 ms, is nothing. */
 static void tell(const struct world_options *options, struct bill *bill)
 {
 	struct world *world = world_create(options);
-	const struct inflight *inflight;
-	nsec start = world->now;
+	const struct receiver *receiver = &world->ends[1].session->machine.receiver;
+	const struct inflight *inflight =
+		&world->ends[0].session->machine.sender.inflight;
+	nsec start;
 
+	while (receiver->seen_units == 0 && world->now < 60 * SEC)
+		world_step(world);
+	start = world->now;
+	while (receiver->nleft > 0 && world->now < 60 * SEC)
+		world_step(world);
+	bill->time += world->now - start;
 	if (!world_run_until_end(world, start + 60 * SEC) || world->ends[1].last.code)
 		fail_msg("SEED=%llu: does not end", (unsigned long long)options->seed);
-	inflight = &world->ends[0].session->machine.sender.inflight;
+	bill->ideal += ideal_of(receiver->bytes_written, options->link.loss_ppm);
 	bill->packets += inflight->next_pn;
 	bill->probes += inflight->nprobes;
-	bill->time += world->now - start;
-	bill->ideal += ideal_of(options->link.loss_ppm);
 	world_destroy(world);
 }
 
@@ -102,9 +109,10 @@ static struct bill run(const char *name, enum cc_kind cc, uint32_t ppm, uint32_t
 	return bill;
 }
 
-static void check(const struct bill *bill, const char *name, uint32_t ppm)
+static void check(
+	const struct bill *bill, const char *name, uint32_t ppm, uint32_t percent)
 {
-	if (bill->time * 100 > bill->ideal * 115)
+	if (bill->time * 100 > bill->ideal * percent)
 		fail_msg("%s at %u ppm: %.2f of the ideal time", name, ppm,
 			(double)bill->time / (double)bill->ideal);
 	if (bill->probes * 1000 > bill->packets)
@@ -113,33 +121,40 @@ static void check(const struct bill *bill, const char *name, uint32_t ppm)
 			(unsigned long long)bill->packets);
 }
 
-static void random_loss_costs_the_time_of_what_it_takes(void **state)
+/* Packet by packet, and in bursts. */
+static void each_loss(const char *name, enum cc_kind cc)
 {
-	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(losses); i++) {
-		for (uint32_t burst = 1; burst <= BURST; burst += BURST - 1) {
-			struct bill bill = run("fixed", CC_FIXED, losses[i], burst);
+		uint32_t longest = losses[i] == 0 ? 1 : BURST;
 
-			check(&bill, "fixed", losses[i]);
+		for (uint32_t burst = 1; burst <= longest; burst += BURST - 1) {
+			struct bill bill = run(name, cc, losses[i], burst);
+
+			/* a fifth in bursts of eight often takes swift's whole window */
+			check(&bill, name, losses[i],
+				cc == CC_SWIFT && losses[i] == 200000 && burst > 1 ? 125
+										   : 115);
 		}
 	}
 }
 
-static void swift_keeps_up_with_losses_that_come_one_by_one(void **state)
+static void random_loss_costs_the_time_of_what_it_takes(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i + 1 < ARRAY_LEN(losses); i++) {
-		struct bill bill = run("swift", CC_SWIFT, losses[i], 1);
+	each_loss("fixed", CC_FIXED);
+}
 
-		check(&bill, "swift", losses[i]);
-	}
+static void swift_keeps_up_with_losses_that_are_not_its_own(void **state)
+{
+	(void)state;
+	each_loss("swift", CC_SWIFT);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_loss_costs_the_time_of_what_it_takes),
-		cmocka_unit_test(swift_keeps_up_with_losses_that_come_one_by_one),
+		cmocka_unit_test(swift_keeps_up_with_losses_that_are_not_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,13 @@
 
 #include "tests/sim/world/world.h"
 
-enum { MILLION = 1000000, SEEDS_DEFAULT = 250, ROUNDS_MAX = 99, LARGE_EVERY = 5 };
+enum {
+	MILLION = 1000000,
+	SEEDS_DEFAULT = 250,
+	ROUNDS_MAX = 99,
+	LARGE_EVERY = 5,
+	PROBES_LIMIT = 1, /* of a thousand packets */
+};
 
 static const uint64_t sizes[] = {2 * MIB + 12345, 0, 700, 100 * KIB, 256 * KIB + 1};
 /* Large enough that a hole opens in the middle of it, whatever is under way. */
@@ -25,10 +31,7 @@ static const uint64_t large[] = {20 * MIB};
 struct fault_row {
 	const char *name;
 	struct world_link link;
-	uint32_t seeds; /* of SEEDS_DEFAULT */
-	/* probes of a thousand packets; a burst that takes a whole window leaves nothing
-	 * to be acknowledged, and so more of them */
-	uint32_t probes_limit;
+	uint32_t seeds;          /* of SEEDS_DEFAULT */
 	uint32_t spurious_limit; /* of a thousand packets; 0: not looked at */
 	/* a chunk's slices are sent so often at most, but for one chunk in a thousand;
 	 * 0: not looked at */
@@ -36,37 +39,31 @@ struct fault_row {
 };
 
 static const struct fault_row rows[] = {
-	{"clean", {LAN}, .seeds = 10, .probes_limit = 1, .spurious_limit = 1},
-	{"loss 0.1 %", {LAN, .loss_ppm = 1000}, .seeds = 15, .probes_limit = 1},
-	{"loss 1 %", {LAN, .loss_ppm = 10000}, .seeds = 15, .probes_limit = 1,
-		.rounds_limit = 3},
-	{"loss 5 %", {LAN, .loss_ppm = 50000}, .seeds = 15, .probes_limit = 1,
-		.rounds_limit = 4},
-	{"loss 10 %", {LAN, .loss_ppm = 100000}, .seeds = 15, .probes_limit = 1,
-		.rounds_limit = 6},
-	{"loss 20 %", {LAN, .loss_ppm = 200000}, .seeds = 15, .probes_limit = 1,
-		.rounds_limit = 8},
-	{"loss 0.1 %, bursts of 8", {LAN, .loss_ppm = 1000, .loss_burst = 8}, .seeds = 15,
-		.probes_limit = 1},
-	{"loss 1 %, bursts of 8", {LAN, .loss_ppm = 10000, .loss_burst = 8}, .seeds = 15,
-		.probes_limit = 1},
-	{"loss 5 %, bursts of 8", {LAN, .loss_ppm = 50000, .loss_burst = 8}, .seeds = 15,
-		.probes_limit = 2},
+	{"clean", {LAN}, .seeds = 10, .spurious_limit = 1},
+	{"loss 0.1 %", {LAN, .loss_ppm = 1000}, .seeds = 15},
+	{"loss 1 %", {LAN, .loss_ppm = 10000}, .seeds = 15, .rounds_limit = 3},
+	{"loss 5 %", {LAN, .loss_ppm = 50000}, .seeds = 15, .rounds_limit = 4},
+	{"loss 10 %", {LAN, .loss_ppm = 100000}, .seeds = 15, .rounds_limit = 6},
+	{"loss 20 %", {LAN, .loss_ppm = 200000}, .seeds = 15, .rounds_limit = 8},
+	{"loss 0.1 %, bursts of 8", {LAN, .loss_ppm = 1000, .loss_burst = 8},
+		.seeds = 15},
+	{"loss 1 %, bursts of 8", {LAN, .loss_ppm = 10000, .loss_burst = 8}, .seeds = 15},
+	{"loss 5 %, bursts of 8", {LAN, .loss_ppm = 50000, .loss_burst = 8}, .seeds = 15},
 	{"loss 10 %, bursts of 8", {LAN, .loss_ppm = 100000, .loss_burst = 8},
-		.seeds = 15, .probes_limit = 3},
+		.seeds = 15},
 	{"loss 20 %, bursts of 8", {LAN, .loss_ppm = 200000, .loss_burst = 8},
-		.seeds = 15, .probes_limit = 8},
+		.seeds = 15},
 	{"reordering 5 %, 256 packets",
 		{LAN, .reorder_ppm = 50000, .reorder_span = 300 * USEC}, .seeds = 20,
-		.probes_limit = 1, .spurious_limit = 10},
+		.spurious_limit = 10},
 	{"duplication 50 %", {LAN, .duplicate_ppm = 500000}, .seeds = 10,
-		.probes_limit = 1, .spurious_limit = 10},
+		.spurious_limit = 10},
 	{"duplication 100 %", {LAN, .duplicate_ppm = MILLION}, .seeds = 10,
-		.probes_limit = 1, .spurious_limit = 10},
-	{"corruption 1 %", {LAN, .corrupt_ppm = 10000}, .seeds = 20, .probes_limit = 1},
+		.spurious_limit = 10},
+	{"corruption 1 %", {LAN, .corrupt_ppm = 10000}, .seeds = 20},
 	{"marks", {LAN, .queue = 256 * KIB, .mark = 64 * KIB}, .seeds = 10,
-		.probes_limit = 1, .spurious_limit = 1},
-	{"shallow queue", {LAN, .queue = 64 * KIB}, .seeds = 10, .probes_limit = 1},
+		.spurious_limit = 1},
+	{"shallow queue", {LAN, .queue = 64 * KIB}, .seeds = 10},
 };
 
 /* What the stories of one row cost together. */
@@ -212,7 +209,7 @@ static void check(const struct fault_row *row, const struct bill *bill)
 	if (bill->wire > limit)
 		fail_msg("%s: %llu bytes on the wire, %llu allowed", row->name,
 			(unsigned long long)bill->wire, (unsigned long long)limit);
-	if (bill->probes * 1000 > bill->packets * row->probes_limit)
+	if (bill->probes * 1000 > bill->packets * PROBES_LIMIT)
 		fail_msg("%s: %llu probes of %llu packets", row->name,
 			(unsigned long long)bill->probes,
 			(unsigned long long)bill->packets);
