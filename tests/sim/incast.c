@@ -139,11 +139,8 @@ static void conclude(const struct result *result)
 	assert_true(result->least_percent >= 95);
 	assert_true(result->worst_p99 <= QUEUE_MAX);
 	assert_int_equal(result->dropped, 0);
-	/* A flow that has never seen the queue empty takes a microsecond of it for the
-	 * way, and a little more than its share: that swings for hundreds of
-	 * milliseconds, and evens out over seeds as it does over time. */
-	assert_true(result->worst_jain >= 0.9);
-	assert_true(jain >= 0.96);
+	assert_true(result->worst_jain >= 0.95);
+	assert_true(jain >= 0.98);
 }
 
 static void each_seed(

@@ -109,10 +109,9 @@ static struct bill run(const char *name, enum cc_kind cc, uint32_t ppm, uint32_t
 	return bill;
 }
 
-static void check(
-	const struct bill *bill, const char *name, uint32_t ppm, uint32_t percent)
+static void check(const struct bill *bill, const char *name, uint32_t ppm)
 {
-	if (bill->time * 100 > bill->ideal * percent)
+	if (bill->time * 100 > bill->ideal * 115)
 		fail_msg("%s at %u ppm: %.2f of the ideal time", name, ppm,
 			(double)bill->time / (double)bill->ideal);
 	if (bill->probes * 1000 > bill->packets)
@@ -130,10 +129,7 @@ static void each_loss(const char *name, enum cc_kind cc)
 		for (uint32_t burst = 1; burst <= longest; burst += BURST - 1) {
 			struct bill bill = run(name, cc, losses[i], burst);
 
-			/* a fifth in bursts of eight often takes swift's whole window */
-			check(&bill, name, losses[i],
-				cc == CC_SWIFT && losses[i] == 200000 && burst > 1 ? 125
-										   : 115);
+			check(&bill, name, losses[i]);
 		}
 	}
 }
