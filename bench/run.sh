@@ -38,9 +38,16 @@ export BENCH_SAMPLES=$out/samples.tsv
 machine=$("$bench/machine.sh")
 
 end_row() {
-	[ "$group" = 0 ] || kill -TERM -- "-$group" 2>/dev/null || true
-	[ "$group" = 0 ] || wait "$group" 2>/dev/null || true
-	[ "$group" = 0 ] || kill -KILL -- "-$group" 2>/dev/null || true
+	local i
+	[ "$group" != 0 ] || return 0
+	kill -TERM -- "-$group" 2>/dev/null || true
+	wait "$group" 2>/dev/null || true
+	# perf ends before the row that it looks at has cleaned up
+	for ((i = 0; i < 100; i++)); do
+		kill -0 -- "-$group" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL -- "-$group" 2>/dev/null || true
 	group=0
 }
 summarise() {

@@ -61,7 +61,7 @@ printf '#!/bin/bash\n%s\n' 'if [ "$1" = script ]; then
 	exit
 fi
 while [ "$1" != -- ]; do [ "$1" != -o ] || echo data >"$2"; shift; done
-shift; exec "$@"' >"$dir/perf"
+shift; "$@"' >"$dir/perf"
 chmod +x "$dir/perf"
 BENCH_PERF=$dir/perf expect 0 'where the time goes' run 'files memif'
 for line in 'snapline-nic +f +50 %' 'snapline-nic +pmd.so +25 %' 'snapline +copy \(kernel\) +25 %'; do
@@ -85,9 +85,11 @@ expect 64 "there is no row 'nonsense'" run 'nonsense'
 expect 64 'another bench runs' flock "$dir/build/bench/lock" env ROWS=memif \
 	"$bench/run.sh" "$dir/build"
 
-# ---- interrupted: the row and its children end, the numbers there are stay
-plant idle "$say"' say memif node "%" 1; sleep 300 & echo $! >'"$dir/left"'; wait'
-(ROWS='memif idle' exec "$bench/run.sh" "$dir/build") >"$dir/out" 2>&1 &
+# ---- interrupted: the row cleans up, though perf is gone by then; it and its children end, the
+# numbers there are stay
+plant idle "$say"' trap "sleep 0.5; echo >'"$dir/tidy"'" EXIT; trap "trap \"\" TERM; exit 130" TERM
+	say memif node "%" 1; sleep 300 & echo $! >'"$dir/left"'; wait'
+(ROWS='memif idle' BENCH_PERF=$dir/perf exec "$bench/run.sh" "$dir/build") >"$dir/out" 2>&1 &
 running=$!
 pids+=("$running")
 wait_for 10 test -s "$dir/left" || fail "it does not begin: $(cat "$dir/out")"
@@ -95,5 +97,6 @@ status=0
 kill -TERM "$running"
 wait "$running" || status=$?
 [ "$status" = 130 ] || fail "exit $status, not 130"
+[ -e "$dir/tidy" ] || fail 'the row was killed before it had cleaned up'
 wait_for 5 is_gone "$(cat "$dir/left")" || fail 'a child outlived the bench'
 result memif snapline '.median == 4'

@@ -16,7 +16,7 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'trap "" INT TERM; exit 130' INT TERM # a second one must not cut cleanup short
 
 fail() { # TEXT...
 	echo "FAILED: $*" >&2
