@@ -10,8 +10,6 @@
 
 #include <snapline.h>
 
-#include "tests/lib/folder.h"
-
 struct counter {
 	int64_t applied; /* index of the last entry; the state is their number */
 	int64_t first;   /* of the log */
@@ -115,6 +113,7 @@ static struct snapline_node *start(struct counter *counter, const char *dir, int
 
 int main(void)
 {
+	const char *tmp = getenv("TMPDIR");
 	char dir[64];
 	int port = 20000 + getpid() % 12000;
 	struct counter leader = {.applied = 42, .first = 1};
@@ -124,7 +123,8 @@ int main(void)
 	char peer[64], command[128];
 	volatile int flag = 0;
 
-	if (!folder_make(dir, sizeof(dir), "snapline-example"))
+	(void)snprintf(dir, sizeof(dir), "%s/example-XXXXXX", tmp ? tmp : "/tmp");
+	if (mkdtemp(dir) == NULL)
 		return 1;
 	nodes[0] = start(&leader, dir, port);
 	snapline_do_snapshot(nodes[0], done, (void *)&flag);

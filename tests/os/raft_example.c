@@ -15,8 +15,6 @@
 
 #include <snapline_raft.h>
 
-#include "tests/lib/folder.h"
-
 enum { COUNT = 200, THRESHOLD = 64, TRAILING = 8, PATIENCE_MS = 30000, TEXT = 512 };
 
 struct server {
@@ -231,6 +229,7 @@ static void stop(struct server *server)
 
 int main(void)
 {
+	const char *tmp = getenv("TMPDIR");
 	char dir[64];
 	int base = 20000 + getpid() % 12000;
 	struct snapline_raft_status status;
@@ -238,7 +237,8 @@ int main(void)
 	char command[128];
 	uv_loop_t loop;
 
-	if (!folder_make(dir, sizeof(dir), "snapline-raft") || uv_loop_init(&loop) != 0)
+	(void)snprintf(dir, sizeof(dir), "%s/raft-XXXXXX", tmp ? tmp : "/tmp");
+	if (mkdtemp(dir) == NULL || uv_loop_init(&loop) != 0)
 		return 1;
 	servers[0].loop = servers[1].loop = &loop;
 	start(&servers[0], 1, base, dir);
