@@ -19,21 +19,21 @@ struct search {
 
 /* The tables of one library that name its slots. */
 struct tables {
-	ElfW(Addr) base;
-	ElfW(Addr) read_only, read_only_end; /* made so after the slots were filled */
-	const ElfW(Sym) * symbols;
+	Elf64_Addr base;
+	Elf64_Addr read_only, read_only_end; /* made so after the slots were filled */
+	const Elf64_Sym *symbols;
 	const char *names;
-	const ElfW(Rela) * slots[2]; /* of calls; of addresses that are taken */
+	const Elf64_Rela *slots[2]; /* of calls; of addresses that are taken */
 	size_t nslots[2];
 };
 
 /* The linker relocates most of these, and leaves some as they are in the file. */
-static const void *at(const struct tables *tables, ElfW(Addr) address)
+static const void *at(const struct tables *tables, Elf64_Addr address)
 {
 	return (const void *)(address < tables->base ? tables->base + address : address);
 }
 
-static void read_dynamic(struct tables *tables, const ElfW(Dyn) * entry)
+static void read_dynamic(struct tables *tables, const Elf64_Dyn *entry)
 {
 	for (; entry->d_tag != DT_NULL; entry++) {
 		switch (entry->d_tag) {
@@ -47,13 +47,13 @@ static void read_dynamic(struct tables *tables, const ElfW(Dyn) * entry)
 			tables->slots[0] = at(tables, entry->d_un.d_ptr);
 			break;
 		case DT_PLTRELSZ:
-			tables->nslots[0] = entry->d_un.d_val / sizeof(ElfW(Rela));
+			tables->nslots[0] = entry->d_un.d_val / sizeof(Elf64_Rela);
 			break;
 		case DT_RELA:
 			tables->slots[1] = at(tables, entry->d_un.d_ptr);
 			break;
 		case DT_RELASZ:
-			tables->nslots[1] = entry->d_un.d_val / sizeof(ElfW(Rela));
+			tables->nslots[1] = entry->d_un.d_val / sizeof(Elf64_Rela);
 			break;
 		default:
 			break;
@@ -63,11 +63,11 @@ static void read_dynamic(struct tables *tables, const ElfW(Dyn) * entry)
 
 static void read_tables(struct tables *tables, const struct dl_phdr_info *info)
 {
-	const ElfW(Dyn) *dynamic = NULL;
+	const Elf64_Dyn *dynamic = NULL;
 
 	*tables = (struct tables){.base = info->dlpi_addr};
 	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		const Elf64_Phdr *part = &info->dlpi_phdr[i];
 
 		if (part->p_type == PT_DYNAMIC)
 			dynamic = (const void *)(tables->base + part->p_vaddr);
@@ -82,7 +82,7 @@ static void read_tables(struct tables *tables, const struct dl_phdr_info *info)
 		tables->nslots[0] = tables->nslots[1] = 0;
 }
 
-static bool write_slot(const struct tables *tables, ElfW(Addr) slot, void (*to)(void))
+static bool write_slot(const struct tables *tables, Elf64_Addr slot, void (*to)(void))
 {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	void *page = (void *)(slot - slot % size);
@@ -97,10 +97,9 @@ static bool write_slot(const struct tables *tables, ElfW(Addr) slot, void (*to)(
 	return true;
 }
 
-static bool is_of(const struct tables *tables, const ElfW(Rela) * slot, const char *name)
+static bool is_of(const struct tables *tables, const Elf64_Rela *slot, const char *name)
 {
-	size_t symbol = sizeof(slot->r_info) == 8 ? (size_t)(slot->r_info >> 32)
-						  : (size_t)(slot->r_info >> 8);
+	size_t symbol = ELF64_R_SYM(slot->r_info);
 
 	return symbol != 0 && slot->r_addend == 0 &&
 	       strcmp(tables->names + tables->symbols[symbol].st_name, name) == 0;
@@ -110,7 +109,7 @@ static void replace(const struct tables *tables, struct import *import)
 {
 	for (size_t kind = 0; kind < ARRAY_LEN(tables->slots); kind++) {
 		for (size_t i = 0; i < tables->nslots[kind]; i++) {
-			const ElfW(Rela) *slot = &tables->slots[kind][i];
+			const Elf64_Rela *slot = &tables->slots[kind][i];
 
 			if (is_of(tables, slot, import->symbol) &&
 				write_slot(tables, tables->base + slot->r_offset,
