@@ -36,7 +36,8 @@ enum {
 /* What a batch of acknowledgements or a timer has shown. */
 struct cc_ack {
 	nsec now;
-	nsec rtt;  /* of the newest packet; 0: not measured */
+	nsec rtt;  /* of the newest packet, by the network; 0: not measured */
+	nsec base; /* shortest of this path that was the network's; 0: not known yet */
 	nsec srtt; /* 0: not measured yet */
 	uint32_t nacked;
 	uint32_t nlost;

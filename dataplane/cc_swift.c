@@ -153,7 +153,9 @@ static void heed_loss(struct cc *cc, const struct cc_ack *ack)
 
 static void on_ack(struct cc *cc, const struct cc_ack *ack)
 {
-	if (ack->rtt != 0 && (cc->min_rtt == 0 || ack->rtt < cc->min_rtt))
+	if (ack->base != 0)
+		cc->min_rtt = ack->base;
+	else if (ack->rtt != 0 && (cc->min_rtt == 0 || ack->rtt < cc->min_rtt))
 		cc->min_rtt = ack->rtt;
 	heed_loss(cc, ack);
 	if (cc->is_starting && ack->is_limited)

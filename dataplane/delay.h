@@ -55,6 +55,19 @@ static inline void delay_settle(struct delay *delay, const struct turns *turns)
 	delay->nsamples++;
 }
 
+/* What of a round trip was the network's; 0: nobody knows, for the ends may have added
+ * too much. Unlike a sample it is not waited for: one more that is long does little harm.
+ */
+static inline nsec delay_of_network(
+	const struct delay *delay, const struct delay_sample *sample)
+{
+	nsec own = sample->sent + sample->waited + sample->away;
+
+	if (own <= TURNS_LONG)
+		return sample->rtt;
+	return sample->rtt - own > delay->base + DELAY_AWAY ? sample->rtt - own : 0;
+}
+
 /* An ACK has come: it may bear a round trip. Of each turn the last one counts. turns are
  * the sender's, or NULL. */
 static inline void delay_on_ack(

@@ -59,12 +59,13 @@ COLD void sender_fail(struct sender *sender, int code, uint32_t chunk)
 }
 
 /* Tells congestion control what an ACK or a timer has shown. */
-void sender_judge(struct sender *sender, uint32_t nmarked, nsec now)
+void sender_judge(struct sender *sender, nsec rtt, uint32_t nmarked, nsec now)
 {
 	const struct inflight_outcome *outcome = &sender->outcome;
 	const struct cc_ack ack = {
 		.now = now,
-		.rtt = outcome->rtt,
+		.rtt = rtt,
+		.base = sender->delay.base,
 		.srtt = sender->inflight.srtt,
 		.nacked = outcome->nacked,
 		.nlost = outcome->nlost,
@@ -131,7 +132,8 @@ static void note_answers(struct sender *sender, const struct wire_ack *ack)
 		sender->unacked_probes = 0;
 }
 
-static void measure(struct sender *sender, const struct wire_ack *ack, nsec now)
+/* Returns what of the round trip was the network's, 0: that is not known. */
+static nsec measure(struct sender *sender, const struct wire_ack *ack, nsec now)
 {
 	const struct inflight_outcome *outcome = &sender->outcome;
 	const struct turns *turns = sender->config.turns;
@@ -144,10 +146,13 @@ static void measure(struct sender *sender, const struct wire_ack *ack, nsec now)
 	};
 
 	delay_on_ack(&sender->delay, &sample, turns);
+	return delay_of_network(&sender->delay, &sample);
 }
 
 enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, nsec now)
 {
+	nsec rtt;
+
 	if (!inflight_on_ack(&sender->inflight, ack, &sender->outcome, now))
 		return CORRUPT;
 	sender_on_heard(sender, now);
@@ -156,8 +161,8 @@ enum verdict sender_on_ack(struct sender *sender, const struct wire_ack *ack, ns
 	if (sender_is_over(sender))
 		return STALE;
 	note_answers(sender, ack);
-	measure(sender, ack, now);
-	sender_judge(sender, new_marks(sender, ack->ce_count), now);
+	rtt = measure(sender, ack, now);
+	sender_judge(sender, rtt, new_marks(sender, ack->ce_count), now);
 	sender_apply(sender);
 	return ACCEPTED;
 }

@@ -17,7 +17,7 @@ void sender_rewind(struct sender *sender);
 
 void sender_fail(struct sender *sender, int code, uint32_t chunk);
 /* Tells congestion control what an ACK or a timer has shown in sender->outcome. */
-void sender_judge(struct sender *sender, uint32_t nmarked, nsec now);
+void sender_judge(struct sender *sender, nsec rtt, uint32_t nmarked, nsec now);
 /* Marks what sender->outcome acknowledges, and queues again what it lost. */
 void sender_apply(struct sender *sender);
 

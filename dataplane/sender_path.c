@@ -140,7 +140,7 @@ void sender_on_timers(struct sender *sender, nsec now)
 	if (inflight_on_timer(&sender->inflight, &sender->outcome, now)) {
 		on_probe_timeout(sender, now);
 	} else {
-		sender_judge(sender, 0, now);
+		sender_judge(sender, 0, 0, now);
 		sender_apply(sender);
 	}
 }

@@ -314,6 +314,40 @@ static void a_far_peer_gets_two_thousand_packets_in_flight(void **state)
 	finish(world);
 }
 
+/* Other programs have the sender's CPU for 1 to 5 ms again and again. Its clock is old
+ * then, and round trips come out too long, or far too short: neither is the network's. */
+static void a_cpu_that_is_taken_away_does_not_shrink_the_window(void **state)
+{
+	static const struct {
+		uint32_t sender, receiver; /* per cent of the CPU that is taken */
+		uint32_t least;            /* per cent of the link */
+	} rows[] = {{30, 0, 45}, {0, 30, 70}, {30, 30, 30}};
+	uint64_t size = 128 * MIB;
+	struct seeds range = seeds(3);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows) * (range.last - range.first + 1); i++) {
+		size_t row = i % ARRAY_LEN(rows);
+		uint64_t seed = range.first + i / ARRAY_LEN(rows);
+		struct world_options options = bottleneck(seed, &size, 2 * MSEC);
+		struct world *world;
+		struct measure found;
+
+		options.link.rate_bps = GBIT;
+		options.absence_percent[0] = rows[row].sender;
+		options.absence_percent[1] = rows[row].receiver;
+		world = world_create(&options);
+		run_for(world, 200 * MSEC);
+		found = measure(world, 500 * MSEC);
+		print_message("SEED=%llu: %u and %u %% of the CPUs are taken, %u %% of "
+			      "the link is used\n",
+			(unsigned long long)seed, rows[row].sender, rows[row].receiver,
+			found.percent);
+		assert_true(found.percent >= rows[row].least);
+		world_destroy(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +356,7 @@ int main(void)
 		cmocka_unit_test(a_queue_too_short_to_be_seen_is_felt),
 		cmocka_unit_test(marks_keep_the_queue_below_their_threshold),
 		cmocka_unit_test(two_sessions_share_a_link_fairly),
+		cmocka_unit_test(a_cpu_that_is_taken_away_does_not_shrink_the_window),
 		cmocka_unit_test(aimd_fills_a_link_too),
 		cmocka_unit_test(a_far_peer_gets_two_thousand_packets_in_flight),
 	};
