@@ -138,6 +138,7 @@ static void on_end(void *ctx, const struct fault *fault)
 
 	(void)fault; /* the description has it */
 	copier_describe(pull->copier, &pull->info);
+	show_found(pull, &pull->info); /* it may be over before the first look */
 	copier_destroy(pull->copier);
 	pull->copier = NULL;
 	if (pull->plane != NULL)
