@@ -384,13 +384,14 @@ static void excuse_absence(struct worker *worker, nsec now)
 
 bool worker_run(struct worker *worker, nsec now)
 {
-	bool busy = false;
+	bool busy = worker->ntx > 0;
 
 	if (now - worker->turns.began > ABSENCE)
 		excuse_absence(worker, now);
 	turns_begin(&worker->turns, now);
-	(void)flush(worker);
+	/* first, while now is true: a nic may take its time over sending */
 	busy |= worker_receive(worker, now);
+	(void)flush(worker);
 	busy |= poll_store(worker, now);
 	if (worker->nsessions > 0) /* else nobody wants them */
 		busy |= worker_poll_neighbors(worker, now);

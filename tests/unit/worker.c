@@ -20,6 +20,23 @@ static void arp_for_us_is_answered(void **state)
 	assert_true(f->worker.frames_bad == 1);
 }
 
+/* Else the time that a nic takes over it would count as sleep. */
+static void a_turn_that_sends_what_was_left_is_a_busy_one(void **state)
+{
+	struct fixture *f = *state;
+
+	turn(f, 1);
+	assert_false(f->worker.turns.was_busy);
+	f->capacity = 0;
+	hear_arp(f, &us, &them, false, 2);
+	f->capacity = FRAMES;
+	turn(f, 3);
+	assert_int_equal(f->nout, 1);
+	assert_true(f->worker.turns.was_busy);
+	turn(f, 4);
+	assert_false(f->worker.turns.was_busy);
+}
+
 static void make_ping(struct fixture *f, uint32_t data_len)
 {
 	struct ether_frame message = {.payload_len = 8 + data_len};
@@ -317,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORY(arp_for_us_is_answered),
+		STORY(a_turn_that_sends_what_was_left_is_a_busy_one),
 		STORY(a_ping_is_answered_when_it_fits_inline),
 		STORY(what_is_for_nobody_is_counted_and_dropped),
 		STORY(frames_that_are_nothing_of_ours_are_not_even_counted),
