@@ -384,14 +384,15 @@ static void excuse_absence(struct worker *worker, nsec now)
 
 bool worker_run(struct worker *worker, nsec now)
 {
-	bool busy = worker->ntx > 0;
+	bool has_rest = worker->ntx > 0;
+	bool busy;
 
 	if (now - worker->turns.began > ABSENCE)
 		excuse_absence(worker, now);
 	turns_begin(&worker->turns, now);
 	/* first, while now is true: a nic may take its time over sending */
-	busy |= worker_receive(worker, now);
-	(void)flush(worker);
+	busy = worker_receive(worker, now);
+	busy |= flush(worker) && has_rest; /* a nic that stays full is no work */
 	busy |= poll_store(worker, now);
 	if (worker->nsessions > 0) /* else nobody wants them */
 		busy |= worker_poll_neighbors(worker, now);

@@ -89,7 +89,9 @@ static void hear_data(struct desk *desk, struct input *input)
 	header.slice = (uint16_t)input_take(input, 1);
 	header.flags = (uint8_t)input_take(input, 1);
 	header.sent_units = (uint32_t)input_take(input, 2);
-	size = desk->session->machine.receiver.config.slice_size;
+	size = desk->session->params.role == TRANSFER_SEND
+		       ? desk->session->machine.sender.config.slice_size
+		       : desk->session->machine.receiver.config.slice_size;
 	at = (uint32_t)header.slice * size;
 	len = manifest_chunk_len(&desk->manifest, header.chunk);
 	len = at < len ? u32_min(size, len - at) : 0;
