@@ -46,36 +46,55 @@ uint32_t wire_slice_size(uint32_t mtu, uint32_t ip_header_len)
 	return u32_min((mtu - headers) / WIRE_UNIT * WIRE_UNIT, WIRE_SLICE_MAX);
 }
 
-static void seal(uint8_t tag[static 8], const uint8_t *header,
+/* What the MAC covers: the header up to there, then the destination and the whole packet
+ * number. It is written in the words that SipHash reads: one that was stored in parts
+ * just now would have to be in the cache before it can be read as one. */
+struct message {
+	uint8_t bytes[OFF_MAC + IP_LEN + 2 + 8];
+};
+
+static void seal(uint8_t tag[static 8], struct message *message,
 	const uint8_t key[static WIRE_KEY_LEN], const struct wire_address *destination,
 	uint64_t pn64)
 {
-	uint8_t message[OFF_MAC + IP_LEN + 2 + 8];
+	uint8_t *out = message->bytes + OFF_MAC;
 
-	memcpy(message, header, OFF_MAC);
-	memcpy(message + OFF_MAC, destination->ip.bytes, IP_LEN);
-	put_be16(message + OFF_MAC + IP_LEN, destination->port);
-	put_be64(message + OFF_MAC + IP_LEN + 2, pn64);
-	(void)crypto_shorthash(tag, message, sizeof(message), key);
+	memcpy(out, destination->ip.bytes, IP_LEN);
+	out += IP_LEN;
+	put_be64(out, (uint64_t)destination->port << 48 | pn64 >> 16);
+	put_be16(out + 8, (uint16_t)pn64);
+	(void)crypto_shorthash(tag, message->bytes, sizeof(message->bytes), key);
+}
+
+static uint64_t join(uint32_t high, uint32_t low)
+{
+	return (uint64_t)high << 32 | low;
+}
+
+/* The 64 bits from offset on. */
+static void put_word(
+	uint8_t *out, struct message *message, uint32_t offset, uint64_t word)
+{
+	put_be64(out + offset, word);
+	put_be64(message->bytes + offset, word);
 }
 
 void wire_put_header(uint8_t out[static WIRE_HEADER_LEN],
 	const struct wire_header *header, const uint8_t key[static WIRE_KEY_LEN],
 	const struct wire_address *destination, uint64_t pn64)
 {
-	out[OFF_VERSION_TYPE] = (uint8_t)(WIRE_VERSION << 4 | header->type);
-	out[OFF_FLAGS] = header->flags;
-	put_be16(out + OFF_SLICE, header->slice);
-	put_be32(out + OFF_SESSION, header->session_id);
-	put_be32(out + OFF_PN, (uint32_t)pn64);
-	put_be32(out + OFF_CHUNK, header->chunk);
-	put_be32(out + OFF_TX_TIME, header->tx_time);
-	put_be16(out + OFF_PAYLOAD_LEN, header->payload_len);
-	out[OFF_PATH] = header->path;
-	out[OFF_HINT] = header->hint;
-	put_be32(out + OFF_PAYLOAD_CRC, header->payload_crc);
-	put_be32(out + OFF_SENT_UNITS, header->sent_units);
-	seal(out + OFF_MAC, out, key, destination, pn64);
+	uint32_t first = WIRE_VERSION << 28 | (uint32_t)header->type << 24 |
+			 (uint32_t)header->flags << 16 | header->slice;
+	uint32_t sixth = (uint32_t)header->payload_len << 16 |
+			 (uint32_t)header->path << 8 | header->hint;
+	struct message message;
+
+	put_word(out, &message, OFF_VERSION_TYPE, join(first, header->session_id));
+	put_word(out, &message, OFF_PN, join((uint32_t)pn64, header->chunk));
+	put_word(out, &message, OFF_TX_TIME, join(header->tx_time, sixth));
+	put_word(out, &message, OFF_PAYLOAD_CRC,
+		join(header->payload_crc, header->sent_units));
+	seal(out + OFF_MAC, &message, key, destination, pn64);
 }
 
 static bool is_known(unsigned int type)
@@ -112,9 +131,11 @@ enum verdict wire_get_header(
 bool wire_is_authentic(const uint8_t *bytes, const uint8_t key[static WIRE_KEY_LEN],
 	const struct wire_address *destination, uint64_t pn64)
 {
+	struct message message;
 	uint8_t tag[8];
 
-	seal(tag, bytes, key, destination, pn64);
+	memcpy(message.bytes, bytes, OFF_MAC);
+	seal(tag, &message, key, destination, pn64);
 	return get_be64(tag) == get_be64(bytes + OFF_MAC);
 }
 
