@@ -32,5 +32,7 @@ uint64_t crc64_extend_base(uint64_t crc, const uint8_t *bytes, size_t len);
 uint32_t crc32c_power(uint64_t nbytes);
 /* a * b mod P. */
 uint32_t crc32c_multiply(uint32_t a, uint32_t b);
+/* The portable version, bit by bit: the oracle of the tests. */
+uint32_t crc32c_multiply_base(uint32_t a, uint32_t b);
 
 #endif

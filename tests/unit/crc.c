@@ -122,6 +122,18 @@ static void multiplication_is_a_ring_s(void **state)
 		crc32c_multiply(crc32c_multiply(a, b), c));
 }
 
+static void the_fast_product_equals_the_portable_one(void **state)
+{
+	uint32_t a = 1, b = UINT32_MAX;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100000; i++) {
+		assert_int_equal(crc32c_multiply(a, b), crc32c_multiply_base(a, b));
+		a = a * 1664525 + 1013904223;
+		b = b * 22695477 + 1;
+	}
+}
+
 /* What the receiver does: slices arrive in any order, each is folded once. */
 static void slices_fold_in_any_order(void **state)
 {
@@ -225,6 +237,7 @@ int main(void)
 		cmocka_unit_test(two_crcs_join_without_the_bytes),
 		cmocka_unit_test(powers_add_up),
 		cmocka_unit_test(multiplication_is_a_ring_s),
+		cmocka_unit_test(the_fast_product_equals_the_portable_one),
 		cmocka_unit_test(slices_fold_in_any_order),
 		cmocka_unit_test(any_order_with_duplicates_folds_to_the_same),
 		cmocka_unit_test(folding_a_slice_twice_is_noticed),
