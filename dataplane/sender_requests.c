@@ -136,23 +136,25 @@ static void tell_place(struct sender *sender, nsec now)
 		sender->place_told = now;
 }
 
-/* What is cached is free to take; what has to be read may have to wait for others. */
-static bool may_take(
+static bool may_hold_more(const struct sender *sender)
+{
+	return sender->nblocks <
+	       SENDER_READAHEAD + (sender_window(sender) >> sender->slices_shift);
+}
+
+/* Others may have to be waited for. */
+static bool may_read(
 	struct sender *sender, const struct sender_request *request, nsec now)
 {
-	const struct sender_config *config = &sender->config;
-	const struct pack_room room = cache_room(config->cache);
+	struct cache *cache = sender->config.cache;
+	const struct pack_room room = cache_room(cache);
 
-	if (sender->nblocks >=
-		SENDER_READAHEAD + (sender_window(sender) >> sender->slices_shift))
-		return false;
-	if (has_cached(sender, request))
-		return true;
-	sender->is_waiting = !pack_may_read(&config->cache->pack, &sender->member, &room,
+	sender->is_waiting = !pack_may_read(&cache->pack, &sender->member, &room,
 		request->number == sender->first_unsent, now);
 	return !sender->is_waiting;
 }
 
+/* What is cached is free to take. */
 static void take(struct sender *sender, struct sender_request *request, nsec now)
 {
 	const struct sender_config *config = &sender->config;
@@ -160,6 +162,8 @@ static void take(struct sender *sender, struct sender_request *request, nsec now
 		.chunk = request->chunk, .was_cached = has_cached(sender, request)};
 	struct pack_room room;
 
+	if (!taken.was_cached && !may_read(sender, request, now))
+		return;
 	request->block = cache_get(config->cache, config->object, request->chunk,
 		config->slice_size, request->flags & PULL_REFRESH);
 	if (request->block == NULL)
@@ -176,7 +180,7 @@ static void take(struct sender *sender, struct sender_request *request, nsec now
 static bool prepare(struct sender *sender, struct sender_request *request, nsec now)
 {
 	if (request->state == REQUEST_WANTED && !sender->is_waiting &&
-		may_take(sender, request, now))
+		may_hold_more(sender))
 		take(sender, request, now);
 	if (request->state != REQUEST_LOADING)
 		return true;
