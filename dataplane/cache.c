@@ -130,7 +130,7 @@ bool cache_has(const struct cache *cache, const struct store_object *object,
 struct pack_room cache_room(const struct cache *cache)
 {
 	return (struct pack_room){
-		.newest = cache->newest, .blocks = cache->nused + cache->pool->nfree};
+		.newest = cache->newest, .blocks = cache->nused + pool_room(cache->pool)};
 }
 
 struct block *cache_get(struct cache *cache, struct store_object *object, uint32_t chunk,

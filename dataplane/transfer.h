@@ -30,6 +30,10 @@ enum {
 	TRANSFER_NEIGHBORS_MAX = 32,               /* set by an operator */
 	TRANSFER_KEY_LEN = 16,
 	TRANSFER_NONCE_LEN = 32,
+	TRANSFER_WINDOW_MIN = 16, /* packets in flight a session */
+	TRANSFER_WINDOW_MAX = 2048,
+	TRANSFER_BUFFERS_MIN = 4, /* a worker */
+	TRANSFER_BUFFERS_MAX = 65535,
 };
 
 /* A neighbour whose MAC an operator has set. */
@@ -56,7 +60,7 @@ struct transfer_options {
 	uint32_t ndevices;
 	uint32_t buffers;       /* chunk buffers a worker, shared by all its sessions */
 	uint32_t buffer_size;   /* bytes; a snapshot with larger chunks is refused */
-	uint32_t window;        /* packets in flight a session, at most 2048 */
+	uint32_t window;        /* packets in flight a session */
 	enum cc_kind cc;        /* auto: fixed on rings and memif, swift elsewhere */
 	uint64_t disk_rate_bps; /* chunks read and written at first; 0, RATE_UNLIMITED: no
 				   limit */
@@ -237,6 +241,11 @@ int transfer_set_session_rate(
 /* As these: 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. Chunks that the disk
  * works on are moved to their end. Never -EAGAIN. */
 int transfer_set_disk_rate(struct transfer *transfer, uint64_t rate_bps);
+/* To measure what they are worth. Of its buffers each worker uses so many from now on, at
+ * most all; a window is for sessions that send and start later. Return 0, or -EINVAL: out
+ * of range; the buffers' also -EAGAIN, as above. */
+int transfer_set_window(struct transfer *transfer, uint32_t window);
+int transfer_set_buffers(struct transfer *transfer, uint32_t buffers);
 /* Sending: before which other sessions it goes, and its part among those of its class.
  * What rank does not say stays. */
 int transfer_set_session_rank(

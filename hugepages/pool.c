@@ -37,6 +37,7 @@ int pool_init(struct pool *pool, struct arena *arena, uint32_t count, uint32_t s
 	pool->free = numbers;
 	pool->count = count;
 	pool->nfree = count;
+	pool->most = count;
 	pool->holds = (struct pool_holds){0};
 	for (uint32_t i = 0; i < count; i++)
 		pool->free[i] = count - 1 - i;
@@ -48,8 +49,24 @@ static uint8_t *buffer_at(const struct pool *pool, uint32_t at)
 	return pool->buffers + (size_t)pool->free[at] * pool->step;
 }
 
+void pool_limit(struct pool *pool, uint32_t most)
+{
+	pool->most = most;
+}
+
+uint32_t pool_room(const struct pool *pool)
+{
+	uint32_t out = pool->count - pool->nfree;
+
+	if (out >= pool->most)
+		return 0;
+	return pool->most - out < pool->nfree ? pool->most - out : pool->nfree;
+}
+
 uint8_t *pool_take(struct pool *pool)
 {
+	if (pool_room(pool) == 0)
+		return NULL;
 	for (uint32_t i = pool->nfree; i-- > 0;) {
 		uint8_t *buffer = buffer_at(pool, i);
 

@@ -27,6 +27,7 @@ struct pool {
 	uint32_t *free; /* a stack of numbers of buffers */
 	uint32_t count; /* buffers in all */
 	uint32_t nfree;
+	uint32_t most;           /* that may be out at once */
 	uint32_t size;           /* bytes a buffer, as asked for */
 	uint32_t step;           /* bytes from one buffer to the next */
 	struct pool_holds holds; /* set after pool_init */
@@ -36,11 +37,17 @@ struct pool {
  * arena is too small. */
 int pool_init(struct pool *pool, struct arena *arena, uint32_t count, uint32_t size);
 
-/* Returns a buffer, or NULL when none is free. The contents are whatever was left there.
+/* Returns a buffer, or NULL when none is free or too many are out. The contents are
+ * whatever was left there.
  */
 uint8_t *pool_take(struct pool *pool);
 /* buffer came from pool_take of this pool and is given back once. */
 void pool_give(struct pool *pool, uint8_t *buffer);
+
+/* From now on at most so many are out at once; those beyond come back when they do. */
+void pool_limit(struct pool *pool, uint32_t most);
+/* How many pool_take would give now. */
+uint32_t pool_room(const struct pool *pool);
 
 /* Bytes of arena that a pool takes, for sizing it. */
 size_t pool_memory(uint32_t count, uint32_t size);

@@ -114,8 +114,8 @@ struct device_options {
 			.arg = "N",                                                      \
 			.kind = OPTION_U64,                                              \
 			.fallback = "64",                                                \
-			.min = 4,                                                        \
-			.max = 65536,                                                    \
+			.min = TRANSFER_BUFFERS_MIN,                                     \
+			.max = TRANSFER_BUFFERS_MAX,                                     \
 			.offset = offsetof(target, device.buffers),                      \
 			.help = "chunk buffers a queue"},                                \
 		{.name = "buffer-size",                                                  \
@@ -130,8 +130,8 @@ struct device_options {
 			.arg = "N",                                                      \
 			.kind = OPTION_U64,                                              \
 			.fallback = "2048",                                              \
-			.min = 16,                                                       \
-			.max = 2048,                                                     \
+			.min = TRANSFER_WINDOW_MIN,                                      \
+			.max = TRANSFER_WINDOW_MAX,                                      \
 			.offset = offsetof(target, device.window),                       \
 			.help = "packets that a transfer may have in flight, a queue"},  \
 		{.name = "cc",                                                           \

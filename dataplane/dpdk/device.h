@@ -46,6 +46,8 @@ uint32_t device_first_worker(const struct transfer_options *options, uint32_t in
 int device_set_rate(struct device *device, const struct transfer_rate *rate);
 bool device_get_queue(
 	const struct device *device, uint32_t queue, struct transfer_queue *stats);
+/* The part of transfer_set_buffers that is the workers'. Returns 0 or -EAGAIN. */
+int device_limit_buffers(struct device devices[], uint32_t count, uint32_t buffers);
 /* Its part of what transfer_get_disk says. */
 void device_add_disk(const struct device *device, struct transfer_disk *disk);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rates of a device's queues, as the control thread sets and reads them. */
+/* The rates and buffers of a device's queues, as the control thread sets and reads them.
+ */
 #include <errno.h>
 #include <time.h>
 
@@ -80,6 +81,20 @@ int device_set_rate(struct device *device, const struct transfer_rate *rate)
 	if (rate->queue == TRANSFER_ALL_QUEUES)
 		return set_all_rates(device, rate);
 	return rate->queue < device->nqueues ? set_queue_rate(device, rate) : -EINVAL;
+}
+
+int device_limit_buffers(struct device devices[], uint32_t count, uint32_t buffers)
+{
+	const struct worker_order order = {.what = ORDER_BUFFERS, .buffers = buffers};
+	int rc = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t k = 0; k < devices[i].nqueues; k++) {
+			if (worker_thread_order(&devices[i].workers[k], &order) != 0)
+				rc = -EAGAIN;
+		}
+	}
+	return rc;
 }
 
 /* What passes at once if nobody said. */

@@ -30,6 +30,7 @@ struct transfer {
 	struct lease_source disk_rate;
 	struct transfer_device configs[TRANSFER_DEVICES_MAX];
 	uint32_t ndevices;
+	uint32_t window;      /* of sessions to come */
 	uint32_t next_device; /* whose reports are looked at first */
 	struct slot slots[WORKER_SESSIONS];
 	alignas(64) struct device devices[TRANSFER_DEVICES_MAX];
@@ -143,6 +144,7 @@ int transfer_open(struct transfer **transfer, const struct transfer_options *opt
 		options->ndevices * sizeof(self->configs[0]));
 	self->options = *options;
 	self->options.devices = self->configs;
+	self->window = options->window;
 	self->options.disk_rate = &self->disk_rate;
 	lease_source_init(&self->disk_rate,
 		options->disk_rate_bps != 0 ? options->disk_rate_bps : RATE_UNLIMITED,
@@ -270,7 +272,7 @@ static int create_sessions(const struct transfer *transfer, struct slot *slot,
 	stripe.stripes = count;
 	for (uint32_t i = 0; i < count && rc == 0; i++) {
 		stripe.stripe = i;
-		rc = session_create(&slot->sessions[i], &stripe, transfer->options.window,
+		rc = session_create(&slot->sessions[i], &stripe, transfer->window,
 			transfer->options.stall_timeout);
 	}
 	if (rc != 0)
@@ -376,6 +378,21 @@ int transfer_set_session_rank(
 		.what = ORDER_SESSION_RANK, .session_id = session_id, .rank = *rank};
 
 	return rank->class < SHAPER_CLASSES ? tell_all(transfer, &order) : -EINVAL;
+}
+
+int transfer_set_window(struct transfer *transfer, uint32_t window)
+{
+	if (window < TRANSFER_WINDOW_MIN || window > TRANSFER_WINDOW_MAX)
+		return -EINVAL;
+	transfer->window = window;
+	return 0;
+}
+
+int transfer_set_buffers(struct transfer *transfer, uint32_t buffers)
+{
+	return buffers < TRANSFER_BUFFERS_MIN ? -EINVAL
+					      : device_limit_buffers(transfer->devices,
+							transfer->ndevices, buffers);
 }
 
 int transfer_set_disk_rate(struct transfer *transfer, uint64_t rate_bps)

@@ -81,6 +81,9 @@ static void obey(struct worker_thread *self, const struct worker_order *order, n
 	case ORDER_SESSION_RANK:
 		worker_set_session_rank(worker, order->session_id, &order->rank);
 		break;
+	case ORDER_BUFFERS:
+		pool_limit(&self->pool, order->buffers);
+		break;
 	case ORDER_LOOK:
 		break; /* it does, in this turn */
 	}

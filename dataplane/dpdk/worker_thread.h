@@ -30,6 +30,7 @@ struct worker_order {
 		ORDER_RATE, /* of the queue */
 		ORDER_SESSION_RATE,
 		ORDER_SESSION_RANK,
+		ORDER_BUFFERS,
 		ORDER_LOOK, /* the port has another rate */
 	} what;
 	uint32_t session_id;
@@ -37,6 +38,7 @@ struct worker_order {
 	uint64_t rate_bps;       /* RATE, SESSION_RATE */
 	uint64_t burst;          /* RATE: bytes */
 	nsec ceiling;            /* RATE: of an automatic one; 0: as it was */
+	uint32_t buffers;        /* BUFFERS: at most so many */
 	struct rank rank;        /* SESSION_RANK */
 };
 

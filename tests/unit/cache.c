@@ -186,6 +186,21 @@ static void an_empty_pool_gives_no_block(void **state)
 	assert_int_equal(f->pool.nfree, 0);
 }
 
+/* A tuner tries what fewer would do: the oldest blocks go until there are so few. */
+static void a_limited_pool_makes_a_smaller_cache(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t chunk = 0; chunk < BLOCKS; chunk++)
+		cache_put(&f->cache, load(f, one, chunk));
+	pool_limit(&f->pool, 2);
+	assert_non_null(get(f, one, BLOCKS));
+	assert_int_equal(f->cache.nused, 2);
+	assert_int_equal(cache_room(&f->cache).blocks, 2);
+	assert_true(cache_has(&f->cache, one, BLOCKS - 1, SLICE));
+	assert_false(cache_has(&f->cache, one, BLOCKS - 2, SLICE));
+}
+
 static bool is_read_still(void *ctx, const uint8_t *buffer)
 {
 	const uint8_t *const *held = ctx;
@@ -360,6 +375,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			blocks_in_use_are_never_taken_away, start, end),
 		cmocka_unit_test_setup_teardown(an_empty_pool_gives_no_block, start, end),
+		cmocka_unit_test_setup_teardown(
+			a_limited_pool_makes_a_smaller_cache, start, end),
 		cmocka_unit_test_setup_teardown(
 			a_buffer_the_device_still_reads_makes_no_room, start, end),
 		cmocka_unit_test_setup_teardown(

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/units.h"
 #include "hugepages/arena.h"
 #include "hugepages/pool.h"
 
@@ -167,6 +168,31 @@ static void a_buffer_that_is_still_read_is_not_handed_out(void **state)
 	assert_ptr_equal(pool_take(&pool), held);
 }
 
+static void a_limit_holds_for_those_out_already(void **state)
+{
+	struct arena arena;
+	struct pool pool;
+	uint8_t *taken[3];
+
+	(void)state;
+	arena_init(&arena, memory, MEMORY);
+	assert_int_equal(pool_init(&pool, &arena, 4, 4096), 0);
+	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+		taken[i] = pool_take(&pool);
+	assert_int_equal(pool_room(&pool), 1);
+	pool_limit(&pool, 2);
+	assert_int_equal(pool_room(&pool), 0);
+	assert_null(pool_take(&pool));
+	pool_give(&pool, taken[0]);
+	assert_null(pool_take(&pool));
+	pool_give(&pool, taken[1]);
+	assert_int_equal(pool_room(&pool), 1);
+	assert_non_null(pool_take(&pool));
+	assert_null(pool_take(&pool));
+	pool_limit(&pool, 100); /* all */
+	assert_int_equal(pool_room(&pool), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +205,7 @@ int main(void)
 		cmocka_unit_test(pool_memory_is_enough_for_the_pool),
 		cmocka_unit_test(pool_refuses_what_it_cannot_hold),
 		cmocka_unit_test(a_buffer_that_is_still_read_is_not_handed_out),
+		cmocka_unit_test(a_limit_holds_for_those_out_already),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
