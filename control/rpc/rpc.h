@@ -60,6 +60,10 @@ void rpc_server_close(struct rpc_server *server);
 struct rpc_bytes rpc_call_message(const struct rpc_call *call);
 const char *rpc_call_peer(const struct rpc_call *call); /* "IP:PORT" or "unix" */
 
+/* gone is called once, when the connection the call came over has ended, for whatever
+ * reason; of several for one connection the last one counts. */
+void rpc_call_on_gone(struct rpc_call *call, void (*gone)(void *ctx), void *ctx);
+
 /* Both copy what they are given and free the call. */
 void rpc_call_reply(
 	struct rpc_call *call, struct rpc_bytes message, struct rpc_bytes attachment);

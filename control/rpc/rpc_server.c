@@ -26,6 +26,8 @@ struct server_conn {
 	struct rpc_server *server;
 	struct conn *conn;
 	struct open_calls calls; /* unanswered */
+	void (*gone)(void *ctx); /* NULL: nobody wants to know */
+	void *gone_ctx;
 };
 
 struct rpc_server {
@@ -134,6 +136,16 @@ const char *rpc_call_peer(const struct rpc_call *call)
 	return call->peer;
 }
 
+void rpc_call_on_gone(struct rpc_call *call, void (*gone)(void *ctx), void *ctx)
+{
+	if (call->from == NULL) {
+		gone(ctx);
+		return;
+	}
+	call->from->gone = gone;
+	call->from->gone_ctx = ctx;
+}
+
 /* "braft.RaftService" is also known as "RaftService". */
 static bool is_service(const struct rpc_method *method, const char *name)
 {
@@ -237,6 +249,8 @@ static void on_conn_closed(struct conn *conn)
 		call->from = NULL;
 	}
 	LIST_REMOVE(from, entry);
+	if (from->gone != NULL)
+		from->gone(from->gone_ctx);
 	free(from);
 	release(server);
 }

@@ -348,6 +348,39 @@ static void a_request_too_large_fails_before_it_is_sent(void **state)
 	assert_int_equal(outcome.code, RPC_EREQUEST);
 }
 
+static void on_gone(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+/* What a caller has set shall not outlive it, however it ends: an answer changes nothing,
+ * a second call neither. */
+static void the_end_of_a_connection_is_heard_of_once(void **state)
+{
+	struct world *world = *state;
+	struct outcome first, second, late;
+	int gone = 0;
+
+	call(world, &first, "hold", "", RPC_NO_TIMEOUT);
+	call(world, &second, "hold", "", RPC_NO_TIMEOUT);
+	run_until(world, &world->nheld, 2);
+	for (int i = 0; i < 2; i++) {
+		rpc_call_on_gone(world->held[i], on_gone, &gone);
+		rpc_call_reply(world->held[i], nothing, nothing);
+	}
+	run_until(world, &ended, 2);
+	call(world, &late, "hold", "", RPC_NO_TIMEOUT);
+	run_until(world, &world->nheld, 3);
+	assert_int_equal(gone, 0);
+	close_client(world);
+	run_until(world, &gone, 1);
+	/* too late to wait for: it is over */
+	rpc_call_on_gone(world->held[2], on_gone, &gone);
+	assert_int_equal(gone, 2);
+	rpc_call_reply(world->held[2], nothing, nothing);
+	world->nheld = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +399,7 @@ int main(void)
 		STORY(a_callback_may_call_again),
 		STORY(an_answer_too_large_becomes_a_failure),
 		STORY(a_request_too_large_fails_before_it_is_sent),
+		STORY(the_end_of_a_connection_is_heard_of_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
