@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "control/bench_codec.h"
 #include "control/braft_codec.h"
 #include "control/queue_codec.h"
 #include "control/reference_codec.h"
@@ -47,6 +48,8 @@ CODEC(queue_list)
 CODEC(set_rate_request)
 CODEC(throttle_request)
 CODEC(reference)
+CODEC(bench_set_request)
+CODEC(bench_set_response)
 
 static void fini_install(void *message)
 {
@@ -101,6 +104,8 @@ static const struct codec codecs[] = {
 	{decode_set_rate_request, encode_set_rate_request, NULL, NULL},
 	{decode_throttle_request, encode_throttle_request, NULL, NULL},
 	{decode_reference, encode_reference, NULL, NULL},
+	{decode_bench_set_request, encode_bench_set_request, NULL, NULL},
+	{decode_bench_set_response, encode_bench_set_response, NULL, NULL},
 };
 
 union message {
@@ -121,6 +126,7 @@ union message {
 	struct transfer_rate set_rate_request;
 	struct throttle_request throttle_request;
 	struct reference reference;
+	struct bench_settings bench_settings;
 };
 
 /* Decodes into memory full of rubbish, so that a field left out shows. Returns whether
