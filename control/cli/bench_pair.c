@@ -22,6 +22,7 @@ int bench_pair_serve(struct bench_pair *pair, struct fault *fault)
 {
 	struct node_options node = {.listen = pair->listen,
 		.group = pair->group,
+		.is_bench = true,
 		.peer_id = "127.0.0.1:1:0"}; /* in no group: nobody dials it */
 	char store[PATH_MAX];
 	int err = device_options_resolve(&pair->device, &node.transfer, fault);
@@ -82,6 +83,7 @@ static int pull(struct bench_pair *pair, const char *address,
 	struct bench_pull bench = {.dir = pair->dir,
 		.address = address,
 		.group = pair->group,
+		.path = pair->path,
 		.runs = pair->runs,
 		.window = pair->window,
 		.settle = pair->settle,

@@ -11,6 +11,7 @@ struct bench_pair {
 	const char *to;     /* the node to pull from; NULL: a peer of our own */
 	const char *listen; /* bench_pair_serve: HOST:PORT */
 	const char *group;
+	enum copier_path path; /* as in struct bench_pull */
 	uint32_t runs;
 	nsec window;                  /* as in struct bench_pull */
 	nsec settle;                  /* the same */

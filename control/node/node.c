@@ -22,6 +22,7 @@ static const struct rpc_method methods[] = {
 	{"snapline.TransferService", "open", serve_open},
 	{"snapline.TransferService", "progress", serve_progress},
 	{"snapline.TransferService", "close", serve_close},
+	{"snapline.BenchService", "set", tuning_serve_set},
 	{NULL, NULL, NULL},
 };
 
@@ -241,6 +242,7 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 	engine_queue_init(&made->queue, loop, &made->engine);
 	served_init(&made->served, loop, made->storage);
 	outgoing_init(&made->outgoing, &outgoing);
+	tuning_init(&made->tuning, made->plane, options->is_bench, &transfer);
 	pins_start(&made->pins, made);
 	start_timers(made);
 	log_line(LOG_INFO, "node",

@@ -2,7 +2,8 @@
 /* A Snapline node: serves its store to followers, receives snapshots from leaders, takes
  * its own, and obeys an operator's socket. One Raft group.
  *
- *   TCP  braft.RaftService.install_snapshot, braft.FileService, snapline.TransferService
+ *   TCP  braft.RaftService.install_snapshot, braft.FileService, snapline.TransferService,
+ *        snapline.BenchService
  *   unix snapline.AdminService
  *   DPDK the data plane
  *
@@ -37,6 +38,7 @@ struct node_options {
 	/* node_run only: reads what SIGHUP shall change. NULL: nothing. */
 	int (*reload)(void *ctx, struct node_rates *rates, struct fault *fault);
 	void *reload_ctx;
+	bool is_bench;           /* a tuner may set what BenchService says */
 	struct snapline_fsm fsm; /* all NULL: no state machine */
 	struct snapline_log log; /* all NULL: no log */
 };

@@ -15,6 +15,7 @@
 #include "control/node/saver.h"
 #include "control/node/served.h"
 #include "control/node/tcp_serve.h"
+#include "control/node/tuning.h"
 #include "control/rpc/rpc.h"
 #include "control/snapshot_timer.h"
 #include "control/throttle_braft.h"
@@ -57,6 +58,7 @@ struct node {
 	struct served_list served;
 	struct outgoing_list outgoing;
 	struct pins pins;
+	struct tuning tuning;
 	struct incoming incoming;
 	struct rpc_server *server;
 	struct rpc_server *admin;
