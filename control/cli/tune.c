@@ -85,8 +85,10 @@ static const struct option_command command = {
 		"--window, --queues and --burst, keeps of each the least that is as "
 		"good\n"
 		"as the best, tries rates, and says which stage is the slowest then. By\n"
-		"itself it starts a peer on this machine; with --to it tries what the\n"
-		"pulling side sets. Ends within two minutes.\n",
+		"itself it starts a peer on this machine. A snapline bench --serve that\n"
+		"--to names is told to try the same; any other node keeps its window "
+		"and\n"
+		"burst. Ends within two minutes.\n",
 	.options = options,
 };
 
@@ -98,15 +100,18 @@ static nsec now(void)
 	return time.tv_sec * SEC + time.tv_nsec;
 }
 
-/* Window and burst are the sender's, and more workers than cores only hinder each other.
- */
+bool tune_is_far(const struct tune *tune, enum tune_axis axis)
+{
+	return (axis == TUNE_WINDOW || axis == TUNE_BURST) && tune->far.code != 0;
+}
+
+/* More workers than cores only hinder each other; of our own pair both ends are here. */
 static bool is_tried(const struct tune *tune, enum tune_axis axis, const uint64_t *value)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long ends = tune->pair.to == NULL ? 2 : 1;
 
-	if ((axis == TUNE_WINDOW || axis == TUNE_BURST) && tune->pair.to != NULL)
-		return false;
-	if (axis == TUNE_QUEUES && *value > 1 && (long)*value * 2 > cores)
+	if (axis == TUNE_QUEUES && *value > 1 && (long)*value * ends > cores)
 		return false;
 	return !tune->is_quick || value == values[axis] || value[1] == 0;
 }
@@ -172,6 +177,16 @@ static bool is_better(const struct tune_step *again, const struct tune_step *ste
 	return again->gbps > step->gbps;
 }
 
+/* Said once, as soon as it is known. */
+static void note_far(struct tune *tune, const struct tune_far *far)
+{
+	bool is_news = far->code != 0 && tune->far.code == 0;
+
+	tune->far = *far;
+	if (is_news && !tune->is_quiet)
+		tune_print_far(tune, stderr);
+}
+
 int tune_try(struct tune *tune, struct tune_step *step)
 {
 	struct tune_step again = {.axis = step->axis, .point = step->point};
@@ -184,6 +199,8 @@ int tune_try(struct tune *tune, struct tune_step *step)
 	err = tune_measure(tune, &again);
 	if (err != 0)
 		return err;
+	if (again.far.is_asked)
+		note_far(tune, &again.far);
 	if (is_better(&again, step))
 		*step = again;
 	if (!tune->is_quiet)
@@ -221,12 +238,23 @@ static void add_steps(struct tune *tune, enum tune_axis axis)
 {
 	const struct tune_step *chosen = tune_chosen(tune);
 
+	if (tune_is_far(tune, axis)) {
+		struct tune_step *step = tune_add(tune, axis, tune->best.values[axis]);
+
+		(void)fault_set(&step->fault, -ENOTSUP, "set by the far node");
+		return;
+	}
 	for (const uint64_t *value = values[axis]; *value != 0; value++) {
 		struct tune_step *step;
 
 		if (!is_tried(tune, axis, value))
 			continue;
 		step = tune_add(tune, axis, *value);
+		if (axis == TUNE_QUEUES && tune->far.held.queues != 0 &&
+			*value > tune->far.held.queues)
+			(void)fault_set(&step->fault, -ENOTSUP,
+				"set by the far node: start it with --queues %llu",
+				(unsigned long long)*value);
 		if (axis == TUNE_BURST && chosen != NULL)
 			step->point.values[TUNE_RATE] = u64_max(
 				(uint64_t)(chosen->gbps * 500) * 1000000, RATE_MIN);
@@ -242,7 +270,8 @@ static int try_axis(struct tune *tune, enum tune_axis axis, nsec share)
 
 	add_steps(tune, axis);
 	for (size_t i = first; i < tune->count && err == 0; i++)
-		err = tune_try(tune, &tune->steps[i]);
+		if (tune->steps[i].fault.code == 0)
+			err = tune_try(tune, &tune->steps[i]);
 	for (size_t i = first; i < tune->count && err == 0 && now() < end; i++)
 		if (!tune->is_quick && tune->steps[i].is_measured)
 			err = tune_try(tune, &tune->steps[i]);
@@ -295,6 +324,7 @@ static int run(const struct arguments *arguments, struct fault *fault)
 {
 	struct tune tune = {.pair = {.to = arguments->bench.to,
 				    .group = arguments->bench.group,
+				    .path = COPIER_DPDK,
 				    .runs = (uint32_t)arguments->bench.runs,
 				    .device = arguments->device},
 		.foreground = arguments->foreground,
@@ -344,6 +374,10 @@ int tune_command(int argc, char *const argv[])
 		(void)fault_set(&fault, -EINVAL,
 			"--dev: without --to tune brings its own two devices; give it, "
 			"or leave --dev out");
+	if (arguments.bench.to != NULL && arguments.device.devs.count == 0)
+		(void)fault_set(&fault, -EINVAL,
+			"--to: over which device? give --dev and --ip, too; TCP has "
+			"nothing to tune");
 	if (arguments.foreground == NULL && arguments.ceiling != 0)
 		(void)fault_set(&fault, -EINVAL,
 			"--foreground-ceiling: whose requests? give --foreground "

@@ -4,9 +4,9 @@
  *
  *   tune.c         which points, and where more does not help any more
  *   tune_rate.c    the rates, the last of them: what others bear
- *   tune_step.c    one point: a snapshot pulled a few times, or for a while
- *   tune_report.c  table and configuration
- *   tune_plot.c    what gnuplot makes of it */
+ *   tune_step.c    one point: a snapshot pulled a few times, or for a while, from a peer
+ * of our own, or from a far node, which is told the point, too tune_report.c  table and
+ * configuration tune_plot.c    what gnuplot makes of it */
 #ifndef TUNE_H
 #define TUNE_H
 
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "control/bench_codec.h"
 #include "control/cli/bench_pair.h"
 #include "control/cli/foreground.h"
 
@@ -34,6 +35,14 @@ struct tune_point {
 	uint64_t values[TUNE_AXES];
 };
 
+/* What the node that --to names says to window, buffers, burst and rate of a point. */
+struct tune_far {
+	bool is_asked;
+	int code; /* 0: they hold; else it keeps its own: -ENOSYS: it is older than the
+		     question, -EPERM: it is no bench */
+	struct bench_settings held;
+};
+
 struct tune_step {
 	enum tune_axis axis; /* which value it tries */
 	struct tune_point point;
@@ -45,6 +54,7 @@ struct tune_step {
 	bool has_times;      /* of requests beside it */
 	struct foreground_times times;
 	char bottleneck[TUNE_NAME_MAX];
+	struct tune_far far;
 	struct fault fault;
 };
 
@@ -56,7 +66,8 @@ struct tune {
 	bool is_endless; /* pulls may take long: their end is never waited for */
 	bool is_quick;
 	bool is_quiet;
-	nsec until; /* no step begins after it */
+	nsec until;          /* no step begins after it */
+	struct tune_far far; /* as it was last */
 	struct tune_point best;
 	struct tune_step steps[TUNE_STEPS_MAX];
 	size_t count;
@@ -88,6 +99,8 @@ int tune_measure(const struct tune *tune, struct tune_step *step);
 const struct tune_step *tune_chosen(const struct tune *tune);
 
 void tune_print(const struct tune *tune, bool json);
+/* A line about what the far node does not let us try; nothing if there is none. */
+void tune_print_far(const struct tune *tune, FILE *out);
 /* Writes PREFIX.yaml, PREFIX.tsv and, where there is a gnuplot, PREFIX.svg. Returns 0 or
  * a negative errno with the fault. */
 int tune_write(const struct tune *tune, const char *prefix, struct fault *fault);
@@ -96,6 +109,9 @@ int tune_write(const struct tune *tune, const char *prefix, struct fault *fault)
 void tune_plot_table(const struct tune *tune, FILE *out);
 /* Draws it, or says why not. */
 void tune_plot(const struct tune *tune, const char *table, const char *picture);
+
+/* Whether this value is the sender's, which is the far node and keeps its own. */
+bool tune_is_far(const struct tune *tune, enum tune_axis axis);
 
 /* A value as the option takes it: 9000, 256KiB, 500Mbit, auto; "none" is no transfer. */
 const char *tune_value(

@@ -21,13 +21,16 @@ const struct tune_step *tune_chosen(const struct tune *tune)
 	return last;
 }
 
-static void print_values(struct json *json, const struct tune_step *step)
+static void print_values(
+	const struct tune *tune, struct json *json, const struct tune_step *step)
 {
 	char text[TUNE_NAME_MAX];
 
 	for (enum tune_axis axis = 0; axis < TUNE_AXES; axis++) {
 		uint64_t value = step->point.values[axis];
 
+		if (tune_is_far(tune, axis))
+			continue;
 		if (axis == TUNE_RATE)
 			json_string(
 				json, tune_names[axis], tune_value(axis, value, text));
@@ -60,7 +63,7 @@ static void print_json(const struct tune *tune)
 
 		json_open_object(&json, NULL);
 		json_string(&json, "tries", tune_names[step->axis]);
-		print_values(&json, step);
+		print_values(tune, &json, step);
 		if (step->is_measured)
 			print_measured(&json, step);
 		else
@@ -78,7 +81,10 @@ static void print_step(const struct tune *tune, const struct tune_step *step)
 
 	(void)printf("%c %-8s", step->is_chosen ? '*' : ' ', tune_names[step->axis]);
 	for (enum tune_axis axis = 0; axis < TUNE_AXES; axis++)
-		(void)printf("  %9s", tune_value(axis, step->point.values[axis], text));
+		(void)printf("  %9s",
+			tune_is_far(tune, axis)
+				? "-"
+				: tune_value(axis, step->point.values[axis], text));
 	if (!step->is_measured) {
 		(void)printf("  %s\n",
 			step->fault.code != 0 ? step->fault.text : "no time for it");
@@ -128,17 +134,42 @@ static void put_fragment(const struct tune *tune, FILE *out)
 
 	(void)fprintf(out,
 		"# snapline tune, %s: %.2f Gb/s; the slowest was %s\n"
-		"%smtu: %llu\nbuffers: %llu\nwindow: %llu\nqueues: [%llu]\n",
+		"%smtu: %llu\nbuffers: %llu\nqueues: [%llu]\n",
 		tune->pair.to != NULL ? tune->pair.to : "two processes and net_memif",
 		chosen->gbps, chosen->bottleneck, tune->pair.to != NULL ? "" : "# ",
 		(unsigned long long)best[TUNE_MTU],
 		(unsigned long long)best[TUNE_BUFFERS],
-		(unsigned long long)best[TUNE_WINDOW],
 		(unsigned long long)best[TUNE_QUEUES]);
-	if (best[TUNE_BURST] != 0)
+	if (!tune_is_far(tune, TUNE_WINDOW))
+		(void)fprintf(
+			out, "window: %llu\n", (unsigned long long)best[TUNE_WINDOW]);
+	if (best[TUNE_BURST] != 0 && !tune_is_far(tune, TUNE_BURST))
 		(void)fprintf(out, "burst: %s # of a rate\n",
 			tune_value(TUNE_BURST, best[TUNE_BURST], text));
 	put_rate(tune, out);
+}
+
+void tune_print_far(const struct tune *tune, FILE *out)
+{
+	uint32_t buffers = 0;
+
+	for (size_t i = 0; i < tune->count && tune->far.code == 0; i++) {
+		const struct tune_step *step = &tune->steps[i];
+
+		if (step->far.held.buffers < step->point.values[TUNE_BUFFERS])
+			buffers = u32_max(buffers, step->far.held.buffers);
+	}
+	if (tune->far.code != 0)
+		(void)fprintf(out,
+			"%s is %s: its window and burst are not swept, and of the "
+			"buffers only ours\n",
+			tune->pair.to,
+			tune->far.code == -ENOSYS ? "older"
+						  : "a node, no snapline bench --serve");
+	else if (buffers != 0)
+		(void)fprintf(out,
+			"%s has %u buffers a queue: no more were tried there\n",
+			tune->pair.to, buffers);
 }
 
 void tune_print(const struct tune *tune, bool json)
@@ -156,6 +187,7 @@ void tune_print(const struct tune *tune, bool json)
 		print_step(tune, &tune->steps[i]);
 	if (tune->is_cut_short)
 		(void)puts("the rest was left out: two minutes are over");
+	tune_print_far(tune, stdout);
 	(void)puts("");
 	put_fragment(tune, stdout);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "control/cli/bench_data.h"
+#include "control/cli/bench_far.h"
 #include "control/cli/tune.h"
 #include "dataplane/base/log.h"
 
@@ -181,6 +182,39 @@ static void measure(const struct tune *tune, struct tune_step *step)
 	free(infos);
 }
 
+/* The sender's part of the point. A node that keeps its own is measured as it is. */
+static int tell_far(
+	const struct tune *tune, struct tune_step *step, struct bench_far **far)
+{
+	const uint64_t *values = step->point.values;
+	const struct bench_settings asked = {
+		.window = (uint32_t)values[TUNE_WINDOW],
+		.buffers = (uint32_t)values[TUNE_BUFFERS],
+		.rate_bps = values[TUNE_RATE],
+		.burst = values[TUNE_BURST],
+	};
+	struct fault fault = {0};
+	int err = bench_far_open(far, tune->pair.to, &asked, &step->far.held, &fault);
+
+	if (err != 0 && err != -ENOSYS && err != -EPERM)
+		return fault_set(&step->fault, err, "%s", fault.text);
+	step->far.is_asked = true;
+	step->far.code = err;
+	return 0;
+}
+
+static void measure_pair(const struct tune *tune, struct tune_step *step)
+{
+	bool is_still = step->axis == TUNE_RATE && step->point.values[TUNE_RATE] == 0;
+	struct bench_far *far = NULL;
+
+	if (tune->pair.to != NULL && !is_still && tell_far(tune, step, &far) != 0)
+		return;
+	measure(tune, step);
+	if (far != NULL)
+		bench_far_close(far);
+}
+
 static bool write_step(int fd, const struct tune_step *step)
 {
 	/* less than PIPE_BUF: all or nothing */
@@ -191,7 +225,7 @@ static void run_child(const struct tune *tune, struct tune_step *step, int fd)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	log_set_level(LOG_ERROR);
-	measure(tune, step);
+	measure_pair(tune, step);
 	_exit(write_step(fd, step) ? 0 : 1);
 }
 
