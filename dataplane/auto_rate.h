@@ -58,7 +58,7 @@ struct auto_rate {
 	uint32_t calm;     /* rounds in a row that went up */
 	uint64_t full_bps; /* where it was too much the last time */
 	nsec eased_at;     /* when it was decreased last */
-	bool is_starting;  /* half as much again in each round */
+	bool is_starting;  /* a quarter more in each round */
 	nsec seen_at;      /* when a round trip last said anything */
 	bool is_blind;     /* that is too long ago */
 };

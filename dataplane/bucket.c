@@ -3,21 +3,31 @@
 
 #include <assert.h>
 
-#define DEFAULT_SPAN (50 * USEC)
-#define DEFAULT_MIN (64 * KIB)
+#define DEFAULT_SPAN (500 * USEC) /* of slow rates, up to DEFAULT_MOST */
+#define DEFAULT_LEAST (64 * KIB)
+#define DEFAULT_MOST (512 * KIB)
+#define DEFAULT_SPAN_LEAST (50 * USEC) /* of any */
+#define MISSED_MAX (10 * MSEC)         /* longer absences are somebody's will */
 
+static_assert(MISSED_MAX <= INT64_MAX / 2 / (nsec)RATE_MAX, "no overflow in missed");
 /* BUCKET_BURST_MAX * BUCKET_BYTE and twice that fit an int64_t. */
 static_assert(BUCKET_BURST_MAX <= (uint64_t)INT64_MAX / 2 / 8000000000,
 	"a full bucket's room never overflows");
+
+static uint64_t bytes_of(uint64_t rate_bps, nsec span)
+{
+	return rate_bps * (uint64_t)span / (uint64_t)BUCKET_BYTE;
+}
 
 uint64_t bucket_default_burst(uint64_t rate_bps)
 {
 	uint64_t burst;
 
 	if (rate_bps > RATE_MAX)
-		return DEFAULT_MIN;
-	burst = rate_bps * (uint64_t)DEFAULT_SPAN / (uint64_t)BUCKET_BYTE;
-	return burst < DEFAULT_MIN ? DEFAULT_MIN : burst;
+		return DEFAULT_LEAST;
+	burst = u64_min(bytes_of(rate_bps, DEFAULT_SPAN), DEFAULT_MOST);
+	burst = u64_max(burst, bytes_of(rate_bps, DEFAULT_SPAN_LEAST));
+	return u64_max(burst, DEFAULT_LEAST);
 }
 
 static int64_t capacity_of(uint64_t rate_bps, uint64_t burst)
@@ -54,6 +64,62 @@ void bucket_set(struct bucket *bucket, uint64_t rate_bps, uint64_t burst, nsec n
 		bucket->tokens = -capacity;
 	bucket->rate_bps = rate_bps;
 	bucket->capacity = capacity;
+	bucket->missed = 0;
+	bucket->filled_at = now;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Fills half the bucket, and returns what of these tokens had no room. */
+static int64_t fill_half(struct bucket *bucket, int64_t tokens)
+{
+	int64_t room = bucket->capacity / 2 - bucket->tokens;
+	int64_t taken = room > 0 ? least(tokens, room) : 0;
+
+	bucket->tokens += taken;
+	return tokens - taken;
+}
+
+/* Part of what was missed, as much as the span brings. */
+static void repay(struct bucket *bucket, nsec span)
+{
+	int64_t owed = bucket->capacity / 2 / MSEC * nsec_min(span, MSEC);
+
+	owed = least(owed, bucket->missed);
+	bucket->missed -= owed - fill_half(bucket, owed);
+}
+
+void bucket_excuse(struct bucket *bucket, nsec now)
+{
+	int64_t rate = (int64_t)bucket->rate_bps;
+	nsec span = now - bucket->filled_at;
+	int64_t earned, left;
+
+	if (span <= 0 || rate == 0 || bucket_is_unlimited(bucket) ||
+		bucket->capacity / 2 < (int64_t)BUCKET_BURST_MIN * BUCKET_BYTE)
+		return;
+	if (__builtin_mul_overflow(span, rate, &earned))
+		earned = INT64_MAX;
+	left = fill_half(bucket, earned);
+	bucket->missed = least(MISSED_MAX * rate - bucket->missed, left) + bucket->missed;
+	repay(bucket, span);
+	bucket->filled_at = now;
+}
+
+void bucket_catch_up(struct bucket *bucket, nsec now)
+{
+	nsec span = now - bucket->filled_at;
+
+	if (span > MISSED_MAX) { /* nobody wanted it for so long */
+		bucket->missed = 0;
+		bucket_fill(bucket, now);
+		return;
+	}
+	(void)fill_half(bucket, span * (int64_t)bucket->rate_bps);
+	repay(bucket, span);
 	bucket->filled_at = now;
 }
 

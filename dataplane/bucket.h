@@ -6,6 +6,12 @@
  * drift however irregular the calls, and refilling costs one multiplication. In a window
  * of any length T no more than rate * T + burst passes, of what was asked for.
  *
+ * Who waits for tokens and comes back too late, because a scheduler gave its core to
+ * others, would lose what the burst has no room for, and stay below its rate for ever. It
+ * says so by bucket_excuse, and gets that by and by: until it has, the bucket holds half
+ * a burst, and earns another half a millisecond. So a window of a millisecond has no more
+ * than before, and longer ones make up for what was missed, of 10 ms at most.
+ *
  * Lengths are bytes, at most 512 MiB where there is a limit; with debt that fits an
  * int64_t. A rate is 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. One thread;
  * time never goes back. */
@@ -25,10 +31,13 @@ struct bucket {
 	uint64_t rate_bps;
 	int64_t tokens;   /* below 0: overdrawn, by capacity at most */
 	int64_t capacity; /* the burst */
+	int64_t missed;   /* tokens to be had by and by */
 	nsec filled_at;
 };
 
-/* What a rate may pass at once when nobody said: 50 us of it, and 64 KiB at least. */
+/* What a rate may pass at once when nobody said: 500 us of it, as a worker that shares
+ * its core comes late so often; 64 KiB at least, and more than 512 KiB only where that is
+ * less than 50 us. */
 uint64_t bucket_default_burst(uint64_t rate_bps);
 
 /* Starts full. burst in bytes, 0: the default; brought into its bounds. */
@@ -46,6 +55,14 @@ nsec bucket_deadline(const struct bucket *bucket, uint32_t len);
  * paid before anything else may go. */
 static inline void bucket_charge(struct bucket *bucket, uint32_t len);
 
+/* Its owner waited for tokens, and comes only now: what they came to meanwhile is not
+ * lost to it. Right before it asks again, for BUCKET_BURST_MIN at most at a time; a burst
+ * of less than two of these catches up nothing. */
+void bucket_excuse(struct bucket *bucket, nsec now);
+
+/* For bucket_fill. */
+void bucket_catch_up(struct bucket *bucket, nsec now);
+
 static inline bool bucket_is_unlimited(const struct bucket *bucket)
 {
 	return bucket->rate_bps == RATE_UNLIMITED;
@@ -58,6 +75,10 @@ static inline void bucket_fill(struct bucket *bucket, nsec now)
 
 	if (now <= bucket->filled_at || bucket_is_unlimited(bucket))
 		return;
+	if (unlikely(bucket->missed != 0)) {
+		bucket_catch_up(bucket, now);
+		return;
+	}
 	if (__builtin_mul_overflow(
 		    now - bucket->filled_at, (int64_t)bucket->rate_bps, &earned) ||
 		earned > room)

@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-#define SPAN_MIN (20 * USEC) /* at most 50 000 purchases a second and thread */
+#define MISSED_MAX (10 * MSEC) /* longer absences are somebody's will */
+#define SPAN_MIN (20 * USEC)   /* at most 50 000 purchases a second and thread */
 
 static uint64_t read_u64(const _Atomic uint64_t *value)
 {
@@ -31,6 +32,7 @@ static void publish(struct lease_source *source, uint64_t rate_bps, uint64_t bur
 void lease_source_init(struct lease_source *source, uint64_t rate_bps, uint32_t grain)
 {
 	atomic_init(&source->sold_until, INT64_MIN / 2);
+	atomic_init(&source->missed, 0);
 	atomic_init(&source->version, 0);
 	source->grain = grain;
 	publish(source, rate_bps, 0);
@@ -46,6 +48,7 @@ void lease_source_set(
 	while ((sold > now || was_unlimited) &&
 		!atomic_compare_exchange_weak(&source->sold_until, &sold, now))
 		;
+	atomic_store(&source->missed, 0);
 	publish(source, rate_bps, burst);
 }
 
@@ -88,6 +91,10 @@ static COLD void learn(struct lease *lease, nsec now)
 	lease->debt = (int64_t)burst * BUCKET_BYTE;
 	burst_span = lease->debt / (int64_t)rate_bps;
 	lease->slack = nsec_max(burst_span - lease->span, 0);
+	/* half a burst a millisecond more, also of that half burst that is not sold yet
+	 */
+	burst_span = nsec_min(burst_span, SEC);
+	lease->extra = lease->span * burst_span / (2 * (MSEC + burst_span));
 	if (lease->tokens > lease->worth)
 		lease->tokens = lease->worth; /* of a faster time */
 	if (lease->tokens < -lease->debt)
@@ -113,18 +120,57 @@ nsec lease_deadline(const struct lease *lease)
 	return lease->rate_bps == 0 ? NEVER : lease->begins;
 }
 
+/* Takes what is long past out of the time for sale. Returns how much that was. */
+static nsec write_off(_Atomic int64_t *sold_until, nsec floor)
+{
+	int64_t sold = atomic_load_explicit(sold_until, memory_order_relaxed);
+
+	/* relaxed: the number itself is all that is shared */
+	do
+		if (sold >= floor)
+			return 0;
+	while (!atomic_compare_exchange_weak_explicit(
+		sold_until, &sold, floor, memory_order_relaxed, memory_order_relaxed));
+	return floor - sold;
+}
+
+void lease_excuse(struct lease *lease, nsec now)
+{
+	struct lease_source *source = lease->source;
+	nsec lost;
+
+	if (lease->rate_bps == 0 || lease->rate_bps == RATE_UNLIMITED ||
+		lease->begins > now) /* not late */
+		return;
+	lost = write_off(&source->sold_until, now - lease->slack / 2);
+	/* relaxed: a plain sum; that two add at once to nearly all of it does no harm */
+	if (atomic_load_explicit(&source->missed, memory_order_relaxed) < MISSED_MAX)
+		atomic_fetch_add_explicit(&source->missed, nsec_min(lost, MISSED_MAX),
+			memory_order_relaxed);
+}
+
 /* Returns when the span begins. */
 static nsec buy_span(const struct lease *lease, nsec now)
 {
 	_Atomic int64_t *sold_until = &lease->source->sold_until;
+	_Atomic int64_t *missed = &lease->source->missed;
 	int64_t sold = atomic_load_explicit(sold_until, memory_order_relaxed);
+	nsec slack = lease->slack, advance = lease->span;
 	nsec begins;
 
+	if (unlikely(atomic_load_explicit(missed, memory_order_relaxed) > 0)) {
+		slack /= 2;
+		advance -= lease->extra;
+	}
 	do
-		begins = nsec_max(sold, now - lease->slack);
+		begins = nsec_max(sold, now - slack);
 	/* relaxed: the number itself is all that is shared */
-	while (!atomic_compare_exchange_weak_explicit(sold_until, &sold,
-		begins + lease->span, memory_order_relaxed, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(sold_until, &sold, begins + advance,
+		memory_order_relaxed, memory_order_relaxed));
+	if (begins - sold > MISSED_MAX) /* nobody wanted it for so long */
+		atomic_store_explicit(missed, 0, memory_order_relaxed);
+	else if (advance != lease->span)
+		atomic_fetch_sub_explicit(missed, lease->extra, memory_order_relaxed);
 	return begins;
 }
 

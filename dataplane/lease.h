@@ -8,8 +8,9 @@
  *
  * A thread may buy one span ahead, which is then its turn: so all get the same number of
  * spans, in the order they asked, and whoever wants nothing leaves them to the others.
- * Two spans may be in a thread's hands at once, so in a window T at most
- * rate * T + burst + 2 spans a thread but one pass. */
+ * Time that nobody could buy, for the thread that waited for it came too late, is sold
+ * by and by, as in bucket.h. Two spans may be in a thread's hands at once, so in a window
+ * T at most rate * T + burst + 2 spans a thread but one pass. */
 #ifndef LEASE_H
 #define LEASE_H
 
@@ -21,6 +22,7 @@
 struct lease_source {
 	/* any thread */
 	alignas(64) _Atomic int64_t sold_until; /* nsec */
+	_Atomic int64_t missed;                 /* nsec to be sold by and by */
 	/* the control thread writes, all read */
 	alignas(64) _Atomic uint32_t version; /* of what follows */
 	_Atomic uint64_t rate_bps;
@@ -35,6 +37,7 @@ struct lease {
 	uint64_t rate_bps;
 	nsec span;      /* of a purchase */
 	nsec slack;     /* time not sold in time that may still be */
+	nsec extra;     /* of a span, what comes of the time that was missed */
 	int64_t worth;  /* tokens of a span, see bucket.h */
 	int64_t tokens; /* in hand; below 0: overdrawn */
 	int64_t debt;   /* the most that may be owed, tokens */
@@ -53,6 +56,8 @@ uint64_t lease_source_burst(const struct lease_source *source); /* bytes */
 void lease_init(struct lease *lease, struct lease_source *source);
 /* Once a turn, before the others: learns of a new rate. */
 void lease_begin(struct lease *lease, nsec now);
+/* Its owner waited for tokens, and comes only now. Right before it asks again. */
+void lease_excuse(struct lease *lease, nsec now);
 /* After lease_has said no: when to ask again, NEVER while paused. */
 nsec lease_deadline(const struct lease *lease);
 

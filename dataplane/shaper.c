@@ -24,6 +24,13 @@ void shaper_init(struct shaper *shaper, struct lease_source *port, nsec now)
 void shaper_set_rate(struct shaper *shaper, uint64_t rate_bps, uint64_t burst, nsec now)
 {
 	bucket_set(&shaper->own, rate_bps, burst, now);
+	shaper->is_trying = false;
+}
+
+void shaper_try_rate(struct shaper *shaper, uint64_t rate_bps, uint64_t burst, nsec now)
+{
+	bucket_set(&shaper->own, rate_bps, burst, now);
+	shaper->is_trying = true;
 }
 
 void shaper_add(
@@ -68,9 +75,21 @@ void shaper_classify(struct shaper *shaper, uint32_t at, enum shaper_class class
 	share->class = class;
 }
 
+/* Whose tokens were waited for has not lost what came while this thread was away. */
+static void excuse(struct shaper *shaper, nsec now)
+{
+	if (shaper->state == SHAPER_QUEUE_EMPTY && !shaper->is_trying)
+		bucket_excuse(&shaper->own, now);
+	else if (shaper->state == SHAPER_PORT_EMPTY)
+		lease_excuse(&shaper->port, now);
+	for (uint64_t left = shaper->limited; left != 0; left &= left - 1)
+		bucket_excuse(&shaper->shares[__builtin_ctzll(left)].limit, now);
+}
+
 void shaper_begin(struct shaper *shaper, nsec now)
 {
 	lease_begin(&shaper->port, now);
+	excuse(shaper, now);
 	shaper->quiet = 0;
 	shaper->limited = 0;
 	shaper->state = SHAPER_FREE;

@@ -43,6 +43,7 @@ struct shaper_share {
 struct shaper {
 	struct lease port;
 	struct bucket own;
+	bool is_trying; /* own is */
 	struct shaper_share shares[SHAPER_SHARES];
 	uint64_t members[SHAPER_CLASSES]; /* bit i: shares[i] */
 	uint32_t current[SHAPER_CLASSES]; /* whose turn it is */
@@ -59,6 +60,9 @@ struct shaper {
 void shaper_init(struct shaper *shaper, struct lease_source *port, nsec now);
 /* The queue's own rate; burst as in bucket.h. */
 void shaper_set_rate(struct shaper *shaper, uint64_t rate_bps, uint64_t burst, nsec now);
+/* The same, of a rate that is found by trying: what was missed of it is left to others.
+ */
+void shaper_try_rate(struct shaper *shaper, uint64_t rate_bps, uint64_t burst, nsec now);
 
 struct shaper_terms {
 	enum shaper_class class;

@@ -14,14 +14,14 @@ static bool wants_auto(const struct session *session)
 
 static void apply(struct worker *worker, nsec now)
 {
-	uint64_t rate_bps = worker->fixed_bps;
-	uint64_t burst = worker->fixed_burst;
+	uint64_t auto_bps = auto_rate_bps(&worker->auto_rate);
 
-	if (worker->is_auto && auto_rate_bps(&worker->auto_rate) < rate_bps) {
-		rate_bps = auto_rate_bps(&worker->auto_rate);
-		burst = auto_rate_burst(&worker->auto_rate);
-	}
-	shaper_set_rate(&worker->shaper, rate_bps, burst, now);
+	if (worker->is_auto && auto_bps < worker->fixed_bps)
+		shaper_try_rate(&worker->shaper, auto_bps,
+			auto_rate_burst(&worker->auto_rate), now);
+	else
+		shaper_set_rate(
+			&worker->shaper, worker->fixed_bps, worker->fixed_burst, now);
 	/* relaxed: plain numbers, they order nothing */
 	atomic_store_explicit(&worker->counters.auto_bps,
 		worker->is_auto ? auto_rate_bps(&worker->auto_rate) : 0,

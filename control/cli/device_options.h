@@ -94,7 +94,7 @@ struct device_options {
 			.max = BUCKET_BURST_MAX,                                         \
 			.offset = offsetof(target, device.burst),                        \
 			.help = "with a rate: at most so much at once from a device; "   \
-				"50 us of the rate and 64 KiB at least if not given"},   \
+				"500 us of it, within 64 and 512 KiB, if not given"},    \
 		{.name = "auto-latency",                                                 \
 			.arg = "TIME",                                                   \
 			.kind = OPTION_DURATION,                                         \

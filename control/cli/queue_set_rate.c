@@ -32,8 +32,8 @@ static const struct option_spec options[] = {
 		.min = BUCKET_BURST_MIN,
 		.max = BUCKET_BURST_MAX,
 		AT(burst),
-		.help = "at most so much at once; 50 us of the rate and 64 KiB at least "
-			"if not given"},
+		.help = "at most so much at once; 500 us of the rate, within 64 and 512 "
+			"KiB, if not given"},
 	{.name = "auto-latency",
 		.arg = "TIME",
 		.kind = OPTION_DURATION,

@@ -28,11 +28,11 @@ struct foreground {
 
 static struct foreground others;
 
-static struct world *begin(enum cc_kind cc, nsec delay)
+static struct world *begin(enum cc_kind cc, nsec delay, uint64_t seed)
 {
 	static const uint64_t bytes = 2 * GIB;
 	struct world_options options = {
-		.seed = 1,
+		.seed = seed,
 		.link = {.delay = delay, .rate_bps = LINK, .queue = 4 * MIB},
 		.slice_size = 8192,
 		.chunk_size = 1024 * 1024,
@@ -117,7 +117,7 @@ static void requests_wait_no_longer_than_the_ceiling(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world *world = begin(CC_FIXED, 25 * USEC);
+		struct world *world = begin(CC_FIXED, 25 * USEC, 1);
 		uint64_t sent;
 
 		worker_set_rate(
@@ -155,7 +155,7 @@ static void it_gives_way_in_a_tenth_of_a_second_and_comes_back(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world *world = begin(rows[i].cc, rows[i].delay);
+		struct world *world = begin(rows[i].cc, rows[i].delay, 1);
 		uint64_t alone, soon, with, after;
 		nsec wait;
 
@@ -184,15 +184,49 @@ static void it_gives_way_in_a_tenth_of_a_second_and_comes_back(void **state)
 	}
 }
 
+struct taken {
+	const char *name;
+	uint32_t percent[2]; /* of the sender's CPU, of the receiver's */
+	enum cc_kind cc;
+};
+
+/* Sums up what was sent at 90 % of the link, and by itself. */
+static void tell_taken(const struct taken *row, uint64_t seed, uint64_t sums[2])
+{
+	struct world *world = begin(row->cc, 25 * USEC, seed);
+	uint64_t fixed, adaptive, soon;
+	nsec wait;
+
+	world->options.absence_percent[SENDER] = row->percent[0];
+	world->options.absence_percent[RECEIVER] = row->percent[1];
+	set_rate(world, LINK / 10 * 9);
+	(void)run(world, 100 * MSEC);
+	fixed = run(world, 500 * MSEC);
+	set_rate(world, RATE_AUTO);
+	(void)run(world, 600 * MSEC);
+	adaptive = run(world, 500 * MSEC);
+	others.rate_bps = LINK / 4 * 3;
+	others.next = world->now;
+	(void)run(world, 100 * MSEC);
+	soon = run(world, 300 * MSEC);
+	wait = p99();
+	print_message("taken is %-14s seed %llu: at 90 %% it sends %3u %%, by itself %3u "
+		      "%%, beside 75 %% %3u %%, p99 wait %4lld us\n",
+		row->name, (unsigned long long)seed, percent(fixed, 500 * MSEC),
+		percent(adaptive, 500 * MSEC), percent(soon, 300 * MSEC),
+		(long long)(wait / USEC));
+	assert_true(percent(soon, 300 * MSEC) <= 26);
+	assert_true(wait <= AUTO_CEILING_DEFAULT);
+	sums[0] += fixed;
+	sums[1] += adaptive;
+	world_destroy(world);
+}
+
 /* Other programs have the CPU of an end for 1 to 5 ms again and again: the delay they
  * make is no queue on the link, and a real one is seen all the same. */
 static void a_cpu_that_is_taken_away_is_no_queue(void **state)
 {
-	static const struct {
-		const char *name;
-		uint32_t percent[2]; /* of the sender's CPU, of the receiver's */
-		enum cc_kind cc;
-	} rows[] = {
+	static const struct taken rows[] = {
 		{"the sender's", {30, 0}, CC_FIXED},
 		{"the receiver's", {0, 30}, CC_FIXED},
 		{"both", {30, 30}, CC_SWIFT},
@@ -200,32 +234,11 @@ static void a_cpu_that_is_taken_away_is_no_queue(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct world *world = begin(rows[i].cc, 25 * USEC);
-		uint64_t fixed, adaptive, soon;
-		nsec wait;
+		uint64_t sums[2] = {0, 0};
 
-		world->options.absence_percent[SENDER] = rows[i].percent[0];
-		world->options.absence_percent[RECEIVER] = rows[i].percent[1];
-		set_rate(world, LINK / 10 * 9);
-		(void)run(world, 100 * MSEC);
-		fixed = run(world, 500 * MSEC);
-		set_rate(world, RATE_AUTO);
-		(void)run(world, 600 * MSEC);
-		adaptive = run(world, 500 * MSEC);
-		others.rate_bps = LINK / 4 * 3;
-		others.next = world->now;
-		(void)run(world, 100 * MSEC);
-		soon = run(world, 300 * MSEC);
-		wait = p99();
-		print_message("taken is %-14s at 90 %% it sends %3u %%, by itself %3u "
-			      "%%, beside 75 %% %3u %%, p99 wait %4lld us\n",
-			rows[i].name, percent(fixed, 500 * MSEC),
-			percent(adaptive, 500 * MSEC), percent(soon, 300 * MSEC),
-			(long long)(wait / USEC));
-		assert_true(adaptive >= fixed / 2);
-		assert_true(percent(soon, 300 * MSEC) <= 26);
-		assert_true(wait <= AUTO_CEILING_DEFAULT);
-		world_destroy(world);
+		for (uint64_t seed = 1; seed <= 3; seed++)
+			tell_taken(&rows[i], seed, sums);
+		assert_true(sums[1] >= sums[0] / 2);
 	}
 }
 

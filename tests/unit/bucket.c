@@ -168,13 +168,90 @@ static void no_millisecond_has_more_than_its_share_and_a_burst(void **state)
 	free(log);
 }
 
-static void burst_is_50_us_and_64_kib_at_least(void **state)
+/* Whose core is taken for 3 ms in 20. Returns the bytes of a second. */
+static uint64_t send_between_absences(
+	struct bucket *bucket, struct log *log, bool is_excused, nsec end)
+{
+	nsec now = end - SEC, next = now;
+	bool waits = false;
+
+	for (log->count = 0; now < end; now += 5 * USEC) {
+		if (now >= next) {
+			now += 3 * MSEC;
+			next = now + 17 * MSEC;
+		}
+		if (waits && is_excused)
+			bucket_excuse(bucket, now);
+		while (bucket_has(bucket, FRAME, now) &&
+			log->count < ARRAY_LEN(log->at)) {
+			bucket_charge(bucket, FRAME);
+			log->at[log->count++] = now;
+		}
+		waits = true;
+	}
+	return log->count * FRAME;
+}
+
+static void who_was_away_catches_up_half_a_burst_a_millisecond(void **state)
+{
+	static const uint64_t story[] = {100 * MBIT, GBIT, 5 * GBIT, 10 * GBIT};
+	struct log *log = malloc(sizeof(*log));
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(story); i++) {
+		uint64_t burst = u64_max(64 * KIB, story[i] / 8 / 2500); /* 400 us */
+		uint64_t want = story[i] / 8;
+		struct bucket bucket;
+		uint64_t sent;
+
+		bucket_init(&bucket, story[i], burst, START);
+		sent = send_between_absences(&bucket, log, true, START + SEC);
+		assert_in_range(sent, want - want / 200, want + burst);
+		assert_true(worst_window(log, MSEC) <= want / 1000 + burst);
+		/* which is what it would else not reach */
+		bucket_init(&bucket, story[i], burst, START);
+		sent = send_between_absences(&bucket, log, false, START + SEC);
+		if (story[i] >= GBIT)
+			assert_true(sent < want - want / 20);
+	}
+	free(log);
+}
+
+/* 10 ms are the most that is made up for, and nobody's absence is another's debt. */
+static void what_was_missed_is_not_saved_up(void **state)
+{
+	struct bucket bucket;
+
+	(void)state;
+	bucket_init(&bucket, GBIT, 0, START);
+	bucket_charge(&bucket, 64 * 1024);
+	bucket_excuse(&bucket, START + 3600 * SEC);
+	assert_true(bucket.missed > 0);
+	assert_true(bucket.missed <= 10 * MSEC * (int64_t)GBIT);
+	/* nobody asks for a while */
+	assert_true(bucket_has(&bucket, 64 * KIB, START + 3601 * SEC));
+	assert_true(bucket.missed == 0);
+	/* nor does a new rate begin with what was missed of the old one */
+	bucket_charge(&bucket, 64 * 1024);
+	bucket_excuse(&bucket, START + 3602 * SEC);
+	bucket_set(&bucket, 10 * GBIT, 0, START + 3602 * SEC);
+	assert_true(bucket.missed == 0);
+	bucket_init(&bucket, 0, 0, START);
+	bucket_excuse(&bucket, START + SEC);
+	bucket_init(&bucket, RATE_UNLIMITED, 0, START);
+	bucket_excuse(&bucket, START + SEC);
+	assert_true(bucket.missed == 0);
+}
+
+static void burst_is_500_us_within_64_and_512_kib(void **state)
 {
 	struct bucket bucket;
 
 	(void)state;
 	assert_true(bucket_default_burst(1 * MBIT) == 64 * KIB);
-	assert_true(bucket_default_burst(10 * GBIT) == 64 * KIB);
+	assert_true(bucket_default_burst(GBIT) == 64 * KIB);
+	assert_true(bucket_default_burst(5 * GBIT) == 312500);
+	assert_true(bucket_default_burst(10 * GBIT) == 512 * KIB);
 	assert_true(bucket_default_burst(100 * GBIT) == 625000);
 	assert_true(bucket_default_burst(RATE_UNLIMITED) == 64 * KIB);
 	bucket_init(&bucket, GBIT, 1, START);
@@ -288,7 +365,9 @@ int main(void)
 		cmocka_unit_test(every_rate_is_met_by_every_rhythm),
 		cmocka_unit_test(nothing_is_rounded_away),
 		cmocka_unit_test(no_millisecond_has_more_than_its_share_and_a_burst),
-		cmocka_unit_test(burst_is_50_us_and_64_kib_at_least),
+		cmocka_unit_test(who_was_away_catches_up_half_a_burst_a_millisecond),
+		cmocka_unit_test(what_was_missed_is_not_saved_up),
+		cmocka_unit_test(burst_is_500_us_within_64_and_512_kib),
 		cmocka_unit_test(a_new_rate_holds_from_now_on_and_begins_without_a_jump),
 		cmocka_unit_test(tokens_are_kept_as_far_as_the_new_burst_has_room),
 		cmocka_unit_test(paused_nothing_passes_and_nothing_is_saved_up),

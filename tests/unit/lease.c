@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include <pthread.h>
@@ -143,6 +144,53 @@ static void deadline_says_when_to_come_back(void **state)
 	assert_in_range(taken[0], 100 * MBIT / 8 - GRAIN, 100 * MBIT / 8 + 64 * KIB);
 }
 
+/* All want what they can get, and each loses its core for 3 ms in 20, at other times.
+ * Returns the bytes of a second. */
+static uint64_t take_between_absences(int ntakers, bool is_excused, uint64_t *worst)
+{
+	static uint64_t passed[1000]; /* by the millisecond */
+	uint64_t sum = 0;
+
+	memset(passed, 0, sizeof(passed));
+	for (nsec at = 0; at < SEC; at += 5 * USEC)
+		for (int i = 0; i < ntakers; i++) {
+			uint64_t before = taken[i];
+
+			if ((at + i * 2 * MSEC) % (20 * MSEC) < 3 * MSEC)
+				continue;
+			if (is_excused)
+				lease_excuse(&leases[i], START + at);
+			take(i, START + at);
+			passed[at / MSEC] += taken[i] - before;
+			sum += taken[i] - before;
+		}
+	*worst = 0;
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		*worst = u64_max(*worst, passed[i]);
+	return sum;
+}
+
+static void time_that_nobody_could_buy_is_sold_by_and_by(void **state)
+{
+	uint64_t want = 5 * GBIT / 8, burst = 256 * KIB;
+
+	(void)state;
+	for (int ntakers = 1; ntakers <= 2; ntakers++) {
+		uint64_t spans, sum, worst;
+
+		start(0);
+		lease_source_set(&source, 5 * GBIT, burst, START);
+		sum = take_between_absences(ntakers, true, &worst);
+		spans = 2 * (uint64_t)ntakers * (uint64_t)leases[0].worth / BUCKET_BYTE;
+		assert_in_range(sum, want - want / 200, want + burst + spans);
+		assert_true(worst <= want / 1000 + burst + spans);
+	}
+	/* which is what one would else not reach */
+	start(0);
+	lease_source_set(&source, 5 * GBIT, burst, START);
+	assert_true(take_between_absences(1, false, &(uint64_t){0}) < want - want / 20);
+}
+
 static void *take_in_a_thread(void *arg)
 {
 	struct lease *lease = arg;
@@ -186,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_new_rate_holds_at_once),
 		cmocka_unit_test(paused_nothing_passes_until_it_goes_on),
 		cmocka_unit_test(deadline_says_when_to_come_back),
+		cmocka_unit_test(time_that_nobody_could_buy_is_sold_by_and_by),
 		cmocka_unit_test(no_span_is_sold_twice),
 	};
 

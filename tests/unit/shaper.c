@@ -266,6 +266,30 @@ static void deadline_is_when_tokens_are_back(void **state)
 }
 
 /* As the workers of a device: queues that know nothing of each other. */
+/* The core goes to another program for 2 ms in 20: by whatever it is limited, the queue
+ * makes up for it. */
+static void a_turn_that_comes_late_loses_nothing(void **state)
+{
+	enum { PORT, QUEUE, SESSION, PLACES };
+
+	(void)state;
+	for (int place = PORT; place < PLACES; place++) {
+		struct lease_source port;
+
+		lease_source_init(
+			&port, place == PORT ? GBIT : RATE_UNLIMITED, BUDGET * 1024);
+		start(&port);
+		join(0, 0, SHAPER_RECOVERY, JUMBO);
+		if (place == QUEUE)
+			shaper_set_rate(&shaper, GBIT, 0, START);
+		if (place == SESSION)
+			shaper_limit(&shaper, 0, GBIT, START);
+		for (nsec at = 0; at < SEC; at += 20 * MSEC)
+			run(START + at, 18 * MSEC);
+		assert_in_range(sum(), GBIT / 8 * 995 / 1000, GBIT / 8 + 128 * KIB);
+	}
+}
+
 static void queues_together_never_exceed_the_port(void **state)
 {
 	enum { QUEUES = 4 };
@@ -333,6 +357,7 @@ int main(void)
 		cmocka_unit_test(control_packets_always_pass_and_are_charged),
 		cmocka_unit_test(a_paused_queue_is_silent_and_wakes_for_nobody),
 		cmocka_unit_test(deadline_is_when_tokens_are_back),
+		cmocka_unit_test(a_turn_that_comes_late_loses_nothing),
 		cmocka_unit_test(queues_together_never_exceed_the_port),
 		cmocka_unit_test(counters_say_what_went_out_and_how_long_it_waited),
 	};
