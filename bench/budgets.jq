@@ -57,7 +57,8 @@ at_most("files"; "CPU of both ends, busy, onto tmpfs";
 	1.1)),
 ((16, 1024) as $gib | at_most("memory"; "memory beyond that of 256 MiB: \($gib) GiB, nearly all holes";
 	median("memory"; "\($gib) GiB"; "beyond buffers"; "MiB"); " MiB"; 64)),
-(("100 Mbit/s", "1 Gbit/s", "5 Gbit/s") as $rate | at_most("throttle"; "limit of \($rate), memif: error";
-	median("throttle"; $rate; "error"; "%") | if . == null then . else fabs end; " %"; 2)),
+(({throttle: "memif", throttle_veth: "veth"} | to_entries[]) as $over |
+("100 Mbit/s", "1 Gbit/s", "5 Gbit/s") as $rate | at_most($over.key; "limit of \($rate), \($over.value): error";
+	median($over.key; $rate; "error"; "%") | if . == null then . else fabs end; " %"; 2)),
 at_most("idle"; "idle node";
 	median("idle"; "memif"; "node"; "% of a core"); " %"; 1)

@@ -11,7 +11,7 @@ bench=$(cd "$(dirname "$0")" && pwd)
 build=$(realpath "${1:?usage: run.sh BUILD}")
 out=$build/bench
 export BENCH_BUILD=$build QUICK=${QUICK:-}
-order='crc core port memif files disk workers veth throttle foreground rtt loss followers crowd memory idle'
+order='crc core port memif files disk workers veth throttle throttle_veth foreground rtt loss followers crowd memory idle'
 limit=1200 # seconds a row may take, on a busy machine, too
 group=0   # process group of the row that runs
 
