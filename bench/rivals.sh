@@ -88,8 +88,8 @@ stop_rivals() {
 
 # Copies into $dir/to, and records rate and CPU. Run 0 warms up: it is compared with the
 # source and not recorded. Subjects take turns, a run each, so that what else goes on in the
-# machine meets all of them.
-measure_copy() { # RUN CASE SUBJECT BYTES SERVER_PID FUNCTION
+# machine meets all of them. A copy without a server has - for it.
+measure_copy() { # RUN CASE SUBJECT BYTES SERVER_PID|- FUNCTION
 	local start seconds cpu
 	rm -rf "$dir/to"
 	mkdir "$dir/to"

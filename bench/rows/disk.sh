@@ -44,7 +44,7 @@ for ((run = 0; run <= runs; run++)); do
 		$prepare "$snapshot"
 		measure_copy "$run" "$state, from $kind" get_file "$bytes" "$leader_pid" copy_getfile
 		$prepare "$snapshot"
-		measure_copy "$run" "$state, from $kind" cp "$bytes" $$ copy_cp
+		measure_copy "$run" "$state, from $kind" cp "$bytes" - copy_cp
 	done
 	pulled=$disk/pulled
 	measure_pull "$run" "onto $kind" snapline "$bytes" --dev "$(memif 0 client)" \

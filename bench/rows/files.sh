@@ -34,7 +34,7 @@ measure_shape() { # SHAPE RUNS
 		measure_copy "$run" "$name" get_file "$bytes" "$leader_pid" copy_getfile
 		measure_copy "$run" "$name" rsync "$bytes" "$rsync_pid" copy_rsync
 		measure_copy "$run" "$name" nginx+curl "$bytes" "$nginx_pid" copy_curl
-		measure_copy "$run" "$name" cp "$bytes" $$ copy_cp
+		measure_copy "$run" "$name" cp "$bytes" - copy_cp
 	done
 	stop_rivals
 	stop_node leader
