@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -87,15 +89,25 @@ static int check_space(int dirfd, const struct manifest *manifest, const uint64_
 	return 0;
 }
 
+/* Whether a place is made of pages, all of them now: as long as a third of what it takes
+ * to write them, and nobody has anything else to do meanwhile. */
+static bool is_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+}
+
 /* Allocates the runs of chunks that will be written, so that the file lies in few pieces
- * and a full disk shows now. Small files are left to delayed allocation. */
+ * and a full disk shows now. Small files are left to delayed allocation. In memory there
+ * are no pieces, and what it lacked check_space has said. */
 static int allocate(
 	int fd, const struct manifest *manifest, const struct manifest_file *file)
 {
 	uint32_t count = manifest_file_chunks(manifest, file);
 	uint32_t from = 0;
 
-	if (file->size < manifest->chunk_size)
+	if (file->size < manifest->chunk_size || is_memory(fd))
 		return 0;
 	while (from < count) {
 		uint32_t to = from;

@@ -132,10 +132,9 @@ int storage_writer_commit(struct storage_writer *writer, struct fault *fault);
 
 /* Creates all sub-directories of the manifest, and its files with their final size, for
  * a transfer to fill; but files smaller than a chunk, which come whole, are left to who
- * writes them. All-zero chunks stay holes. Files that storage_filter kept stay as they
- * are. Returns 0, -ENOSPC
- * before anything is created when the file system cannot hold it (naming need and free),
- * or an errno. */
+ * writes them. Their place is reserved, but on a tmpfs. All-zero chunks stay holes. Files
+ * that storage_filter kept stay as they are. Returns 0, -ENOSPC before anything is
+ * created when the file system cannot hold it (naming need and free), or an errno. */
 int storage_prepare(struct storage_writer *writer, const struct manifest *manifest,
 	struct fault *fault);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +22,17 @@
 #include "dataplane/file/store_file.h"
 #include "dataplane/manifest_codec.h"
 #include "tests/os/storage_world.h"
+
+static long file_system; /* what is said of it; 0: what is true */
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	long rc = syscall(SYS_fstatfs, fd, fs);
+
+	if (file_system != 0)
+		fs->f_type = file_system;
+	return (int)rc;
+}
 
 /* The 41 bytes that a stock node wrote at index 37. */
 static void a_commit_leaves_what_braft_would(void **state)
@@ -337,6 +351,34 @@ static void a_snapshot_that_cannot_fit_is_refused_first(void **state)
 	manifest_fini(&manifest);
 }
 
+/* On a disk that makes the file lie in few pieces, and says at once that it is full; in
+ * memory it takes as long as a third of the copy. */
+static void a_place_is_reserved_on_a_disk_and_not_in_memory(void **state)
+{
+	static const long file_systems[] = {EXT4_SUPER_MAGIC, TMPFS_MAGIC};
+	struct place *place = *state;
+	struct storage_writer *writer;
+	struct manifest manifest;
+	struct stat st;
+
+	make_manifest(&manifest);
+	for (size_t i = 0; i < ARRAY_LEN(file_systems); i++) {
+		file_system = file_systems[i];
+		assert_int_equal(storage_create(place->storage, &writer, NULL), 0);
+		assert_int_equal(storage_prepare(writer, &manifest, NULL), 0);
+		file_system = 0;
+		assert_int_equal(
+			fstatat(place->scratch.fd, "store/temp/a/b/big", &st, 0), 0);
+		assert_int_equal(st.st_size, 4 * MANIFEST_CHUNK_MIN + 1);
+		if (file_systems[i] == TMPFS_MAGIC)
+			assert_int_equal(st.st_blocks, 0);
+		else
+			assert_true(st.st_blocks * 512 >= st.st_size);
+		storage_abort(writer);
+	}
+	manifest_fini(&manifest);
+}
+
 /* Stock braft reported a full disk as a saved snapshot, and truncated the log. */
 static void a_full_disk_is_an_error_and_the_old_snapshot_stays(void **state)
 {
@@ -396,6 +438,7 @@ int main(void)
 		STORY(a_manifest_without_an_entry_goes_beside),
 		STORY(a_manifest_of_other_files_is_not_believed),
 		STORY(a_snapshot_that_cannot_fit_is_refused_first),
+		STORY(a_place_is_reserved_on_a_disk_and_not_in_memory),
 		STORY(a_full_disk_is_an_error_and_the_old_snapshot_stays),
 	};
 
