@@ -22,8 +22,11 @@ enum {
 	BUFFERS = 2047,        /* a descriptor ring of 1024, bursts and caches */
 	AF_PACKET_UNIT = 2048, /* bytes; frames come in multiples, blocks hold two */
 	AF_PACKET_FRAME_MAX = 32768,
-	AF_PACKET_OVERHEAD = 80, /* bytes of the kernel's header before each frame */
-	AF_PACKET_FRAMES = 2048, /* each way: two sessions' windows between two looks */
+	AF_PACKET_OVERHEAD = 80,     /* bytes of the kernel's header before each frame */
+	AF_PACKET_FRAMES_MAX = 1024, /* each way, for some ms away from the CPU */
+	AF_PACKET_FRAMES_MIN = 512,
+	AF_PACKET_RING = 5 << 20, /* bytes, each way: the driver and the kernel copy into
+				     every slot in turn, so they have to fit a cache */
 	AF_XDP_BUFFERS = 8191, /* 2048 in the fill ring, 2048 on their way out, caches */
 	AF_XDP_HEADROOM = 256, /* bytes the kernel keeps of each buffer */
 	AF_XDP_MTU_MAX = 3438, /* buffer, headrooms and mbuf share a page of at
@@ -160,11 +163,20 @@ static int plan_iface_mtu(struct nic_plan *plan, struct fault *fault)
 	return 0;
 }
 
+static uint32_t af_packet_frames(uint32_t framesz)
+{
+	uint32_t frames = AF_PACKET_FRAMES_MAX;
+
+	while (frames > AF_PACKET_FRAMES_MIN && frames * framesz > AF_PACKET_RING)
+		frames /= 2;
+	return frames;
+}
+
 /* The driver copies a whole kernel frame into one buffer without looking at its size, and
  * drops what does not fit into framesz. */
 static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 {
-	uint32_t framesz;
+	uint32_t framesz, frames;
 
 	plan->kind = NIC_IFACE;
 	if (plan_iface_mtu(plan, fault) != 0)
@@ -172,9 +184,10 @@ static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 	framesz = plan->mtu + NIC_PLAN_L2_MAX + AF_PACKET_OVERHEAD;
 	framesz = (framesz + AF_PACKET_UNIT - 1) / AF_PACKET_UNIT * AF_PACKET_UNIT;
 	framesz = find_number(plan->args, "framesz", framesz);
+	frames = af_packet_frames(framesz);
 	if (append(plan, "framesz", (int)framesz) != 0 ||
 		append(plan, "blocksz", (int)(2 * framesz + 4095) / 4096 * 4096) != 0 ||
-		append(plan, "framecnt", AF_PACKET_FRAMES) != 0 ||
+		append(plan, "framecnt", (int)frames) != 0 ||
 		(plan->queues > 1 && append(plan, "qpairs", (int)plan->queues) != 0))
 		return fault_set(fault, -EINVAL, "device '%s': arguments are too long",
 			plan->name);
@@ -186,7 +199,7 @@ static int plan_af_packet(struct nic_plan *plan, struct fault *fault)
 			plan->name, framesz, plan->mtu);
 	plan->rx_room = framesz;
 	plan->shared = (size_t)2 * plan->queues * framesz *
-		       find_number(plan->args, "framecnt", AF_PACKET_FRAMES);
+		       find_number(plan->args, "framecnt", frames);
 	plan->rx_buffers = COPY_BUFFERS;
 	plan->tx_buffers = COPY_BUFFERS;
 	return 0;
