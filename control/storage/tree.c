@@ -117,6 +117,16 @@ struct walk {
 
 static int walk_dir(struct walk *walk, int fd, size_t path_len, int depth);
 
+static int too_deep(struct fault *fault, const char *path)
+{
+	char quoted[NAME_QUOTED];
+
+	return fault_set(fault, -EINVAL,
+		"directory %s is nested too deeply: a name in a snapshot has %d parts at "
+		"most, move it up",
+		name_quote(quoted, sizeof(quoted), path), NAME_DEPTH_MAX);
+}
+
 static int walk_entry(struct walk *walk, int dirfd, size_t path_len, int depth)
 {
 	const struct tree_visitor *visitor = walk->visitor;
@@ -134,7 +144,7 @@ static int walk_entry(struct walk *walk, int dirfd, size_t path_len, int depth)
 	if (error != 0)
 		return error;
 	if (depth >= NAME_DEPTH_MAX)
-		return file_fault(walk->fault, -ELOOP, "descend deeper into", walk->path);
+		return too_deep(walk->fault, walk->path);
 	fd = openat(dirfd, last, OPEN_DIR);
 	if (fd < 0)
 		return file_fault(walk->fault, -errno, "open", walk->path);

@@ -31,7 +31,7 @@ struct tree_entry {
 
 /* Calls visit for everything below dirfd but directories, in no order; visit_dir (may be
  * NULL) for each directory before what it holds. A visit that returns not 0 ends the
- * walk, and the walk returns it. Returns 0, -ELOOP for more than NAME_DEPTH_MAX levels,
+ * walk, and the walk returns it. Returns 0, -EINVAL for more than NAME_DEPTH_MAX levels,
  * or an errno. */
 struct tree_visitor {
 	int (*visit)(void *ctx, const struct tree_entry *entry, struct fault *fault);

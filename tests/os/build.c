@@ -277,6 +277,21 @@ static void unsafe_names_are_refused(void **state)
 	}
 }
 
+/* One more than a name may have parts: no talk of symbolic links, which are not there. */
+static void a_directory_that_is_too_deep_is_refused_by_name(void **state)
+{
+	struct place *place = *state;
+	char name[sizeof("from") + 2 * (NAME_DEPTH_MAX + 1) + 2] = "from";
+
+	for (int i = 0; i < NAME_DEPTH_MAX + 1; i++) {
+		(void)strcat(name, "/d");
+		scratch_mkdir(&place->scratch, name);
+	}
+	expect_refused(place, "d/d/d", "nested too deeply");
+	assert_int_equal(unlinkat(place->scratch.fd, name, AT_REMOVEDIR), 0);
+	assert_int_equal(build(place, NULL), 0);
+}
+
 static void the_store_may_not_be_inside(void **state)
 {
 	struct place *place = *state;
@@ -351,6 +366,7 @@ int main(void)
 		STORY(ten_hundred_small_files_share_chunks),
 		STORY(everything_but_regular_files_is_refused_by_name),
 		STORY(unsafe_names_are_refused),
+		STORY(a_directory_that_is_too_deep_is_refused_by_name),
 		STORY(the_store_may_not_be_inside),
 		STORY(index_and_term_must_make_sense),
 		STORY(a_file_that_changes_meanwhile_is_named),
