@@ -123,7 +123,9 @@ static bool keep_temp(const struct storage_writer *writer)
 		return false;
 	if (state_options(writer->storage).sync && syncfs(storefd) != 0)
 		return false;
-	return temp_save(storefd, &writer->table) == 0;
+	/* where a full disk has no room for the table, the one of the beginning does, as
+	 * it does after a kill */
+	return temp_save(storefd, &writer->table) == 0 || temp_has_journal(storefd);
 }
 
 void storage_abort(struct storage_writer *writer)

@@ -392,6 +392,22 @@ static void without_a_journal_what_is_there_is_compared(void **state)
 	expect_rest(place, MOVED - 20, 0);
 }
 
+/* The table that is to tell what came finds no room any more: what came is kept by the
+ * one of the beginning. */
+static void a_disk_without_room_for_the_table_keeps_what_came(void **state)
+{
+	struct place *place = *state;
+	struct copy copy;
+
+	begin(place, &copy);
+	assert_int_equal(copy_pull(&copy, 20), 0);
+	/* as good as full: it is where the table is written before it gets its name */
+	scratch_mkdir(&place->scratch, TEMP "/" TABLE_NAME ".tmp");
+	copy_interrupt(&copy);
+	restart(place);
+	expect_rest(place, MOVED - 20, 20);
+}
+
 /* Neither the next save nor a stock leader's files take it for theirs. */
 static void a_save_in_between_starts_from_nothing(void **state)
 {
@@ -422,6 +438,7 @@ int main(void)
 		STORY(without_the_filter_a_changed_snapshot_starts_over),
 		STORY(with_other_chunks_what_is_there_is_compared),
 		STORY(without_a_journal_what_is_there_is_compared),
+		STORY(a_disk_without_room_for_the_table_keeps_what_came),
 		STORY(a_save_in_between_starts_from_nothing),
 	};
 
