@@ -73,8 +73,8 @@ void rpc_call_fail(struct rpc_call *call, int code, const char *format, ...)
 
 struct rpc_result {
 	int code; /* 0, or the wire code; connection trouble: EHOSTDOWN 112 (could not
-		     connect), RPC_EFAILEDSOCKET (broken while waiting), RPC_ERPCTIMEDOUT
-		   */
+		     connect), RPC_EFAILEDSOCKET (broken while waiting), RPC_ERPCTIMEDOUT,
+		     RPC_ERESPONSE (the peer speaks something else) */
 	const char *text;            /* never NULL; empty on success; else one line that
 					names the address */
 	struct rpc_bytes message;    /* valid during the callback */

@@ -40,6 +40,11 @@ static void explain(const struct rpc_client *client, const struct client_call *c
 	else if (call->code == RPC_EFAILEDSOCKET)
 		(void)snprintf(text, TEXT_MAX, "the connection to %s broke during %s: %s",
 			address, call->name, why);
+	else if (call->code == RPC_ERESPONSE)
+		(void)snprintf(text, TEXT_MAX,
+			"%s answers %s with what is no answer: is it the address of a "
+			"node?",
+			address, call->name);
 	else if (call->code == EHOSTDOWN)
 		(void)snprintf(text, TEXT_MAX,
 			"cannot connect to %s: %s: is the node running and the address "
@@ -80,6 +85,13 @@ static void move_call(
 	TAILQ_INSERT_TAIL(ended, call, order);
 }
 
+static int how_it_ended(const struct conn *via, int error)
+{
+	if (via == NULL)
+		return EHOSTDOWN;
+	return error == UV_EPROTO ? RPC_ERESPONSE : RPC_EFAILEDSOCKET;
+}
+
 void rpc_client_fail_calls(struct rpc_client *client, const struct conn *via, int error)
 {
 	struct call_list ended = TAILQ_HEAD_INITIALIZER(ended);
@@ -92,7 +104,7 @@ void rpc_client_fail_calls(struct rpc_client *client, const struct conn *via, in
 		if (call->via != via || (via == NULL && call->bytes == NULL))
 			continue;
 		move_call(client, call, &ended);
-		call->code = via != NULL ? RPC_EFAILEDSOCKET : EHOSTDOWN;
+		call->code = how_it_ended(via, error);
 	}
 	finish_all(client, &ended, error != 0 ? uv_strerror(error) : "closed");
 }
