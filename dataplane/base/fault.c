@@ -5,6 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Log lines put a text between such quotes. */
+static void spare_quotes(struct fault *fault)
+{
+	for (char *at = fault->text; (at = strchr(at, '"')) != NULL; at++)
+		*at = '\'';
+}
+
 int fault_set(struct fault *fault, int code, const char *format, ...)
 {
 	va_list args;
@@ -15,6 +22,7 @@ int fault_set(struct fault *fault, int code, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(fault->text, sizeof(fault->text), format, args);
 	va_end(args);
+	spare_quotes(fault);
 	return code;
 }
 
@@ -34,4 +42,5 @@ void fault_prefix(struct fault *fault, const char *format, ...)
 		return;
 	(void)snprintf(
 		fault->text + used, sizeof(fault->text) - (size_t)used, ": %s", old);
+	spare_quotes(fault);
 }

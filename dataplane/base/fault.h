@@ -12,11 +12,12 @@
 
 struct fault {
 	int code;       /* 0, or a negative errno */
-	char text[400]; /* one line, no newline; empty while code is 0 */
+	char text[400]; /* one line, no newline, no "; empty while code is 0 */
 };
 
-/* Records code and text unless a fault is recorded already. A NULL fault is allowed: the
- * caller wants the code only. Returns code, so that it can be returned on the same line.
+/* Records code and text, with ' for each ", unless a fault is recorded already. A NULL
+ * fault is allowed: the caller wants the code only. Returns code, so that it can be
+ * returned on the same line.
  */
 int fault_set(struct fault *fault, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -42,6 +42,17 @@ static void context_goes_in_front(void **state)
 	assert_int_equal(fault.code, -ENOENT);
 }
 
+/* Log lines are read by programs: text="…" must end where it seems to. */
+static void no_text_ends_the_quotes_of_a_log_line(void **state)
+{
+	struct fault fault = {0};
+
+	(void)state;
+	(void)fault_set(&fault, -EIO, "cannot read \"%s\"", "a \"b\"");
+	fault_prefix(&fault, "store \"%s\"", "s");
+	assert_string_equal(fault.text, "store 's': cannot read 'a 'b''");
+}
+
 static void too_long_a_text_is_cut_never_overrun(void **state)
 {
 	struct fault fault = {0};
@@ -65,6 +76,7 @@ int main(void)
 		cmocka_unit_test(the_first_fault_wins),
 		cmocka_unit_test(who_wants_the_code_only_gets_it),
 		cmocka_unit_test(context_goes_in_front),
+		cmocka_unit_test(no_text_ends_the_quotes_of_a_log_line),
 		cmocka_unit_test(too_long_a_text_is_cut_never_overrun),
 	};
 

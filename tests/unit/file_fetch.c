@@ -166,7 +166,7 @@ static void three_retries_then_the_code_of_the_leader(void **state)
 	make_snapshot(world);
 	world->leader.meddle = fail_reads;
 	run(world);
-	expect_failed(world, -EIO, "\"a\" at offset 0");
+	expect_failed(world, -EIO, "'a' at offset 0");
 	assert_int_equal(world->leader.meddled, 4);
 	assert_in_range(world->took, 3 * SEC, 3 * SEC + 10 * MSEC);
 }
@@ -225,7 +225,7 @@ static void a_chunk_that_stays_bad_is_named(void **state)
 	make_snapshot(world);
 	world->leader.meddle = spoil_small;
 	run(world);
-	expect_failed(world, -EBADMSG, "chunk 0 (\"a\" at offset 0)");
+	expect_failed(world, -EBADMSG, "chunk 0 ('a' at offset 0)");
 	assert_int_equal(world->leader.meddled, FILE_FETCH_TRIES);
 }
 

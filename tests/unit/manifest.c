@@ -184,7 +184,7 @@ static void one_name_is_one_file(void **state)
 	add(&manifest, "b", 1);
 	add(&manifest, "a", 2);
 	assert_int_equal(manifest_layout(&manifest, &fault), -EINVAL);
-	assert_non_null(strstr(fault.text, "\"a\" is listed twice"));
+	assert_non_null(strstr(fault.text, "'a' is listed twice"));
 	manifest_fini(&manifest);
 
 	start(&manifest);
