@@ -58,6 +58,17 @@ static void watch(struct process *process, uv_signal_t *handle, int number)
 	uv_unref((uv_handle_t *)handle); /* the node keeps the loop alive */
 }
 
+/* SIGHUP ends a process that does not watch for it yet, and whoever has just written the
+ * file does not know that. It waits. */
+static void hold_sighup(bool is_held)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGHUP);
+	(void)pthread_sigmask(is_held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static void close_signals(struct process *process)
 {
 	uv_close((uv_handle_t *)&process->on_sigterm, NULL);
@@ -72,11 +83,13 @@ int node_run(const struct node_options *options, struct fault *fault)
 	int err;
 
 	(void)uv_loop_init(&process.loop);
+	hold_sighup(true);
 	err = node_open(&process.node, &process.loop, options, fault);
 	if (err == 0) {
 		watch(&process, &process.on_sigterm, SIGTERM);
 		watch(&process, &process.on_sigint, SIGINT);
 		watch(&process, &process.on_sighup, SIGHUP);
+		hold_sighup(false);
 		(void)uv_run(&process.loop, UV_RUN_DEFAULT);
 		close_signals(&process);
 		node_free(process.node);

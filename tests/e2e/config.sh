@@ -57,6 +57,20 @@ wait_for 20 limit 200000000 null || fail "no node with this rate: $(cat "$dir/le
 config 300Mbit 2Gbit
 kill -HUP "$node"
 wait_for 10 limit 300000000 2000000000 || fail "SIGHUP changes nothing: $(cat "$dir/leader.log")"
+
+# ---- a SIGHUP while the next one starts waits until it can be heeded
+stop "$node" 20 || fail 'the node does not end'
+rm "$dir/leader.log"
+background "$dir/leader.log" "$snapline" node --config "$dir/node.yaml"
+node=$!
+wait_for 20 test -s "$dir/leader.log" || fail 'it says nothing'
+kill -HUP "$node"
+has_reloaded() {
+	grep -q ' event=reload rate="300 Mb/s"' "$dir/leader.log"
+}
+wait_for 20 has_reloaded || fail "SIGHUP at the start: $(cat "$dir/leader.log")"
+
+# ---- what is wrong changes nothing
 config 400Mbit fast
 kill -HUP "$node"
 is_refused() {
