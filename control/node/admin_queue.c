@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The operator's socket: what the queues may send and do, and how to change that. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -73,6 +74,16 @@ static int set_rate(
 		rate->port, rate->queue);
 }
 
+/* Fails for a rate out of range alone: the options and disk_rate_request_decode let none
+ * through. */
+static void set_disk_rate(const struct node *node, uint64_t rate_bps)
+{
+	int err = transfer_set_disk_rate(plane_transfer(node->plane), rate_bps);
+
+	assert(err == 0);
+	(void)err;
+}
+
 int node_set_rates(struct node *node, const struct node_rates *rates, struct fault *fault)
 {
 	struct transfer_rate rate = {.queue = TRANSFER_ALL_QUEUES,
@@ -86,11 +97,11 @@ int node_set_rates(struct node *node, const struct node_rates *rates, struct fau
 
 	for (; rate.port < ndevices && err == 0; rate.port++) {
 		err = set_rate(node, &rate, fault);
-		plane_set_rate(node->plane, rate.port, rate.rate_bps);
+		if (err == 0)
+			plane_set_rate(node->plane, rate.port, rate.rate_bps);
 	}
 	if (err == 0 && node->plane != NULL)
-		(void)transfer_set_disk_rate(/* checked where it was read */
-			plane_transfer(node->plane), rates->disk_rate_bps);
+		set_disk_rate(node, rates->disk_rate_bps);
 	return err;
 }
 
@@ -131,7 +142,7 @@ void admin_set_disk_rate(void *ctx, struct rpc_call *call)
 			"--snapshot-throttle-rate limits reading and writing");
 		return;
 	}
-	(void)transfer_set_disk_rate(plane_transfer(node->plane), rate_bps);
+	set_disk_rate(node, rate_bps);
 	log_line(LOG_INFO, "admin", "event=set_disk_rate rate=\"%s\"",
 		format_rate(rate_bps, text));
 	rpc_call_reply(call, (struct rpc_bytes){0}, (struct rpc_bytes){0});
