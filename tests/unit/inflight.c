@@ -1,42 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What was sent and what became of it: acknowledged, lost, lost by mistake. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "dataplane/base/bitmap.h"
-#include "dataplane/inflight.h"
-
-static struct inflight inflight;
-static struct inflight_outcome outcome;
-
-static int start(void **state)
-{
-	(void)state;
-	inflight_init(&inflight);
-	memset(&outcome, 0, sizeof(outcome));
-	return 0;
-}
-
-/* Sends a slice that names its own packet. */
-static uint64_t send(nsec now)
-{
-	const struct inflight_slice what = {
-		.request = (uint32_t)inflight.next_pn, .slice = 1, .units = 22};
-
-	assert_true(inflight_has_room(&inflight));
-	return inflight_send(&inflight, &what, now);
-}
-
-static void send_many(uint32_t count, nsec now)
-{
-	for (uint32_t i = 0; i < count; i++)
-		(void)send(now);
-}
+#include "tests/unit/inflight_world.h"
 
 /* A packet the peer does not acknowledge: PROBE_ACK, CLOSE. */
 static uint64_t send_control(nsec now)
@@ -44,26 +8,6 @@ static uint64_t send_control(nsec now)
 	static const struct inflight_slice control = {0};
 
 	return inflight_send(&inflight, &control, now);
-}
-
-/* An ACK of the packets from first to last, sent at echo. */
-static struct wire_ack ack_of(uint64_t first, uint64_t last, nsec echo)
-{
-	struct wire_ack ack = {.largest_pn = (uint32_t)last,
-		.echo_time = wire_time(echo),
-		.base_pn = (uint32_t)first,
-		.nbits = (uint16_t)(last - first + 1)};
-
-	for (uint32_t i = 0; i < ack.nbits; i++)
-		bitmap_set(ack.bits, i);
-	return ack;
-}
-
-static bool hear(uint64_t first, uint64_t last, nsec echo, nsec now)
-{
-	struct wire_ack ack = ack_of(first, last, echo);
-
-	return inflight_on_ack(&inflight, &ack, &outcome, now);
 }
 
 static void acknowledged_packets_leave_the_network(void **state)

@@ -1,61 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* When nothing is heard of what was sent: what is overdue, and what a lost ACK proves. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "dataplane/base/bitmap.h"
-#include "dataplane/inflight.h"
-
-static struct inflight inflight;
-static struct inflight_outcome outcome;
-
-static int start(void **state)
-{
-	(void)state;
-	inflight_init(&inflight);
-	memset(&outcome, 0, sizeof(outcome));
-	return 0;
-}
-
-/* Sends a slice that names its own packet. */
-static uint64_t send(nsec now)
-{
-	const struct inflight_slice what = {
-		.request = (uint32_t)inflight.next_pn, .slice = 1, .units = 22};
-
-	assert_true(inflight_has_room(&inflight));
-	return inflight_send(&inflight, &what, now);
-}
-
-static void send_many(uint32_t count, nsec now)
-{
-	for (uint32_t i = 0; i < count; i++)
-		(void)send(now);
-}
-
-/* An ACK of the packets from first to last, sent at echo. */
-static struct wire_ack ack_of(uint64_t first, uint64_t last, nsec echo)
-{
-	struct wire_ack ack = {.largest_pn = (uint32_t)last,
-		.echo_time = wire_time(echo),
-		.base_pn = (uint32_t)first,
-		.nbits = (uint16_t)(last - first + 1)};
-
-	for (uint32_t i = 0; i < ack.nbits; i++)
-		bitmap_set(ack.bits, i);
-	return ack;
-}
-
-static bool hear(uint64_t first, uint64_t last, nsec echo, nsec now)
-{
-	struct wire_ack ack = ack_of(first, last, echo);
-
-	return inflight_on_ack(&inflight, &ack, &outcome, now);
-}
+#include "tests/unit/inflight_world.h"
 
 /* A packet that came, while the ACKs did not, was not late: no reason for patience. */
 static void a_lost_ack_is_no_reordering(void **state)
