@@ -121,6 +121,7 @@ int store_object_open(struct store_object **object, const char *path,
 	}
 	for (int i = 0; i < OBJECT_FDS; i++)
 		self->slots[i].fd = -1;
+	object_look_for_direct(self);
 	self->manifest = manifest;
 	(void)pthread_mutex_init(&self->lock, NULL);
 	*object = self;

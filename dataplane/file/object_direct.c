@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* When to read past the page cache. */
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "dataplane/file/object_state.h"
@@ -40,6 +42,14 @@ static void give_up(struct store_object *object)
 {
 	/* relaxed: a hint, whoever misses it is refused once more */
 	atomic_store_explicit(&object->has_no_direct, true, memory_order_relaxed);
+}
+
+void object_look_for_direct(struct store_object *object)
+{
+	struct statfs fs;
+
+	if (fstatfs(object->folder, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+		give_up(object);
 }
 
 static bool is_faster(struct store_object *object, const struct manifest_extent *extent)

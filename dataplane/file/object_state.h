@@ -27,7 +27,7 @@ struct store_object {
 	int folder; /* file descriptor */
 	struct journal_file *journal;
 	_Atomic uint64_t times[OBJECT_WORKS]; /* ns */
-	_Atomic bool has_no_direct;           /* the file system refuses O_DIRECT */
+	_Atomic bool has_no_direct;           /* O_DIRECT is refused, or no use */
 	pthread_mutex_t lock;                 /* guards all below */
 	uint64_t tick;
 	struct slot slots[OBJECT_FDS];
@@ -49,6 +49,9 @@ static inline bool object_is_packed(const struct store_object *object, uint32_t 
 /* Returns 0, -EBADMSG when the file is not the size the manifest says, or an errno. */
 int object_check_size(
 	struct store_object *object, const struct manifest_extent *extent, int fd);
+
+/* Nothing lies behind the page cache of a tmpfs: nobody need ask what of it is there. */
+void object_look_for_direct(struct store_object *object);
 
 /* The next three record a fault with its remedy. Each returns its error. */
 int object_file_fault(struct store_object *object, const struct manifest_extent *extent,

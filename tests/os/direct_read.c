@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,6 +41,7 @@ enum {
 
 static struct {
 	int memory;          /* CACHED: what is true */
+	bool is_tmpfs;       /* what to say of the file system */
 	int ring_error;      /* what asking for a ring meets; 0: nothing */
 	int enter_error;     /* what using one meets */
 	int open_error;      /* what opening with O_DIRECT meets */
@@ -46,6 +49,7 @@ static struct {
 	int read_error;      /* what an ordinary read meets */
 	int opened;          /* with O_DIRECT, or tried to */
 	int ordinarily;      /* reads that were no io_uring's */
+	int asked;           /* what of a file is in memory */
 } calls;
 
 int io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
@@ -90,10 +94,19 @@ ssize_t pread(int fd, void *bytes, size_t len, off_t offset)
 	return syscall(SYS_pread64, fd, bytes, len, offset);
 }
 
+int fstatfs(int fd, struct statfs *fs)
+{
+	*fs = (struct statfs){.f_type = EXT4_SUPER_MAGIC};
+	if (calls.is_tmpfs)
+		fs->f_type = TMPFS_MAGIC;
+	return fd >= 0 ? 0 : -1;
+}
+
 int mincore(void *map, size_t len, unsigned char *here)
 {
 	size_t pages = len / (size_t)sysconf(_SC_PAGESIZE);
 
+	calls.asked++;
 	if (calls.memory == CACHED)
 		return (int)syscall(SYS_mincore, map, len, here);
 	memset(here, calls.memory == ALL_WARM, pages);
@@ -334,6 +347,21 @@ static void a_file_system_that_refuses_is_asked_once(void **state)
 	assert_int_equal(calls.opened, takes_direct(place) ? 1 : 0);
 }
 
+/* Nothing lies behind the page cache there, and to look page by page takes its time. */
+static void of_a_tmpfs_nobody_asks_what_is_in_memory(void **state)
+{
+	struct place *place = *state;
+
+	store_object_close(place->object);
+	calls.is_tmpfs = true;
+	assert_int_equal(store_object_open(&place->object, place->scratch.path,
+				 &place->manifest, NULL),
+		0);
+	expect_chunk(place, 0, place->buffer);
+	assert_int_equal(calls.asked, 0);
+	assert_int_equal(calls.opened, 0);
+}
+
 /* An empty file gives fewer bytes than were asked for, a directory an error. */
 static void what_does_not_work_is_done_in_the_ordinary_way(void **state)
 {
@@ -388,6 +416,7 @@ int main(void)
 		TEST(a_tail_and_a_buffer_out_of_line_are_read_as_ever),
 		TEST(without_io_uring_files_are_read_as_ever),
 		TEST(a_file_system_that_refuses_is_asked_once),
+		TEST(of_a_tmpfs_nobody_asks_what_is_in_memory),
 		TEST(what_does_not_work_is_done_in_the_ordinary_way),
 		TEST(a_disk_that_fails_is_told_of_by_name),
 		TEST(a_file_cut_meanwhile_is_told_with_both_sizes),
