@@ -16,15 +16,23 @@
 
 #define INTERVAL MSEC
 #define SPAN_MAX (60 * SEC)
+#define NUMBERS ((uint64_t)0x51a9 << 48) /* and a request's number: its first 8 bytes */
 
-enum { REQUEST = 64, ANSWER = 1000, SAMPLES_MAX = SPAN_MAX / INTERVAL + 1 };
+enum { REQUEST = 64, ANSWER = 1000, REQUESTS_MAX = SPAN_MAX / INTERVAL + 1 };
+enum { CONNECT_SECONDS = 5 };
 
-/* What has come of a stream's next answer. */
-struct answers {
-	char bytes[REQUEST];
+struct request {
+	nsec sent_at;
+	nsec took; /* 0: no answer yet */
+};
+
+struct exchange {
+	struct request *requests;
+	size_t sent;
+	size_t answered;
+	char bytes[REQUEST]; /* what has come of a stream's next answer */
 	size_t len;
-	nsec *samples;
-	size_t count;
+	bool is_over; /* a stream's other end has closed it, or takes nothing */
 };
 
 static nsec now(void)
@@ -59,6 +67,7 @@ int foreground_open(struct foreground *foreground, const char *where, struct fau
 {
 	bool is_stream = strncmp(where, "tcp:", 4) == 0;
 	bool has_scheme = is_stream || strncmp(where, "udp:", 4) == 0;
+	const struct timeval patience = {.tv_sec = CONNECT_SECONDS};
 	int on = 1, type = is_stream ? SOCK_STREAM : SOCK_DGRAM;
 	struct addrinfo *found;
 	int err = resolve(where + (has_scheme ? 4 : 0), type, &found, fault);
@@ -67,8 +76,13 @@ int foreground_open(struct foreground *foreground, const char *where, struct fau
 	if (err != 0)
 		return err;
 	fd = socket(found->ai_family, type | SOCK_CLOEXEC, 0);
+	if (fd >= 0) /* or a host that swallows packets would keep us for minutes */
+		(void)setsockopt(
+			fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
-		err = fault_set(fault, -errno, "%.200s: %s", where, strerror(errno));
+		/* what the timeout of a connect is called */
+		err = errno == EINPROGRESS ? ETIMEDOUT : errno;
+		err = fault_set(fault, -err, "%.200s: %s", where, strerror(err));
 		if (fd >= 0)
 			(void)close(fd);
 	} else {
@@ -87,103 +101,130 @@ void foreground_close(struct foreground *foreground)
 
 static int by_length(const void *a, const void *b)
 {
-	nsec x = *(const nsec *)a, y = *(const nsec *)b;
+	const struct request *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	return (x->took > y->took) - (x->took < y->took);
 }
 
-static void note(struct answers *answers, const char *bytes)
+/* What is no answer to a request of ours, or a second one, tells nothing. */
+static void note(struct exchange *exchange, const char *bytes)
 {
-	nsec sent_at;
+	uint64_t number;
+	struct request *request;
 
-	memcpy(&sent_at, bytes, sizeof(sent_at));
-	if (answers->count < SAMPLES_MAX)
-		answers->samples[answers->count++] = now() - sent_at;
+	memcpy(&number, bytes, sizeof(number));
+	number ^= NUMBERS;
+	if (number >= exchange->sent || exchange->requests[number].took != 0)
+		return;
+	request = &exchange->requests[number];
+	request->took = nsec_max(now() - request->sent_at, 1);
+	exchange->answered++;
 }
 
-/* What has come, each with the time its request was sent. */
-static void take(const struct foreground *foreground, struct answers *answers)
+static void take_datagrams(int fd, struct exchange *exchange)
 {
 	char bytes[ANSWER];
 	ssize_t got;
 
-	while (!foreground->is_stream) {
-		got = recv(foreground->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (got < (ssize_t)sizeof(nsec))
-			return;
-		note(answers, bytes);
+	while ((got = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0) {
+		if (got >= (ssize_t)sizeof(uint64_t))
+			note(exchange, bytes);
 	}
-	for (;;) {
-		got = recv(foreground->fd, answers->bytes + answers->len,
-			REQUEST - answers->len, MSG_DONTWAIT);
-		if (got <= 0)
-			return;
-		answers->len += (size_t)got;
-		if (answers->len < REQUEST)
+}
+
+static void take_stream(int fd, struct exchange *exchange)
+{
+	ssize_t got;
+
+	while ((got = recv(fd, exchange->bytes + exchange->len, REQUEST - exchange->len,
+			MSG_DONTWAIT)) > 0) {
+		exchange->len += (size_t)got;
+		if (exchange->len < REQUEST)
 			continue;
-		note(answers, answers->bytes);
-		answers->len = 0;
+		note(exchange, exchange->bytes);
+		exchange->len = 0;
 	}
+	if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		exchange->is_over = true;
+}
+
+static void take(const struct foreground *foreground, struct exchange *exchange)
+{
+	if (foreground->is_stream)
+		take_stream(foreground->fd, exchange);
+	else
+		take_datagrams(foreground->fd, exchange);
+}
+
+/* What a datagram waits for here counts, too. A stream that takes no more has asked
+ * enough already, and half a request would spoil all that follow. */
+static void ask(const struct foreground *foreground, struct exchange *exchange)
+{
+	uint64_t bytes[REQUEST / sizeof(uint64_t)] = {NUMBERS ^ exchange->sent};
+	ssize_t sent;
+
+	exchange->requests[exchange->sent] = (struct request){.sent_at = now()};
+	sent = send(foreground->fd, bytes, sizeof(bytes),
+		MSG_NOSIGNAL | (foreground->is_stream ? MSG_DONTWAIT : 0));
+	if (sent == REQUEST)
+		exchange->sent++;
+	else if (sent > 0)
+		exchange->is_over = true;
 }
 
 /* Those without an answer waited for as long as we did. */
-static void summarise(
-	struct answers *answers, size_t sent, struct foreground_times *times)
+static void summarise(struct exchange *exchange, struct foreground_times *times)
 {
-	size_t lost = sent - answers->count;
+	size_t sent = exchange->sent;
 
-	while (answers->count < sent)
-		answers->samples[answers->count++] = FOREGROUND_PATIENCE;
-	qsort(answers->samples, sent, sizeof(answers->samples[0]), by_length);
+	for (size_t i = 0; i < sent; i++) {
+		if (exchange->requests[i].took == 0)
+			exchange->requests[i].took = FOREGROUND_PATIENCE;
+	}
+	qsort(exchange->requests, sent, sizeof(exchange->requests[0]), by_length);
 	*times = (struct foreground_times){
-		.p50_us = (uint64_t)(answers->samples[sent / 2] / USEC),
-		.p99_us = (uint64_t)(answers->samples[sent * 99 / 100] / USEC),
-		.unanswered = lost,
+		.p50_us = (uint64_t)(exchange->requests[sent / 2].took / USEC),
+		.p99_us = (uint64_t)(exchange->requests[sent * 99 / 100].took / USEC),
+		.unanswered = sent - exchange->answered,
 	};
 }
 
-/* Sends and takes until all is over. Returns how many were sent. */
-static size_t exchange(struct foreground *foreground, nsec span, struct answers *answers)
+/* Sends and takes until all is over. */
+static void run(const struct foreground *foreground, nsec span, struct exchange *exchange)
 {
 	nsec next = now(), end = next + nsec_min(span, SPAN_MAX);
-	char bytes[REQUEST] = {0};
-	size_t sent = 0;
 
-	for (nsec time = next;
-		time < end + FOREGROUND_PATIENCE && (time < end || answers->count < sent);
+	for (nsec time = next; !exchange->is_over && time < end + FOREGROUND_PATIENCE &&
+			       (time < end || exchange->answered < exchange->sent);
 		time = now()) {
 		struct pollfd wait = {.fd = foreground->fd, .events = POLLIN};
 		struct timespec pause = {.tv_nsec = INTERVAL};
 
-		if (time >= next && time < end && sent < SAMPLES_MAX) {
-			memcpy(bytes, &time, sizeof(time));
-			sent += send(foreground->fd, bytes, sizeof(bytes),
-					MSG_NOSIGNAL) == REQUEST;
+		if (time >= next && time < end && exchange->sent < REQUESTS_MAX) {
+			ask(foreground, exchange);
 			next = nsec_max(next + INTERVAL, time);
 		}
 		if (time < end)
 			pause.tv_nsec = nsec_max(next - now(), 0);
 		(void)ppoll(&wait, 1, &pause, NULL);
-		take(foreground, answers);
+		take(foreground, exchange);
 	}
-	return sent;
 }
 
 int foreground_ask(
 	struct foreground *foreground, nsec span, struct foreground_times *times)
 {
-	struct answers answers = {
-		.samples = calloc(SAMPLES_MAX, sizeof(*answers.samples))};
-	size_t sent;
+	struct exchange exchange = {
+		.requests = calloc(REQUESTS_MAX, sizeof(*exchange.requests))};
 	int err = -ENOMEM;
 
-	if (answers.samples == NULL)
+	if (exchange.requests == NULL)
 		return err;
-	sent = exchange(foreground, span, &answers);
-	err = answers.count > 0 ? 0 : -ETIMEDOUT;
+	run(foreground, span, &exchange);
+	err = exchange.answered > 0 ? 0 : -ETIMEDOUT;
 	if (err == 0)
-		summarise(&answers, sent, times);
-	free(answers.samples);
+		summarise(&exchange, times);
+	free(exchange.requests);
 	return err;
 }
 
@@ -207,7 +248,7 @@ int foreground_serve(const char *where, struct fault *fault)
 			recvfrom(fd, bytes, REQUEST, 0, (struct sockaddr *)&from, &len);
 
 		/* an answer that does not go out is a request without one */
-		if (got > 0)
+		if (got == REQUEST)
 			(void)sendto(fd, bytes, ANSWER, 0, (struct sockaddr *)&from, len);
 	}
 	if (fd >= 0)
