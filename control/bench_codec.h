@@ -14,10 +14,9 @@ struct bench_settings {
 	uint32_t buffers;  /* a queue; 0: the same */
 	uint64_t rate_bps; /* as in struct transfer_device; 0: the same */
 	uint64_t burst;    /* bytes; 0: the default of the rate */
-	uint32_t queues;   /* answer only: of the bench's devices, the most of one */
 };
 
-/* Ranges are bench_settings_check's; queues are not sent. */
+/* Ranges are bench_settings_check's. */
 int bench_set_request_encode(
 	const struct bench_settings *settings, uint8_t **bytes, size_t *len);
 int bench_set_request_decode(

@@ -127,8 +127,11 @@ struct transfer_info {
 	struct rank rank; /* over dpdk, of one that is sent; else empty */
 	int32_t error_code;
 	char error_text[TRANSFER_TEXT_MAX]; /* empty: none; cut when longer */
-	bool has_report;                    /* never over the operator's socket */
-	struct effort_report report;        /* once it has ended */
+	/* never over the operator's socket: */
+	bool has_report;
+	struct effort_report report; /* once it has ended */
+	uint32_t leader_queues;      /* over dpdk: of its device; else 0 */
+	uint32_t leader_slice_size;  /* over dpdk: the most its device takes; else 0 */
 };
 
 struct start_request {

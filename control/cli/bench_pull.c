@@ -151,8 +151,11 @@ static void on_tick(uv_timer_t *timer)
 	if (puller->copier != NULL)
 		copier_describe(puller->copier, &info);
 	bytes += info.bytes_done;
-	if (info.slice_size != 0)
+	if (info.slice_size != 0) {
 		puller->result->slice_size = info.slice_size;
+		puller->result->leader_queues = info.leader_queues;
+		puller->result->leader_slice_size = info.leader_slice_size;
+	}
 	if (puller->is_over)
 		return;
 	if (puller->settled == 0) {

@@ -106,14 +106,20 @@ bool tune_is_far(const struct tune *tune, enum tune_axis axis)
 }
 
 /* More workers than cores only hinder each other; of our own pair both ends are here. */
-static bool is_tried(const struct tune *tune, enum tune_axis axis, const uint64_t *value)
+static bool is_sensible(const struct tune *tune, enum tune_axis axis, uint64_t value)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	long ends = tune->pair.to == NULL ? 2 : 1;
 
-	if (axis == TUNE_QUEUES && *value > 1 && (long)*value * ends > cores)
+	return axis != TUNE_QUEUES || value <= 1 || (long)value * ends <= cores;
+}
+
+static bool is_tried(const struct tune *tune, enum tune_axis axis, const uint64_t *value)
+{
+	if (!is_sensible(tune, axis, *value))
 		return false;
-	return !tune->is_quick || value == values[axis] || value[1] == 0;
+	return !tune->is_quick || value == values[axis] || value[1] == 0 ||
+	       !is_sensible(tune, axis, value[1]);
 }
 
 const char *tune_value(
@@ -177,13 +183,17 @@ static bool is_better(const struct tune_step *again, const struct tune_step *ste
 	return again->gbps > step->gbps;
 }
 
-/* Said once, as soon as it is known. */
+/* Said once, as soon as it is known. Its device is known once something was pulled. */
 static void note_far(struct tune *tune, const struct tune_far *far)
 {
-	bool is_news = far->code != 0 && tune->far.code == 0;
+	struct tune_far before = tune->far;
 
 	tune->far = *far;
-	if (is_news && !tune->is_quiet)
+	if (far->queues == 0) {
+		tune->far.queues = before.queues;
+		tune->far.slice_size = before.slice_size;
+	}
+	if (far->code != 0 && before.code == 0 && !tune->is_quiet)
 		tune_print_far(tune, stderr);
 }
 
@@ -250,8 +260,8 @@ static void add_steps(struct tune *tune, enum tune_axis axis)
 		if (!is_tried(tune, axis, value))
 			continue;
 		step = tune_add(tune, axis, *value);
-		if (axis == TUNE_QUEUES && tune->far.held.queues != 0 &&
-			*value > tune->far.held.queues)
+		if (axis == TUNE_QUEUES && tune->pair.to != NULL &&
+			tune->far.queues != 0 && *value > tune->far.queues)
 			(void)fault_set(&step->fault, -ENOTSUP,
 				"set by the far node: start it with --queues %llu",
 				(unsigned long long)*value);

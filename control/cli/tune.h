@@ -41,6 +41,8 @@ struct tune_far {
 	int code; /* 0: they hold; else it keeps its own: -ENOSYS: it is older than the
 		     question, -EPERM: it is no bench */
 	struct bench_settings held;
+	uint32_t queues;     /* of its device; 0: not known yet */
+	uint32_t slice_size; /* the most its device takes */
 };
 
 struct tune_step {

@@ -149,27 +149,57 @@ static void put_fragment(const struct tune *tune, FILE *out)
 	put_rate(tune, out);
 }
 
-void tune_print_far(const struct tune *tune, FILE *out)
+/* Fewer than it was told to use: it has no more. */
+static uint32_t far_buffers(const struct tune *tune)
 {
 	uint32_t buffers = 0;
 
-	for (size_t i = 0; i < tune->count && tune->far.code == 0; i++) {
+	for (size_t i = 0; i < tune->count; i++) {
 		const struct tune_step *step = &tune->steps[i];
 
 		if (step->far.held.buffers < step->point.values[TUNE_BUFFERS])
 			buffers = u32_max(buffers, step->far.held.buffers);
 	}
+	return buffers;
+}
+
+/* Whether two MTUs came to the same slices because the far device takes no larger ones.
+ */
+static bool is_mtu_far(const struct tune *tune)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < tune->count && tune->pair.to != NULL; i++) {
+		const struct tune_step *step = &tune->steps[i];
+
+		count += step->axis == TUNE_MTU && step->is_measured &&
+			 step->slice_size == tune->far.slice_size;
+	}
+	return count > 1;
+}
+
+void tune_print_far(const struct tune *tune, FILE *out)
+{
+	const char *to = tune->pair.to;
+	uint32_t buffers = far_buffers(tune);
+
 	if (tune->far.code != 0)
 		(void)fprintf(out,
 			"%s is %s: its window and burst are not swept, and of the "
 			"buffers only ours\n",
-			tune->pair.to,
+			to,
 			tune->far.code == -ENOSYS ? "older"
 						  : "a node, no snapline bench --serve");
 	else if (buffers != 0)
 		(void)fprintf(out,
-			"%s has %u buffers a queue: no more were tried there\n",
-			tune->pair.to, buffers);
+			"%s has %u buffers a queue: no more were tried there; start it "
+			"with more --buffers\n",
+			to, buffers);
+	if (is_mtu_far(tune))
+		(void)fprintf(out,
+			"%s takes slices of %u bytes at most: start it with a larger "
+			"--mtu to try larger ones\n",
+			to, tune->far.slice_size);
 }
 
 void tune_print(const struct tune *tune, bool json)

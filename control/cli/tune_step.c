@@ -31,6 +31,8 @@ static void describe(struct tune_step *step, const struct transfer_info *info)
 	(void)snprintf(step->bottleneck, sizeof(step->bottleneck), "%s",
 		effort_bottleneck(report));
 	step->slice_size = info->slice_size;
+	step->far.queues = info->leader_queues;
+	step->far.slice_size = info->leader_slice_size;
 	step->is_measured = true;
 }
 

@@ -213,8 +213,11 @@ void copier_describe(struct copier *copier, struct transfer_info *info)
 	if (!copier->has_offer)
 		return;
 	(void)snprintf(info->path, sizeof(info->path), "%s", paths[copier->path]);
-	if (copier->path == COPIER_DPDK)
+	if (copier->path == COPIER_DPDK) {
 		session_describe(&copier->stats, info);
+		info->leader_queues = copier->leader.queues;
+		info->leader_slice_size = copier->leader.slice_size;
+	}
 	info->index = copier->offer.response.index;
 	info->term = copier->offer.response.term;
 	info->files = copier->is_stock ? copier->offer.table.nfiles

@@ -13,11 +13,8 @@
 void tuning_init(struct tuning *tuning, struct plane *plane, bool is_bench,
 	const struct transfer_options *options)
 {
-	struct transfer_endpoint ours[TRANSFER_DEVICES_MAX];
-	uint32_t count = plane != NULL ? plane_endpoints(plane, ours) : 0;
-
 	*tuning = (struct tuning){.is_bench = is_bench, .plane = plane};
-	if (count == 0)
+	if (plane == NULL)
 		return;
 	tuning->own = (struct bench_settings){
 		.window = options->window,
@@ -26,8 +23,6 @@ void tuning_init(struct tuning *tuning, struct plane *plane, bool is_bench,
 		.rate_bps = options->devices[0].rate_bps,
 		.burst = options->devices[0].burst,
 	};
-	for (uint32_t i = 0; i < count; i++)
-		tuning->own.queues = u32_max(tuning->own.queues, ours[i].queues);
 }
 
 /* All of it or, when it fails, some: then what was before is set again. */

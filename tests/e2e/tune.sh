@@ -70,6 +70,8 @@ log_of_bench() {
 wait_for 5 put_back || fail "it keeps what it was told: $(log_of_bench)"
 told 'window=64 '
 told 'burst=65536'
+[ "$(getconf _NPROCESSORS_ONLN)" = 1 ] || grep -q 'set by the far node: start it with --queues' \
+	"$dir/tuned.out" || fail 'more queues were tried than there are'
 
 # ---- what the bench lets nobody set: somebody beside the tuner, and what no option takes
 set_far() { # FD MESSAGE: a call of BenchService.set, as a frame

@@ -11,11 +11,8 @@
 
 #include "control/bench_codec.h"
 
-static const struct bench_settings all = {.window = 256,
-	.buffers = 32,
-	.rate_bps = RATE_AUTO,
-	.burst = 64 * KIB,
-	.queues = 2};
+static const struct bench_settings all = {
+	.window = 256, .buffers = 32, .rate_bps = RATE_AUTO, .burst = 64 * KIB};
 
 static void expect_same(const struct bench_settings *a, const struct bench_settings *b)
 {
@@ -35,7 +32,6 @@ static void what_is_asked_arrives_and_the_rest_is_not_said(void **state)
 	assert_int_equal(bench_set_request_encode(&all, &bytes, &len), 0);
 	assert_int_equal(bench_set_request_decode(&again, bytes, len), 0);
 	expect_same(&again, &all);
-	assert_int_equal(again.queues, 0);
 	free(bytes);
 	assert_int_equal(bench_set_request_decode(&again, NULL, 0), 0);
 	expect_same(&again, &(struct bench_settings){0});
@@ -45,7 +41,7 @@ static void what_is_asked_arrives_and_the_rest_is_not_said(void **state)
 		bench_set_request_decode(&again, (const uint8_t *)"\x08", 1), -EBADMSG);
 }
 
-static void the_answer_says_what_holds_and_how_many_queues(void **state)
+static void the_answer_says_what_holds(void **state)
 {
 	struct bench_settings again;
 	uint8_t *bytes;
@@ -55,11 +51,8 @@ static void the_answer_says_what_holds_and_how_many_queues(void **state)
 	assert_int_equal(bench_set_response_encode(&all, &bytes, &len), 0);
 	assert_int_equal(bench_set_response_decode(&again, bytes, len), 0);
 	expect_same(&again, &all);
-	assert_int_equal(again.queues, 2);
 	for (size_t cut = 0; cut < len; cut++)
 		assert_int_equal(bench_set_response_decode(&again, bytes, cut), -EBADMSG);
-	bytes[len - 1] = TRANSFER_QUEUES_MAX + 1;
-	assert_int_equal(bench_set_response_decode(&again, bytes, len), -EBADMSG);
 	free(bytes);
 }
 
@@ -119,15 +112,13 @@ static void a_bench_never_sends_faster_than_its_own_operator_allows(void **state
 
 static void what_is_not_asked_stays_and_buffers_are_as_many_as_there_are(void **state)
 {
-	const struct bench_settings own = {
-		.window = 2048, .buffers = 16, .burst = MIB, .queues = 2};
+	const struct bench_settings own = {.window = 2048, .buffers = 16, .burst = MIB};
 	struct bench_settings held = bench_settings_merge(&own, &all);
 
 	(void)state;
 	assert_int_equal(held.window, 256);
 	assert_int_equal(held.buffers, 16);
 	assert_int_equal(held.burst, 64 * KIB);
-	assert_int_equal(held.queues, 2);
 	held = bench_settings_merge(&own, &(struct bench_settings){.buffers = 4});
 	assert_int_equal(held.window, 2048);
 	assert_int_equal(held.buffers, 4);
@@ -138,7 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_asked_arrives_and_the_rest_is_not_said),
-		cmocka_unit_test(the_answer_says_what_holds_and_how_many_queues),
+		cmocka_unit_test(the_answer_says_what_holds),
 		cmocka_unit_test(values_out_of_range_are_named),
 		cmocka_unit_test(a_bench_never_sends_faster_than_its_own_operator_allows),
 		cmocka_unit_test(
