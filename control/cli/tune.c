@@ -127,8 +127,10 @@ const char *tune_value(
 {
 	unsigned long long number = value;
 
-	if (axis == TUNE_BURST && value != 0)
+	if (axis == TUNE_BURST && value != 0 && value % KIB == 0)
 		(void)snprintf(text, TUNE_NAME_MAX, "%lluKiB", number / KIB);
+	else if (axis == TUNE_BURST && value != 0)
+		(void)snprintf(text, TUNE_NAME_MAX, "%llu", number);
 	else if (axis == TUNE_BURST)
 		return "default";
 	else if (axis != TUNE_RATE)
@@ -139,8 +141,10 @@ const char *tune_value(
 		return "unlimited";
 	else if (value == RATE_AUTO)
 		return "auto";
-	else
+	else if (value % 1000000 == 0)
 		(void)snprintf(text, TUNE_NAME_MAX, "%lluMbit", number / 1000000);
+	else
+		(void)snprintf(text, TUNE_NAME_MAX, "%lluKbit", number / 1000);
 	return text;
 }
 
@@ -203,7 +207,7 @@ int tune_try(struct tune *tune, struct tune_step *step)
 	int err;
 
 	if (now() > tune->until) {
-		tune->is_cut_short = true;
+		tune->cut_short = "two minutes are over";
 		return -ETIME;
 	}
 	err = tune_measure(tune, &again);
@@ -271,17 +275,22 @@ static void add_steps(struct tune *tune, enum tune_axis axis)
 	}
 }
 
-/* All values in turn, and again: what disturbs for a while disturbs not one alone. */
+/* All values in turn, and again: what disturbs for a while disturbs not one alone. Late,
+ * a value has one run: a noisy number of the next axis is more than none. */
 static int try_axis(struct tune *tune, enum tune_axis axis, nsec share)
 {
 	size_t first = tune->count;
 	nsec end = now() + share;
+	uint32_t runs = tune->pair.runs;
 	int err = 0;
 
 	add_steps(tune, axis);
 	for (size_t i = first; i < tune->count && err == 0; i++)
-		if (tune->steps[i].fault.code == 0)
+		if (tune->steps[i].fault.code == 0) {
+			tune->pair.runs = now() < end ? runs : 1;
 			err = tune_try(tune, &tune->steps[i]);
+		}
+	tune->pair.runs = runs;
 	for (size_t i = first; i < tune->count && err == 0 && now() < end; i++)
 		if (!tune->is_quick && tune->steps[i].is_measured)
 			err = tune_try(tune, &tune->steps[i]);
@@ -364,9 +373,13 @@ static int run(const struct arguments *arguments, struct fault *fault)
 	if (err == 0)
 		err = try_all(&tune, fault);
 	bench_data_remove(dir, NULL);
+	if (err == -ECANCELED)
+		tune.cut_short = "interrupted";
+	/* interrupted, what was found so far is worth a look, but not a file */
+	if (err == 0 || (err == -ECANCELED && tune_chosen(&tune) != NULL))
+		tune_print(&tune, arguments->bench.json);
 	if (err != 0)
 		return err;
-	tune_print(&tune, arguments->bench.json);
 	return arguments->output != NULL ? tune_write(&tune, arguments->output, fault)
 					 : 0;
 }

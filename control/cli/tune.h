@@ -73,7 +73,7 @@ struct tune {
 	struct tune_point best;
 	struct tune_step steps[TUNE_STEPS_MAX];
 	size_t count;
-	bool is_cut_short; /* no time for the rest */
+	const char *cut_short; /* why the rest was left out; NULL: all was tried */
 };
 
 extern const char *const tune_names[TUNE_AXES];

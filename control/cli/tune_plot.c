@@ -83,5 +83,8 @@ void tune_plot(const struct tune *tune, const char *table, const char *picture)
 		(void)fprintf(
 			stderr, "no plot: install gnuplot-nox to have %s\n", picture);
 	else if (err != 0)
-		(void)fprintf(stderr, "no plot: gnuplot failed\n");
+		(void)fprintf(stderr, "no plot: gnuplot could not draw %s from %s\n",
+			picture, table);
+	if (err != 0 && err != 127)
+		(void)unlink(picture); /* what there is of it */
 }

@@ -86,8 +86,8 @@ static void print_step(const struct tune *tune, const struct tune_step *step)
 				? "-"
 				: tune_value(axis, step->point.values[axis], text));
 	if (!step->is_measured) {
-		(void)printf("  %s\n",
-			step->fault.code != 0 ? step->fault.text : "no time for it");
+		(void)printf(
+			"  %s\n", step->fault.code != 0 ? step->fault.text : "not tried");
 		return;
 	}
 	(void)printf(
@@ -215,49 +215,53 @@ void tune_print(const struct tune *tune, bool json)
 		tune->foreground != NULL ? "    p50 us    p99 us" : "", "bottleneck");
 	for (size_t i = 0; i < tune->count; i++)
 		print_step(tune, &tune->steps[i]);
-	if (tune->is_cut_short)
-		(void)puts("the rest was left out: two minutes are over");
+	if (tune->cut_short != NULL)
+		(void)printf("the rest was left out: %s\n", tune->cut_short);
 	tune_print_far(tune, stdout);
 	(void)puts("");
 	put_fragment(tune, stdout);
 }
 
-static FILE *open_output(
-	const char *prefix, const char *suffix, char path[static PATH_MAX])
+/* Everything or nothing: what was there before stays until all is written. */
+static int write_output(const struct tune *tune,
+	void (*put)(const struct tune *tune, FILE *out), const char *path,
+	struct fault *fault)
 {
-	(void)snprintf(path, PATH_MAX, "%.4000s%s", prefix, suffix);
-	return fopen(path, "we");
-}
+	char unfinished[PATH_MAX];
+	FILE *file;
+	int err = 0;
 
-static int close_output(FILE *file, const char *path, struct fault *fault)
-{
-	bool is_bad = file == NULL || ferror(file);
-
-	if (file != NULL && fclose(file) != 0)
-		is_bad = true;
-	return is_bad ? fault_set(fault, errno != 0 ? -errno : -EIO, "%.200s: %s", path,
-				strerror(errno))
-		      : 0;
+	(void)snprintf(unfinished, sizeof(unfinished), "%.4080s.unfinished", path);
+	file = fopen(unfinished, "we");
+	if (file == NULL)
+		return fault_set(
+			fault, -errno, "--output: %.200s: %s", path, strerror(errno));
+	errno = 0;
+	put(tune, file);
+	if (fflush(file) != 0 || ferror(file))
+		err = errno != 0 ? errno : EIO;
+	if (fclose(file) != 0 && err == 0)
+		err = errno;
+	if (err == 0 && rename(unfinished, path) != 0)
+		err = errno;
+	if (err == 0)
+		return 0;
+	(void)unlink(unfinished);
+	return fault_set(fault, -err, "--output: %.200s: %s", path, strerror(err));
 }
 
 int tune_write(const struct tune *tune, const char *prefix, struct fault *fault)
 {
 	char yaml[PATH_MAX], table[PATH_MAX], picture[PATH_MAX];
-	FILE *file = open_output(prefix, ".yaml", yaml);
 	int err;
 
-	if (file != NULL)
-		put_fragment(tune, file);
-	err = close_output(file, yaml, fault);
-	if (err != 0)
-		return err;
-	file = open_output(prefix, ".tsv", table);
-	if (file != NULL)
-		tune_plot_table(tune, file);
-	err = close_output(file, table, fault);
-	if (err != 0)
-		return err;
+	(void)snprintf(yaml, sizeof(yaml), "%.4000s.yaml", prefix);
+	(void)snprintf(table, sizeof(table), "%.4000s.tsv", prefix);
 	(void)snprintf(picture, sizeof(picture), "%.4000s.svg", prefix);
-	tune_plot(tune, table, picture);
-	return 0;
+	err = write_output(tune, put_fragment, yaml, fault);
+	if (err == 0)
+		err = write_output(tune, tune_plot_table, table, fault);
+	if (err == 0)
+		tune_plot(tune, table, picture);
+	return err;
 }

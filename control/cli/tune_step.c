@@ -2,6 +2,7 @@
 /* One point, measured by a process of its own: DPDK is started once a process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include "control/cli/bench_far.h"
 #include "control/cli/tune.h"
 #include "dataplane/base/log.h"
+
+enum { LOOK_MS = 50 };
 
 static double gbps_of(const struct transfer_info *info, uint64_t bytes)
 {
@@ -231,6 +234,21 @@ static void run_child(const struct tune *tune, struct tune_step *step, int fd)
 	_exit(write_step(fd, step) ? 0 : 1);
 }
 
+/* Who interrupts us, but not our whole group, means the step as well. */
+static ssize_t read_step(int fd, pid_t child, struct tune_step *step)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	bool is_told = false;
+
+	while (poll(&wait, 1, LOOK_MS) <= 0) {
+		if (is_told || !bench_data_is_interrupted())
+			continue;
+		(void)kill(child, SIGTERM);
+		is_told = true;
+	}
+	return read(fd, step, sizeof(*step));
+}
+
 int tune_measure(const struct tune *tune, struct tune_step *step)
 {
 	struct tune_step result;
@@ -244,9 +262,7 @@ int tune_measure(const struct tune *tune, struct tune_step *step)
 	if (child == 0)
 		run_child(tune, step, fds[1]);
 	(void)close(fds[1]);
-	do
-		got = child < 0 ? -1 : read(fds[0], &result, sizeof(result));
-	while (got < 0 && child > 0 && errno == EINTR);
+	got = child < 0 ? -1 : read_step(fds[0], child, &result);
 	(void)close(fds[0]);
 	if (child < 0)
 		return -EAGAIN;
