@@ -25,6 +25,7 @@ enum {
 	BIG = 40 * JOB_CHUNK + 4321,
 	SMALL = 100,
 	PATIENCE_MS = 30000,
+	WINDOW = 256,
 };
 
 struct node {
@@ -68,7 +69,7 @@ static int open_node(void **state)
 		.ndevices = 2,
 		.buffers = 24,
 		.buffer_size = JOB_CHUNK,
-		.window = 256,
+		.window = WINDOW,
 		.stall_timeout = 20 * SEC,
 		.wake = on_wake,
 		.wake_ctx = &node,
@@ -140,6 +141,31 @@ static void what_is_there_already_is_not_sent_again(void **state)
 	transfer_get_stats(node.transfer, job.receiver, &got);
 	assert_int_equal(got.bytes_done + got.bytes_reused, job.manifest.bytes);
 	assert_true(got.bytes_reused >= (uint64_t)(half - 1) * JOB_CHUNK);
+	job_finish(&job);
+}
+
+/* What a tuner tries on a node that runs, and takes back. */
+static void the_least_window_and_buffers_are_enough(void **state)
+{
+	struct job job;
+
+	(void)state;
+	assert_int_equal(
+		transfer_set_window(node.transfer, TRANSFER_WINDOW_MIN - 1), -EINVAL);
+	assert_int_equal(
+		transfer_set_window(node.transfer, TRANSFER_WINDOW_MAX + 1), -EINVAL);
+	assert_int_equal(
+		transfer_set_buffers(node.transfer, TRANSFER_BUFFERS_MIN - 1), -EINVAL);
+	assert_int_equal(transfer_set_window(node.transfer, TRANSFER_WINDOW_MIN), 0);
+	assert_int_equal(transfer_set_buffers(node.transfer, TRANSFER_BUFFERS_MIN), 0);
+	prepare(&job, "little");
+	job_begin(&job);
+	(void)job_await(&job, job.receiver, REPORT_DONE);
+	/* more than there are: all */
+	assert_int_equal(transfer_set_buffers(node.transfer, TRANSFER_BUFFERS_MAX), 0);
+	assert_int_equal(transfer_set_window(node.transfer, WINDOW), 0);
+	job_end(&job);
+	job_compare(&job);
 	job_finish(&job);
 }
 
@@ -245,6 +271,7 @@ int main(void)
 		cmocka_unit_test(slots_run_out_and_come_back),
 		cmocka_unit_test(a_snapshot_arrives_byte_for_byte),
 		cmocka_unit_test(what_is_there_already_is_not_sent_again),
+		cmocka_unit_test(the_least_window_and_buffers_are_enough),
 		cmocka_unit_test(two_snapshots_cross_at_once),
 		cmocka_unit_test(a_file_that_vanished_at_the_sender_fails_both_ends),
 		cmocka_unit_test(a_session_is_stopped_in_the_middle),
