@@ -113,9 +113,9 @@ static void look(const struct worker *worker, struct auto_round *round)
 }
 
 /* However little data the rate lets through, there is something to measure. */
-static void ask_echoes(struct worker *worker, nsec now)
+void worker_ask_echoes(struct worker *worker, nsec now)
 {
-	if (now < worker->echo_at)
+	if (!worker->is_auto || now < worker->echo_at)
 		return;
 	worker->echo_at = now + ECHO_INTERVAL;
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
@@ -135,7 +135,6 @@ void worker_follow_auto(struct worker *worker, nsec now)
 	if (worker->shaper.state == SHAPER_QUEUE_EMPTY &&
 		rate->rate_bps <= worker->fixed_bps)
 		worker->is_auto_limited = true;
-	ask_echoes(worker, now);
 	if (now < auto_rate_deadline(rate))
 		return;
 	look(worker, &round);

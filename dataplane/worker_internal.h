@@ -17,6 +17,9 @@ void worker_limit(struct worker *worker, struct session *session, nsec now);
 
 /* Whether the rate is automatic may have changed. */
 void worker_choose_auto(struct worker *worker, nsec now);
+/* Before a turn of sending, ahead of the data: by its own frames a PROBE would measure
+ * how long these take. */
+void worker_ask_echoes(struct worker *worker, nsec now);
 /* At the end of a turn of sending: sets the automatic rate when it is time. */
 void worker_follow_auto(struct worker *worker, nsec now);
 

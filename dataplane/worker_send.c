@@ -119,6 +119,7 @@ bool worker_send(struct worker *worker, nsec now)
 	bool busy;
 
 	shaper_begin(&worker->shaper, now);
+	worker_ask_echoes(worker, now);
 	busy = send_all_control(worker, &full, now);
 	if (!full)
 		busy |= send_data(worker, now);
