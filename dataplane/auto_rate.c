@@ -20,6 +20,9 @@ enum {
 	NEAR_PART = 16,   /* so close to where it was too much before */
 	NEAR_SLOWER = 4,  /* a step is so much smaller */
 	FLOOR_PART = 100, /* of the best rate */
+	TRIED = 15,       /* of TRIED_OF parts of the rate were sent, */
+	TRIED_OF = 16,
+	FRAME = 9 * 1024, /* and one frame, bytes: it goes when its tokens are there */
 };
 
 void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec now)
@@ -80,14 +83,24 @@ static void increase(struct auto_rate *self)
 	self->rate_bps += self->is_starting ? self->rate_bps / STEP_START : step(self);
 }
 
+/* Whether the network has seen this rate. Who was away from its CPU for moments sends
+ * less, and queues are gone when it is back: that they are short then says nothing of
+ * the rate. */
+static bool is_tried(const struct auto_rate *self, uint64_t bytes, nsec lasted)
+{
+	return rate_of(bytes + FRAME, lasted) >= self->rate_bps / TRIED_OF * TRIED;
+}
+
 static void judge(struct auto_rate *self, const struct auto_round *round, nsec now)
 {
-	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
+	uint64_t bytes = round->bytes - self->bytes;
+	nsec lasted = now - self->began;
+	uint64_t sent = rate_of(bytes, lasted);
 	bool is_queueing = round->added > self->ceiling / 4;
 
 	if (!is_queueing) {
 		self->best_bps = u64_max(self->best_bps, u64_min(self->rate_bps, sent));
-		if (round->is_limited)
+		if (round->is_limited && is_tried(self, bytes, lasted))
 			increase(self);
 		return;
 	}

@@ -6,6 +6,8 @@
  *   up to half of it                        as it is
  *   above                                   down at once, at most to a quarter
  *
+ * Up, only where it was sent: what was less said nothing of it.
+ *
  * Half the ceiling is left for what happens until a round is over: a round trip, 2 to 200
  * ms, and longer where few packets come back. The rate never falls below a hundredth of
  * the best that was seen, nor 10 Mbit/s. A delay that stays for five seconds is met by

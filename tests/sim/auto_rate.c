@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Snapshots and other people's requests on one bottleneck, in virtual time: what the
  * requests suffer without a transfer, from one without a limit, with a fixed one and with
- * an automatic one; how soon that gives way, and how soon it comes back; and what it
- * makes of CPUs that are taken away. */
+ * an automatic one; how soon that gives way, and how soon it comes back; what it makes of
+ * CPUs that are taken away, and of long frames on a slow link. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,13 +28,14 @@ struct foreground {
 
 static struct foreground others;
 
-static struct world *begin(enum cc_kind cc, nsec delay, uint64_t seed)
+static struct world *begin_on(
+	const struct world_link *link, uint32_t slice, enum cc_kind cc, uint64_t seed)
 {
 	static const uint64_t bytes = 2 * GIB;
 	struct world_options options = {
 		.seed = seed,
-		.link = {.delay = delay, .rate_bps = LINK, .queue = 4 * MIB},
-		.slice_size = 8192,
+		.link = *link,
+		.slice_size = slice,
 		.chunk_size = 1024 * 1024,
 		.buffers = 128,
 		.sizes = &bytes,
@@ -47,6 +48,14 @@ static struct world *begin(enum cc_kind cc, nsec delay, uint64_t seed)
 
 	others = (struct foreground){.next = SEC};
 	return world_create(&options);
+}
+
+static struct world *begin(enum cc_kind cc, nsec delay, uint64_t seed)
+{
+	const struct world_link link = {
+		.delay = delay, .rate_bps = LINK, .queue = 4 * MIB};
+
+	return begin_on(&link, 8192, cc, seed);
 }
 
 /* The world's clock jumps where nothing happens: a frame goes at its own time. */
@@ -69,17 +78,23 @@ static void speak(struct world *world)
 }
 
 /* Steps for so long. Returns the bytes the sender has put on the wire meanwhile. */
-static uint64_t run(struct world *world, nsec span)
+static uint64_t run_on(struct world *world, nsec span)
 {
 	uint64_t before = world->ends[SENDER].bytes_sent;
 	nsec until = world->now + span;
 
-	others.nsamples = 0;
 	while (world->now < until) {
 		speak(world);
 		world_step(world);
 	}
 	return world->ends[SENDER].bytes_sent - before;
+}
+
+/* The same, and what was measured before is forgotten. */
+static uint64_t run(struct world *world, nsec span)
+{
+	others.nsamples = 0;
+	return run_on(world, span);
 }
 
 static int by_length(const void *a, const void *b)
@@ -242,12 +257,105 @@ static void a_cpu_that_is_taken_away_is_no_queue(void **state)
 	}
 }
 
+/* CPUs are taken for a tenth of a second, and left alone for another, if there is. */
+static uint64_t run_crowded(
+	struct world *world, const uint32_t percent[static 2], bool has_rest, nsec span)
+{
+	nsec until = world->now + span;
+	uint64_t sent = 0;
+
+	others.nsamples = 0;
+	for (uint32_t i = 0; world->now < until; i++) {
+		bool is_rest = has_rest && i % 2 == 1;
+
+		for (uint32_t end = 0; end < 2; end++)
+			world->options.absence_percent[end] = is_rest ? 0 : percent[end];
+		sent += run_on(world, 100 * MSEC);
+	}
+	return sent;
+}
+
+/* Four programs on two cores, and a link that lets a burst pass, as a token bucket does:
+ * whenever the sender comes back the queue is gone. That round trips are short then says
+ * nothing of a rate at which it was not there to send: where it was raised all the same,
+ * it filled the queue as soon as both had a core. */
+static void a_rate_that_was_not_sent_is_not_raised(void **state)
+{
+	static const struct world_link link = {.delay = 25 * USEC,
+		.rate_bps = LINK / 2,
+		.burst = 32 * KIB,
+		.queue = 2 * MIB};
+	static const struct {
+		uint32_t slice;
+		uint32_t percent[2]; /* of the sender's CPU, of the receiver's */
+		nsec most;           /* at a time; 0: 1 to 5 ms */
+		bool has_rest;
+	} rows[] = {
+		{1408, {50, 0}, 1500 * USEC, false},
+		{1408, {50, 50}, 1500 * USEC, true},
+		{1408, {50, 50}, 0, true},
+		{8192, {30, 30}, 500 * USEC, false},
+	};
+	const char *only = getenv("SEED"), *many = getenv("SEEDS");
+	uint64_t first = only != NULL ? strtoull(only, NULL, 0) : 1;
+	uint64_t count = many != NULL && only == NULL ? strtoull(many, NULL, 0) : 1;
+
+	(void)state;
+	for (uint64_t n = 0; n < count * ARRAY_LEN(rows); n++) {
+		size_t i = n % ARRAY_LEN(rows);
+		uint64_t seed = first + n / ARRAY_LEN(rows);
+		struct world *world = begin_on(&link, rows[i].slice, CC_FIXED, seed);
+		uint32_t goodput;
+		nsec wait;
+
+		world->options.absence_most = rows[i].most;
+		set_rate(world, RATE_AUTO);
+		(void)run_crowded(world, rows[i].percent, rows[i].has_rest, 400 * MSEC);
+		others.rate_bps = LINK / 80;
+		others.next = world->now;
+		goodput = percent(2 * run_crowded(world, rows[i].percent,
+					      rows[i].has_rest, 800 * MSEC),
+			800 * MSEC);
+		wait = p99();
+		print_message("SEED=%llu slices of %u, CPUs taken %u and %u %%: it sends "
+			      "%3u %%, p99 wait %4lld us\n",
+			(unsigned long long)seed, rows[i].slice, rows[i].percent[0],
+			rows[i].percent[1], goodput, (long long)(wait / USEC));
+		assert_true(goodput >= 50);
+		assert_true(wait <= AUTO_CEILING_DEFAULT * 6 / 5);
+		world_destroy(world);
+	}
+}
+
+/* One of 8 KiB takes as long as a quarter of the ceiling: that is no queue. */
+static void long_frames_are_no_queue(void **state)
+{
+	static const struct world_link link = {
+		.delay = 25 * USEC, .rate_bps = LINK / 2, .queue = 2 * MIB};
+	struct world *world = begin_on(&link, 8192, CC_FIXED, 1);
+	uint32_t goodput;
+
+	(void)state;
+	set_rate(world, RATE_AUTO);
+	(void)run(world, 400 * MSEC);
+	others.rate_bps = LINK / 80;
+	others.next = world->now;
+	goodput = percent(2 * run(world, 500 * MSEC), 500 * MSEC);
+	print_message("alone with long frames it has %u %%, p99 wait %lld us\n", goodput,
+		(long long)(p99() / USEC));
+	assert_in_range(goodput, 85, 100);
+	assert_true(p99() <= AUTO_CEILING_DEFAULT);
+	world_destroy(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_wait_no_longer_than_the_ceiling),
 		cmocka_unit_test(it_gives_way_in_a_tenth_of_a_second_and_comes_back),
 		cmocka_unit_test(a_cpu_that_is_taken_away_is_no_queue),
+		cmocka_unit_test(a_rate_that_was_not_sent_is_not_raised),
+		cmocka_unit_test(long_frames_are_no_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,40 @@ static void it_is_not_raised_where_something_else_holds_data_back(void **state)
 	assert_true(story.rate.rate_bps == AUTO_FLOOR);
 }
 
+/* Its CPU was taken for a part of each round: the queue was gone when it came back. */
+static void it_is_not_raised_beyond_what_was_sent(void **state)
+{
+	static const struct {
+		uint64_t sent_percent;
+		bool is_raised;
+	} rows[] = {{80, false}, {90, false}, {95, true}, {100, true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct story story = begin();
+		struct auto_round round = {.rtt = RTT, .nsamples = 8, .is_limited = true};
+
+		climb(&story, GBIT);
+		story.rate.rate_bps = GBIT;
+		round.bytes = story.bytes + GBIT / 100 * rows[i].sent_percent / 8 *
+						    (ROUND / USEC) / 1000000;
+		(void)auto_rate_on_round(&story.rate, &round, story.now + ROUND);
+		assert_true(rows[i].is_raised ? story.rate.rate_bps > GBIT
+					      : story.rate.rate_bps == GBIT);
+	}
+}
+
+/* Not one frame has to go in each round, of 2500 bytes. */
+static void it_climbs_from_the_floor_by_a_frame_now_and_then(void **state)
+{
+	struct story story = begin();
+	struct auto_round round = {.rtt = RTT, .nsamples = 4, .is_limited = true};
+
+	(void)state;
+	(void)auto_rate_on_round(&story.rate, &round, SEC + ROUND);
+	assert_true(story.rate.rate_bps > AUTO_FLOOR);
+}
+
 static void the_ceiling_s_quarters_tell_up_from_down(void **state)
 {
 	static const struct {
@@ -260,6 +294,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_climbs_from_the_floor_in_a_moment),
 		cmocka_unit_test(it_is_not_raised_where_something_else_holds_data_back),
+		cmocka_unit_test(it_is_not_raised_beyond_what_was_sent),
+		cmocka_unit_test(it_climbs_from_the_floor_by_a_frame_now_and_then),
 		cmocka_unit_test(the_ceiling_s_quarters_tell_up_from_down),
 		cmocka_unit_test(what_came_through_is_what_is_decreased),
 		cmocka_unit_test(a_decrease_is_given_a_round_trip_to_show),

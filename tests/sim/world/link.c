@@ -143,6 +143,11 @@ static void finish_sum(struct link_frame *frame, const struct nic_tx *tx)
 	put_be16(udp + 6, sum == 0 ? 0xffff : sum);
 }
 
+static nsec time_of(const struct world_link *link, uint64_t bytes)
+{
+	return (nsec)(bytes * 8 * 1000000 / (link->rate_bps / 1000));
+}
+
 /* Waits its turn in the queue of a bottleneck. Returns when its last bit has left, or
  * NEVER: no room. */
 static nsec queue(struct world *world, struct link_pipe *pipe, struct link_frame *frame)
@@ -163,9 +168,9 @@ static nsec queue(struct world *world, struct link_pipe *pipe, struct link_frame
 	pipe->delays[u64_min((uint64_t)(wait / USEC), LINK_DELAY_SLOTS - 1)]++;
 	pipe->ndelays++;
 	pipe->accepted += len;
-	pipe->free_at =
-		world->now + wait + (nsec)(len * 8 * 1000000 / (link->rate_bps / 1000));
-	return pipe->free_at;
+	pipe->free_at = nsec_max(pipe->free_at, world->now - time_of(link, link->burst)) +
+			time_of(link, len);
+	return nsec_max(pipe->free_at, world->now);
 }
 
 static nsec travel_time(struct world *world)

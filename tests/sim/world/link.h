@@ -31,6 +31,7 @@ struct world_link {
 	nsec delay;            /* one way */
 	nsec jitter;           /* uniform, on top */
 	uint64_t rate_bps;     /* bits a second; 0: no limit, and no queue */
+	uint32_t burst;        /* bytes that pass at once, after a pause */
 	uint32_t queue;        /* bytes; what does not fit is dropped; 0: no bound */
 	uint32_t mark;         /* bytes in the queue from which CE is set; 0: never */
 	enum link_hole hole;   /* both ways, unless: */

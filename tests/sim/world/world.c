@@ -283,13 +283,20 @@ static nsec next_event(const struct world *world)
 	return next;
 }
 
-/* Somebody else's turn on this CPU: 3 ms on average. */
+/* Somebody else's turn on this CPU. */
 static void leave(struct world *world, struct world_end *end, uint32_t percent)
 {
-	uint32_t presence = (uint32_t)(3 * MSEC) / percent * (100 - percent);
+	nsec least = MSEC, most = 5 * MSEC;
+	uint32_t presence;
 
+	if (world->options.absence_most != 0) {
+		least = 0;
+		most = world->options.absence_most;
+	}
+	presence = (uint32_t)((least + most) / 2) / percent * (100 - percent);
 	end->left_at = world->now;
-	end->absent_until = world->now + MSEC + world_random(world, (uint32_t)(4 * MSEC));
+	end->absent_until =
+		world->now + least + world_random(world, (uint32_t)(most - least));
 	end->leaves_at = end->absent_until + world_random(world, 2 * presence);
 }
 

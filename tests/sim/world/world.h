@@ -51,6 +51,7 @@ struct world_options {
 	 * turn, whose frames go out when it is back, or at the beginning of one, when it
 	 * has just read the clock. */
 	uint32_t absence_percent[WORLD_ENDS];
+	nsec absence_most; /* instead of 1 to 5 ms: up to this; 0: as it says */
 };
 
 struct world_disk_request {
