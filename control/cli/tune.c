@@ -282,6 +282,7 @@ static int try_axis(struct tune *tune, enum tune_axis axis, nsec share)
 	size_t first = tune->count;
 	nsec end = now() + share;
 	uint32_t runs = tune->pair.runs;
+	bool is_whole;
 	int err = 0;
 
 	add_steps(tune, axis);
@@ -291,10 +292,13 @@ static int try_axis(struct tune *tune, enum tune_axis axis, nsec share)
 			err = tune_try(tune, &tune->steps[i]);
 		}
 	tune->pair.runs = runs;
+	is_whole = err == 0;
 	for (size_t i = first; i < tune->count && err == 0 && now() < end; i++)
 		if (!tune->is_quick && tune->steps[i].is_measured)
 			err = tune_try(tune, &tune->steps[i]);
-	choose(tune, first);
+	/* the least is not best for want of others; without an MTU there is nothing */
+	if (is_whole || tune_chosen(tune) == NULL)
+		choose(tune, first);
 	return err == -ETIME ? 0 : err;
 }
 

@@ -100,6 +100,18 @@ static void print_step(const struct tune *tune, const struct tune_step *step)
 	(void)printf("  %s\n", step->bottleneck);
 }
 
+static bool has_rates(const struct tune *tune)
+{
+	for (size_t i = 0; i < tune->count; i++) {
+		const struct tune_step *step = &tune->steps[i];
+
+		if (step->axis == TUNE_RATE && step->point.values[TUNE_RATE] != 0 &&
+			step->is_measured)
+			return true;
+	}
+	return false;
+}
+
 /* Whose requests a rate is for, and whether there is one they bear. */
 static void put_rate(const struct tune *tune, FILE *out)
 {
@@ -111,6 +123,9 @@ static void put_rate(const struct tune *tune, FILE *out)
 		(void)fprintf(out,
 			"# rate: auto leaves the network to others; --foreground finds "
 			"what they bear\n");
+	else if (!has_rates(tune))
+		(void)fprintf(out, "# rate: none was tried beside requests to %s\n",
+			tune->foreground);
 	else if (chosen->axis == TUNE_RATE)
 		(void)fprintf(out,
 			"# beside it 99 of 100 requests to %s took %llu us, without a "

@@ -153,13 +153,15 @@ static void measure_window(
 	const struct tune *tune, struct bench_pair pair, struct tune_step *step)
 {
 	bool asks = tune->foreground != NULL && step->axis == TUNE_RATE;
+	/* what need not settle has a shorter look, and there is time for a second one */
+	nsec span = step->axis == TUNE_RATE ? tune->span : tune->span / 2;
 	struct transfer_info info = {0};
 	struct asker asker = {0};
 
 	if (asks && asker_start(&asker, tune, &step->fault) != 0)
 		return;
-	pair.window = tune->span;
-	pair.settle = tune->span / 2;
+	pair.window = span;
+	pair.settle = span / 2;
 	pair.on_run = on_window;
 	pair.ctx = &asker;
 	if (step->point.values[TUNE_RATE] == 0) {
