@@ -26,6 +26,7 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	sender->config = *config;
 	sender->config.stripes = u32_max(config->stripes, 1);
 	sender->fail_chunk = UINT32_MAX;
+	sender->timed_at = NEVER;
 	watch_init(&sender->watch, now);
 	prober_init(&sender->prober, config->slice_size);
 	inflight_init(&sender->inflight);
@@ -87,8 +88,7 @@ static void acknowledge(struct sender *sender, const struct inflight_slice *what
 	if (request == NULL || bitmap_test_and_set(request->acked, what->slice))
 		return;
 	if (++request->nacked == request->nslices) {
-		sender->bytes_acked +=
-			manifest_chunk_len(sender->config.manifest, request->chunk);
+		sender->bytes_acked += request->len;
 		sender_finish_request(sender, request);
 	}
 }

@@ -51,6 +51,7 @@ struct sender_request {
 	enum { REQUEST_FREE, REQUEST_WANTED, REQUEST_LOADING, REQUEST_SENDING } state;
 	uint32_t number;
 	uint32_t chunk;
+	uint32_t len;  /* bytes of the chunk */
 	uint8_t flags; /* PULL_REFRESH */
 	uint32_t nslices;
 	uint32_t next_slice; /* never sent yet */
@@ -89,7 +90,8 @@ struct sender {
 	uint64_t bytes_acked;
 	uint64_t bytes_resent;
 	nsec last_sent;
-	nsec prepared_at;   /* when the requests were looked after */
+	nsec timed_at;      /* when no timer was due; NEVER: look again */
+	nsec prepared_at;   /* when the requests were */
 	nsec next_question; /* while SUSPENDED */
 	nsec stuck_at;      /* when the first of nstuck was sent */
 	uint32_t nstuck;    /* data sent as probes since data was acknowledged */

@@ -35,6 +35,7 @@ void sender_on_heard(struct sender *sender, nsec now)
 	if (sender->state == SENDER_SUSPENDED)
 		resume(sender, now);
 	watch_on_heard(&sender->watch, now);
+	sender->timed_at = NEVER; /* what came may set one */
 }
 
 /* Blocks go back: others may need them while nobody knows when this one goes on. */
@@ -135,8 +136,10 @@ void sender_on_timers(struct sender *sender, nsec now)
 		prober_on_time(&sender->prober, sender->inflight.srtt, now))
 		change_slices(sender, now);
 	inflight_age(&sender->inflight, now);
-	if (now < inflight_deadline(&sender->inflight))
+	if (now < inflight_deadline(&sender->inflight)) {
+		sender->timed_at = now;
 		return;
+	}
 	if (inflight_on_timer(&sender->inflight, &sender->outcome, now)) {
 		on_probe_timeout(sender, now);
 	} else {

@@ -11,14 +11,13 @@
 
 enum { ACKS_A_WINDOW = 8 };
 
-static void fill(struct sender *sender, struct packet *packet,
+static void fill(const struct sender *sender, struct packet *packet,
 	const struct sender_request *request, uint32_t slice)
 {
-	const struct sender_config *config = &sender->config;
-	uint32_t offset = slice * config->slice_size;
-	uint32_t len = manifest_chunk_len(config->manifest, request->chunk) - offset;
+	uint32_t slice_size = sender->config.slice_size;
+	uint32_t offset = slice * slice_size;
+	uint32_t len = u32_min(request->len - offset, slice_size);
 
-	len = u32_min(len, config->slice_size);
 	packet->header.type = WIRE_DATA;
 	packet->header.slice = (uint16_t)slice;
 	packet->header.chunk = request->chunk;
@@ -175,7 +174,8 @@ bool sender_poll(struct sender *sender, struct packet *packet, nsec now)
 
 	memset(&packet->header, 0, sizeof(packet->header));
 	packet->padding_len = 0;
-	if (!sender_is_over(sender))
+	/* once a burst, whose packets share one `now` */
+	if (sender->timed_at != now && !sender_is_over(sender))
 		sender_on_timers(sender, now);
 	if (sender->state == SENDER_RUNNING)
 		sends = poll_running(sender, packet, now);

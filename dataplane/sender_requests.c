@@ -26,7 +26,6 @@ static void want(struct sender *sender, uint32_t chunk, uint8_t flags)
 {
 	uint32_t number = sender->next_request++;
 	struct sender_request *request = &sender->requests[number % SENDER_REQUESTS];
-	uint32_t len = manifest_chunk_len(sender->config.manifest, chunk);
 	uint32_t slice_size = sender->config.slice_size;
 
 	assert(request->state == REQUEST_FREE);
@@ -34,7 +33,8 @@ static void want(struct sender *sender, uint32_t chunk, uint8_t flags)
 	request->number = number;
 	request->chunk = chunk;
 	request->flags = flags;
-	request->nslices = (len + slice_size - 1) / slice_size;
+	request->len = manifest_chunk_len(sender->config.manifest, chunk);
+	request->nslices = (request->len + slice_size - 1) / slice_size;
 	request->next_slice = 0;
 	request->nacked = 0;
 	bitmap_zero(request->acked, request->nslices);
