@@ -99,6 +99,7 @@ bool neighbors_resolve(struct neighbors *neighbors, const struct ip *ip, nsec si
 		return true;
 	}
 	entry->is_asking = true;
+	neighbors->quiet_until = nsec_min(neighbors->quiet_until, entry->ask_at);
 	return false;
 }
 
@@ -122,6 +123,8 @@ void neighbors_on_frame(
 
 bool neighbors_poll(struct neighbors *neighbors, struct ip *ip, nsec now)
 {
+	if (now < neighbors->quiet_until)
+		return false;
 	for (size_t i = 0; i < NEIGHBORS_MAX; i++) {
 		struct neighbor *entry = &neighbors->table[i];
 
@@ -134,6 +137,7 @@ bool neighbors_poll(struct neighbors *neighbors, struct ip *ip, nsec now)
 		*ip = entry->ip;
 		return true;
 	}
+	neighbors->quiet_until = neighbors_deadline(neighbors);
 	return false;
 }
 

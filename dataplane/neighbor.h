@@ -27,6 +27,7 @@ struct neighbor {
 };
 
 struct neighbors {
+	nsec quiet_until; /* no question is due before */
 	struct neighbor table[NEIGHBORS_MAX];
 };
 

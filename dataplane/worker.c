@@ -252,6 +252,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 		receiver_init(&session->machine.receiver, &config, now);
 	}
 	worker->sessions[at] = session;
+	worker->members |= (uint64_t)1 << at;
 	worker->nsessions++;
 	share_buffers(worker);
 	worker_limit(worker, session, now);
@@ -362,6 +363,7 @@ static void look_after(struct worker *worker, struct session *session, nsec now)
 	if (session->params.role == TRANSFER_SEND)
 		shaper_remove(&worker->shaper, session_slot(id));
 	worker->sessions[session_slot(id)] = NULL;
+	worker->members &= ~((uint64_t)1 << session_slot(id));
 	worker->nsessions--;
 	worker_choose_auto(worker, now);
 	share_buffers(worker);
@@ -400,10 +402,8 @@ bool worker_run(struct worker *worker, nsec now)
 	disk_lease_begin(&worker->disk, now);
 	submit_reads(worker, now);
 	(void)flush(worker);
-	for (size_t i = 0; i < WORKER_SESSIONS && worker->nsessions > 0; i++) {
-		if (worker->sessions[i] != NULL)
-			look_after(worker, worker->sessions[i], now);
-	}
+	for (uint64_t left = worker->members; left != 0; left &= left - 1)
+		look_after(worker, worker->sessions[__builtin_ctzll(left)], now);
 	disk_lease_end(&worker->disk, now);
 	worker->turns.was_busy = busy;
 	return busy;

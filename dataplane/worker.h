@@ -23,7 +23,7 @@
 #include "dataplane/turns.h"
 #include "hugepages/pool.h"
 
-enum { WORKER_SESSIONS = 64 };
+enum { WORKER_SESSIONS = 64 }; /* bits of a mask */
 
 struct worker_config {
 	struct nic *nic;     /* outlives the worker */
@@ -67,8 +67,9 @@ struct worker {
 	struct neighbors neighbors;
 	struct cache cache;
 	uint32_t nsessions;
-	uint32_t handed; /* bit mask: workers that got strays in this turn */
-	uint32_t first;  /* which session is polled first: rotates */
+	uint64_t members; /* a bit for each slot that has a session */
+	uint32_t handed;  /* bit mask: workers that got strays in this turn */
+	uint32_t first;   /* which session is polled first: rotates */
 	struct session *sessions[WORKER_SESSIONS]; /* by slot */
 	struct shaper shaper;                      /* shares by slot */
 	struct turns turns;

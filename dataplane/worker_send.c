@@ -49,17 +49,15 @@ static bool send_control(
 /* Of all sessions in turn, another one first each time. */
 static bool send_all_control(struct worker *worker, bool *full, nsec now)
 {
-	uint32_t start = worker->first;
-	uint32_t found = 0;
+	uint64_t left = worker->members;
 	bool busy = false;
 
-	for (uint32_t i = 0; found < worker->nsessions && !*full; i++) {
-		uint32_t at = (start + i) % WORKER_SESSIONS;
+	while (left != 0 && !*full) {
+		uint64_t behind = left & UINT64_MAX << worker->first;
+		uint32_t at = (uint32_t)__builtin_ctzll(behind != 0 ? behind : left);
 		struct session *session = worker->sessions[at];
 
-		if (session == NULL)
-			continue;
-		found++;
+		left &= ~((uint64_t)1 << at);
 		if (!session->is_stopping)
 			busy |= send_control(worker, session, full, now);
 		worker->first = (at + 1) % WORKER_SESSIONS;
@@ -101,10 +99,10 @@ static void count(struct worker *worker, nsec now)
 	uint64_t backlog = 0;
 
 	worker->counted_at = now;
-	for (size_t i = 0; i < WORKER_SESSIONS && worker->nsessions > 0; i++) {
-		const struct session *session = worker->sessions[i];
+	for (uint64_t left = worker->members; left != 0; left &= left - 1) {
+		const struct session *session = worker->sessions[__builtin_ctzll(left)];
 
-		if (session != NULL && !session->is_stopping)
+		if (!session->is_stopping)
 			backlog += session_backlog(session);
 	}
 	/* relaxed: plain numbers, they order nothing */

@@ -13,13 +13,6 @@ bool ip_is_none(const struct ip *ip)
 	return ip_is_equal(ip, &none);
 }
 
-bool ip_is_v4(const struct ip *ip)
-{
-	static const struct ip v4 = IP_V4(0, 0, 0, 0);
-
-	return memcmp(ip->bytes, v4.bytes, IP_V4_AT) == 0;
-}
-
 bool ip_is_link_local(const struct ip *ip)
 {
 	return ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;

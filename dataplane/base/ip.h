@@ -42,8 +42,14 @@ static inline bool ip_is_equal(const struct ip *one, const struct ip *other)
 	return memcmp(one->bytes, other->bytes, IP_LEN) == 0;
 }
 
+static inline bool ip_is_v4(const struct ip *ip)
+{
+	static const struct ip v4 = IP_V4(0, 0, 0, 0);
+
+	return memcmp(ip->bytes, v4.bytes, IP_V4_AT) == 0;
+}
+
 bool ip_is_none(const struct ip *ip);
-bool ip_is_v4(const struct ip *ip);
 /* fe80::/10 */
 bool ip_is_link_local(const struct ip *ip);
 /* What a device may have: not none, a group's, or loopback's. */
