@@ -17,6 +17,7 @@ void cc_init(struct cc *cc, enum cc_kind kind, uint32_t max)
 	cc->max = max * CC_ONE;
 	cc->window = u32_min(cc->max, CC_WINDOW_FIRST * CC_ONE);
 	cc->is_starting = true;
+	cc->queue = CC_QUEUE;
 	loss_trial_init(&cc->trial);
 	if (cc->ops == &cc_fixed_ops)
 		cc->window = cc->max;

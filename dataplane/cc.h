@@ -24,6 +24,10 @@ enum cc_kind {
 	CC_AIMD,
 };
 
+/* How long packets may wait in queues, beyond the shortest round trip: two bursts of the
+ * fastest NICs. */
+#define CC_QUEUE (15 * USEC)
+
 enum {
 	CC_ONE = 1 << 16, /* a packet in units of the window */
 	CC_WINDOW_FIRST = 16,
@@ -65,6 +69,7 @@ struct cc {
 	uint32_t marked; /* share of CE, smoothed over 16 rounds, of CC_UNIT */
 	uint32_t ndecreases;
 	nsec min_rtt; /* 0: not measured */
+	nsec queue;   /* CC_QUEUE, unless the owner of a slower device knows better */
 	/* the round trip under way */
 	nsec round_at;     /* 0: none */
 	nsec round_min;    /* shortest of the newest CC_SAMPLES; NEVER: too few yet */

@@ -2,8 +2,7 @@
 #include "dataplane/cc.h"
 
 #define TARGET_MIN (25 * USEC)
-#define TARGET_QUEUE (15 * USEC) /* on top of the shortest round trip */
-#define TARGET_SHARE 16          /* or this part of it: far away, bursts grow longer */
+#define TARGET_SHARE 16 /* far away, bursts grow longer than cc.queue */
 
 enum {
 	BETA = 819,       /* of CC_UNIT: 0.8 */
@@ -51,7 +50,7 @@ static void increase(struct cc *cc, nsec queue, nsec room)
  * schedulers only ever add. */
 static void judge(struct cc *cc, const struct cc_ack *ack)
 {
-	nsec room = nsec_max(TARGET_QUEUE, cc->min_rtt / TARGET_SHARE);
+	nsec room = nsec_max(cc->queue, cc->min_rtt / TARGET_SHARE);
 	nsec target =
 		nsec_max(TARGET_MIN, cc->min_rtt + room) + flow_scaling(cc_window(cc));
 	nsec delay = cc->round_min;
@@ -77,7 +76,7 @@ static void judge(struct cc *cc, const struct cc_ack *ack)
  * to 26 % of a short way, a sixteenth of a long one, where a round trip costs more. */
 static uint32_t drain_part(const struct cc *cc)
 {
-	return cc->min_rtt / TARGET_SHARE > TARGET_QUEUE ? 2 : DRAIN_PART_MAX;
+	return cc->min_rtt / TARGET_SHARE > cc->queue ? 2 : DRAIN_PART_MAX;
 }
 
 /* Few packets for a round trip: who came when there was a queue already took it for a

@@ -31,6 +31,8 @@ void sender_init(struct sender *sender, const struct sender_config *config, nsec
 	prober_init(&sender->prober, config->slice_size);
 	inflight_init(&sender->inflight);
 	cc_init(&sender->cc, config->cc, config->window);
+	if (config->cc_queue != 0)
+		sender->cc.queue = config->cc_queue;
 	delay_init(&sender->delay);
 	sender_slice(sender);
 	pack_join(&config->cache->pack, &sender->member);

@@ -43,6 +43,7 @@ struct sender_config {
 	uint32_t stripe;     /* serves the chunks with chunk % stripes == stripe */
 	uint32_t window;     /* packets in flight, at most INFLIGHT_WINDOW_MAX */
 	enum cc_kind cc;     /* which part of the window it uses */
+	nsec cc_queue;       /* see struct cc; 0: CC_QUEUE */
 	nsec stall_timeout;
 	const struct turns *turns; /* of the worker; NULL: it is never away */
 };

@@ -217,6 +217,7 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 			.stripe = params->stripe,
 			.window = session->window,
 			.cc = worker->config.cc,
+			.cc_queue = worker->config.cc_queue,
 			.stall_timeout = session->stall_timeout,
 			.turns = &worker->turns,
 		};

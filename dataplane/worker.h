@@ -39,6 +39,7 @@ struct worker_config {
 	enum ether_sum sum; /* IPv4: ETHER_SUM_ZERO or other; over IPv6 the nic says */
 	uint8_t dscp;
 	enum cc_kind cc;
+	nsec cc_queue;                  /* of the device, see struct cc; 0: CC_QUEUE */
 	struct lease_source *port_rate; /* what all workers of a device may send; NULL: no
 				      limit; outlives the worker */
 	nsec auto_ceiling;              /* see auto_rate.h; 0: the default */

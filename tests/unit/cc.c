@@ -127,6 +127,22 @@ static void delay_above_the_target_shrinks_the_window_once_a_round_trip(void **s
 	assert_true(cc_window(&cc) < before / 2);
 }
 
+/* A kernel's interface takes longer for a burst than a NIC's whole queue is. */
+static void a_slow_device_may_queue_longer(void **state)
+{
+	uint32_t before;
+
+	(void)state;
+	settle(CC_SWIFT);
+	cc.queue = 200 * USEC;
+	before = cc_window(&cc);
+	pass_rounds(10, RTT + 190 * USEC);
+	assert_int_equal(cc.ndecreases, 0);
+	assert_true(cc_window(&cc) >= before);
+	pass_rounds(10, RTT + 300 * USEC);
+	assert_true(cc_window(&cc) < before);
+}
+
 static void one_decrease_at_most_halves(void **state)
 {
 	uint32_t before;
@@ -368,6 +384,7 @@ int main(void)
 		cmocka_unit_test(a_window_that_is_not_used_does_not_grow),
 		cmocka_unit_test(
 			delay_above_the_target_shrinks_the_window_once_a_round_trip),
+		cmocka_unit_test(a_slow_device_may_queue_longer),
 		cmocka_unit_test(one_decrease_at_most_halves),
 		cmocka_unit_test(noise_is_no_queue),
 		cmocka_unit_test(a_network_that_stays_empty_is_tried_harder),
