@@ -44,6 +44,7 @@ but() { # INCLUDED: drops the includes that match
 pure='(dataplane|control)/[^/]*\.[ch]'
 libc='<(assert|ctype|errno|inttypes|limits|math|stdalign|stdarg|stdatomic|stdbool'
 libc+='|stddef|stdint|stdio|stdlib|string|strings)\.h>'
+libc+='|<immintrin\.h>' # the compiler's
 libc+='|<arpa/inet\.h>' # for inet_pton and inet_ntop, which are arithmetic
 byte_kernels='<(isa-l|sodium|openssl|protobuf-c)(/.*)?(\.h)?>'
 dpdk='<(rte_.*|ethdev_.*)\.h>'
