@@ -68,6 +68,8 @@ DPDK_SRC := $(wildcard dataplane/dpdk/*.c)
 TCP_SRC := $(wildcard control/node/tcp_*.c)
 NODE_SRC := $(wildcard control/node/*.c)
 APP_SRC := $(wildcard control/cli/*.c)
+# Of the commands, what is tested by itself.
+OS_CLI_SRC := $(addprefix control/cli/,config.c foreground.c asker.c)
 RAFT_SRC := $(wildcard control/raft/*.c)
 # The key-value server: what is pure in it is tested like the core.
 KV_PURE_SRC := $(addprefix control/kv/,entry.c keys.c resp.c)
@@ -85,6 +87,7 @@ DPDK_OBJ := $(call objects,$(DPDK_SRC))
 TCP_OBJ := $(call objects,$(TCP_SRC))
 NODE_OBJ := $(call objects,$(NODE_SRC))
 APP_OBJ := $(call objects,$(APP_SRC))
+OS_CLI_OBJ := $(call objects,$(OS_CLI_SRC))
 RAFT_OBJ := $(call objects,$(RAFT_SRC))
 KV_PURE_OBJ := $(call objects,$(KV_PURE_SRC))
 KV_OBJ := $(call objects,$(KV_SRC))
@@ -235,7 +238,7 @@ $(FUZZ_TESTS): %: %.o $(SIM_LIB_OBJ) $(TEST_LIB_OBJ) $(KV_PURE_OBJ) $(PURE_OBJ) 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) -lcmocka
 
-$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(BUILD)/control/kv/image.o $(BUILD)/control/cli/config.o $(KV_PURE_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
+$(OS_TESTS): %: %.o $(TEST_LIB_OBJ) $(BUILD)/control/kv/image.o $(OS_CLI_OBJ) $(KV_PURE_OBJ) $(TCP_OBJ) $(RPC_OBJ) $(DISK_OBJ) $(PURE_OBJ) $(PB_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(core_libs) $(disk_libs) $(uv_libs) $(yaml_libs) -lcmocka
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One point, measured by a process of its own: DPDK is started once a process. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control/cli/asker.h"
 #include "control/cli/bench_data.h"
 #include "control/cli/bench_far.h"
 #include "control/cli/tune.h"
@@ -78,67 +78,18 @@ static void apply(struct device_options *device, const struct tune_point *point,
 	device->queues = (struct option_list){{queues}, 1};
 }
 
-/* Who asks beside a pull: a process of its own, forked before DPDK has threads. It waits
- * for a word, asks, and writes its times. */
-struct asker {
-	pid_t child; /* 0: there is none */
-	int go;
-	int answer;
-};
-
-static void run_asker(struct foreground *foreground, nsec span, int go, int answer)
-{
-	struct foreground_times times;
-	char word;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (read(go, &word, 1) == 1 && foreground_ask(foreground, span, &times) == 0)
-		(void)!write(answer, &times, sizeof(times));
-	_exit(0);
-}
-
-static int asker_start(struct asker *asker, const struct tune *tune, struct fault *fault)
-{
-	struct foreground foreground;
-	int go[2], answer[2];
-	int err = foreground_open(&foreground, tune->foreground, fault);
-
-	fault_prefix(fault, "--foreground");
-	if (err != 0)
-		return err;
-	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(answer, O_CLOEXEC) != 0)
-		return fault_set(fault, -errno, "no pipe: %s", strerror(errno));
-	asker->child = fork();
-	if (asker->child == 0)
-		run_asker(&foreground, tune->span, go[0], answer[1]);
-	foreground_close(&foreground);
-	(void)close(go[0]);
-	(void)close(answer[1]);
-	asker->go = go[1];
-	asker->answer = answer[0];
-	return asker->child > 0 ? 0 : fault_set(fault, -EAGAIN, "no process to ask");
-}
-
 static void on_window(void *ctx, uint32_t run, const struct transfer_info *info)
 {
-	const struct asker *asker = ctx;
-
 	(void)run;
 	(void)info;
-	if (asker->child > 0)
-		(void)!write(asker->go, "", 1);
+	asker_go(ctx);
 }
 
-static void asker_end(struct asker *asker, struct tune_step *step, const char *where)
+static void end_asker(struct asker *asker, struct tune_step *step, const char *where)
 {
-	if (asker->child <= 0)
+	if (asker->child == 0)
 		return;
-	(void)close(asker->go); /* if it was never told to go */
-	step->has_times = read(asker->answer, &step->times, sizeof(step->times)) ==
-			  (ssize_t)sizeof(step->times);
-	(void)close(asker->answer);
-	while (waitpid(asker->child, NULL, 0) < 0 && errno == EINTR)
-		;
+	step->has_times = asker_end(asker, &step->times);
 	if (step->has_times || step->fault.code != 0)
 		return;
 	step->is_measured = false;
@@ -158,19 +109,22 @@ static void measure_window(
 	struct transfer_info info = {0};
 	struct asker asker = {0};
 
-	if (asks && asker_start(&asker, tune, &step->fault) != 0)
+	if (asks &&
+		asker_start(&asker, tune->foreground, tune->span, &step->fault) != 0) {
+		fault_prefix(&step->fault, "--foreground");
 		return;
+	}
 	pair.window = span;
 	pair.settle = span / 2;
 	pair.on_run = on_window;
 	pair.ctx = &asker;
 	if (step->point.values[TUNE_RATE] == 0) {
 		step->is_measured = true;
-		on_window(&asker, 0, &info);
+		asker_go(&asker);
 	} else if (bench_pair_pull(&pair, &info, &step->fault) == 0) {
 		summarise_window(step, &info);
 	}
-	asker_end(&asker, step, tune->foreground);
+	end_asker(&asker, step, tune->foreground);
 }
 
 static void measure(const struct tune *tune, struct tune_step *step)
