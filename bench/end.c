@@ -74,7 +74,7 @@ static bool disk_submit(void *self, const struct store_request *request)
 		return false;
 	if (request->op == STORE_READ)
 		read_chunk(end, request);
-	end->done[end->ndone++] = (struct store_completion){request->cookie, 0};
+	end->done[end->ndone++] = (struct store_completion){.cookie = request->cookie};
 	end->foreign += __rdtsc() - start;
 	return true;
 }

@@ -169,6 +169,13 @@ void cache_put(struct cache *cache, struct block *block)
 		release(cache, block);
 }
 
+void cache_put_last(struct cache *cache, struct block *block)
+{
+	if (block->refs == 1 && block->state == BLOCK_READY && block->is_warm)
+		block->is_stale = true;
+	cache_put(cache, block);
+}
+
 bool cache_next_load(struct cache *cache, struct store_request *request)
 {
 	if (cache->nqueued == 0)
@@ -206,6 +213,8 @@ void cache_on_loaded(struct cache *cache, const struct store_completion *complet
 
 	assert(block->state == BLOCK_LOADING);
 	block->error = completion->error;
+	block->is_warm = completion->from_memory;
+	cache->is_warm = completion->from_memory;
 	block->state = completion->error == 0 ? BLOCK_READY : BLOCK_FAILED;
 	if (is_idle(block) && (block->is_stale || block->state == BLOCK_FAILED))
 		release(cache, block);

@@ -32,6 +32,7 @@ enum block_state { BLOCK_FREE, BLOCK_QUEUED, BLOCK_LOADING, BLOCK_READY, BLOCK_F
 struct block {
 	enum block_state state;
 	bool is_stale; /* a refresh replaced it: no new reference */
+	bool is_warm;  /* was a copy of what is in memory */
 	uint32_t refs;
 	int error; /* FAILED: negative errno of the store */
 	struct store_object *object;
@@ -53,6 +54,7 @@ struct cache {
 	uint32_t nused;  /* blocks with a buffer */
 	uint64_t newest; /* number of the block that was read last */
 	uint64_t reads;  /* chunks read from disk */
+	bool is_warm;    /* the last one was, see struct block */
 	struct pack pack;
 };
 
@@ -73,6 +75,9 @@ struct pack_room cache_room(const struct cache *cache);
 struct block *cache_get(struct cache *cache, struct store_object *object, uint32_t chunk,
 	uint32_t slice_size, bool refresh);
 void cache_put(struct cache *cache, struct block *block);
+/* The same by who knows that nobody else wants the chunk. One that can be copied from
+ * memory again is forgotten: its buffer, the next to be taken, is in the CPU's cache. */
+void cache_put_last(struct cache *cache, struct block *block);
 
 /* Fills a read for the next queued block. Returns false when none is queued. Follow with
  * cache_mark_loading once the store took it. */

@@ -118,6 +118,15 @@ bool pack_may_read(struct pack *pack, struct pack_member *member,
 	return !waits;
 }
 
+bool pack_is_alone(const struct pack *pack, const struct pack_member *member)
+{
+	for (uint32_t i = 0; i < pack->nmembers; i++) {
+		if (pack->members[i] != member && is_of_pack(member, pack->members[i]))
+			return false;
+	}
+	return true;
+}
+
 bool pack_find(const struct pack *pack, const struct pack_member *member, nsec now,
 	uint32_t *chunk)
 {

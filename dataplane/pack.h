@@ -70,6 +70,9 @@ struct pack_block {
 void pack_took(struct pack_member *member, const struct pack_room *room,
 	const struct pack_block *block);
 
+/* Whether nobody else is there for what the member takes. */
+bool pack_is_alone(const struct pack *pack, const struct pack_member *member);
+
 /* Where a member that is not with its pack finds it: the chunk that the one in front took
  * last. Returns false when it is with it, or there is none. */
 bool pack_find(const struct pack *pack, const struct pack_member *member, nsec now,

@@ -25,6 +25,7 @@ enum {
 	SENDER_STUCK = 1, /* probe timeouts in a row: only probes go out */
 	SENDER_READAHEAD =
 		16, /* blocks a session may hold beyond what its window fills */
+	SENDER_AHEAD_WARM = 3, /* not entirely sent, where they are copied from memory */
 };
 
 enum sender_state {
@@ -82,6 +83,7 @@ struct sender {
 	uint32_t oldest_request; /* no lower number is unfinished */
 	uint32_t first_unsent;   /* no lower number has a slice never sent */
 	uint32_t nblocks;        /* blocks held */
+	uint32_t nahead;         /* of these, not entirely sent; scratch */
 	uint32_t slices_shift;   /* log2 of a chunk's slices, rounded down */
 	uint32_t unasked;        /* packets since an ACK was asked for */
 	uint32_t ce_count;       /* of the newest ACK */

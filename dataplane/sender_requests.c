@@ -11,8 +11,13 @@
 
 void sender_finish_request(struct sender *sender, struct sender_request *request)
 {
+	struct cache *cache = sender->config.cache;
+
 	if (request->block != NULL) {
-		cache_put(sender->config.cache, request->block);
+		if (pack_is_alone(&cache->pack, &sender->member))
+			cache_put_last(cache, request->block);
+		else
+			cache_put(cache, request->block);
 		sender->nblocks--;
 	}
 	request->block = NULL;
@@ -136,8 +141,13 @@ static void tell_place(struct sender *sender, nsec now)
 		sender->place_told = now;
 }
 
+/* One who waits for a disk keeps it busy with many reads. Copies are made one at a time
+ * whatever we ask for, and of a few only is the last one still in the CPU's cache when it
+ * is sent. */
 static bool may_hold_more(const struct sender *sender)
 {
+	if (sender->config.cache->is_warm && sender->nahead >= SENDER_AHEAD_WARM)
+		return false;
 	return sender->nblocks <
 	       SENDER_READAHEAD + (sender_window(sender) >> sender->slices_shift);
 }
@@ -217,12 +227,15 @@ void sender_prepare_requests(struct sender *sender, nsec now)
 {
 	advance(sender);
 	sender->is_waiting = false;
+	sender->nahead = 0;
 	for (uint32_t n = sender->first_unsent; n != sender->next_request; n++) {
 		struct sender_request *request = sender_find_request(sender, n);
 
 		if (request != NULL && request->state < REQUEST_SENDING &&
 			!prepare(sender, request, now))
 			return;
+		if (request != NULL && request->block != NULL)
+			sender->nahead++;
 	}
 }
 

@@ -31,6 +31,7 @@ struct store_request {
 struct store_completion {
 	uint64_t cookie;
 	int error;
+	bool from_memory; /* a read that was a copy, of which there is one at a time */
 };
 
 struct store_ops {

@@ -102,18 +102,16 @@ static void doze(struct store_file *self)
 	atomic_store(&self->asleep, false);
 }
 
-static void complete(struct store_file *self, const struct store_request *request, int rc)
+static void complete(struct store_file *self, const struct store_completion *completion)
 {
-	const struct store_completion completion = {request->cookie, rc};
-
-	(void)ring_put(&self->completions, &completion);
+	(void)ring_put(&self->completions, completion);
 }
 
 /* Ends one read that went past the page cache. Returns false when none is under way. */
 static bool finish_direct(struct store_file *self)
 {
+	struct store_completion completion = {0};
 	struct direct_end end;
-	int rc = 0;
 
 	if (self->direct == NULL || !direct_wait(self->direct, &end))
 		return false;
@@ -121,10 +119,22 @@ static bool finish_direct(struct store_file *self)
 		object_count(end.request.object, OBJECT_READ, end.ns);
 		sum(&end.request);
 	} else {
-		rc = store_object_run(&end.request);
+		completion.error = store_object_run(&end.request);
 	}
-	complete(self, &end.request, rc);
+	completion.cookie = end.request.cookie;
+	complete(self, &completion);
 	return true;
+}
+
+static void run(struct store_file *self, const struct store_request *request)
+{
+	const struct store_completion completion = {
+		.cookie = request->cookie,
+		.error = store_object_run(request),
+		.from_memory = request->op == STORE_READ,
+	};
+
+	complete(self, &completion);
 }
 
 static bool is_full(const struct store_file *self)
@@ -147,7 +157,7 @@ static void *serve_all(void *context)
 		}
 		if (self->direct != NULL && direct_start(self->direct, &request))
 			continue;
-		complete(self, &request, store_object_run(&request));
+		run(self, &request);
 	}
 	while (finish_direct(self))
 		;

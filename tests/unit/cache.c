@@ -66,7 +66,7 @@ static uint64_t submit(struct fixture *f)
 
 static void complete(struct fixture *f, uint64_t cookie, int error)
 {
-	const struct store_completion completion = {cookie, error};
+	const struct store_completion completion = {.cookie = cookie, .error = error};
 
 	cache_on_loaded(&f->cache, &completion);
 }
@@ -153,6 +153,23 @@ static void the_one_read_first_makes_room(void **state)
 	assert_true(cache_has(&f->cache, one, 1, SLICE));
 	assert_ptr_equal(get(f, one, 1), blocks[1]);
 	assert_int_equal(blocks[1]->state, BLOCK_READY);
+}
+
+static void a_copy_of_what_is_in_memory_goes_with_the_last_who_wants_it(void **state)
+{
+	struct fixture *f = *state;
+	struct block *block = get(f, one, 7);
+	struct block *shared = get(f, one, 7);
+	const struct store_completion copied = {.cookie = submit(f), .from_memory = true};
+
+	cache_on_loaded(&f->cache, &copied);
+	cache_put_last(&f->cache, shared);
+	assert_true(cache_has(&f->cache, one, 7, SLICE));
+	cache_put_last(&f->cache, block);
+	assert_false(cache_has(&f->cache, one, 7, SLICE));
+	assert_int_equal(f->pool.nfree, BLOCKS);
+	cache_put_last(&f->cache, load(f, one, 8)); /* from a disk */
+	assert_true(cache_has(&f->cache, one, 8, SLICE));
 }
 
 static void blocks_in_use_are_never_taken_away(void **state)
@@ -372,6 +389,9 @@ int main(void)
 			what_nobody_uses_stays_until_memory_is_short, start, end),
 		cmocka_unit_test_setup_teardown(
 			the_one_read_first_makes_room, start, end),
+		cmocka_unit_test_setup_teardown(
+			a_copy_of_what_is_in_memory_goes_with_the_last_who_wants_it,
+			start, end),
 		cmocka_unit_test_setup_teardown(
 			blocks_in_use_are_never_taken_away, start, end),
 		cmocka_unit_test_setup_teardown(an_empty_pool_gives_no_block, start, end),

@@ -267,6 +267,20 @@ static void a_crowd_is_served_all_the_same(void **state)
 	assert_int_equal(f->pack.nmembers, MEMBERS);
 }
 
+static void alone_is_who_nobody_else_sends_the_same_with(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(pack_is_alone(&f->pack, &f->members[FRONT]));
+	pack_leave(&f->pack, &f->members[REAR]);
+	assert_false(pack_is_alone(&f->pack, &f->members[FRONT]));
+	f->members[OTHER].object = NULL;
+	assert_true(pack_is_alone(&f->pack, &f->members[FRONT]));
+	f->members[OTHER].object = object;
+	f->members[OTHER].slice_size = 1408;
+	assert_true(pack_is_alone(&f->pack, &f->members[FRONT]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +306,8 @@ int main(void)
 			two_that_come_together_begin_where_they_are, start, end),
 		cmocka_unit_test_setup_teardown(
 			a_crowd_is_served_all_the_same, start, end),
+		cmocka_unit_test_setup_teardown(
+			alone_is_who_nobody_else_sends_the_same_with, start, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -329,6 +329,21 @@ static void memory_bounds_what_is_read_ahead(void **state)
 	assert_true(f->cache.reads == 10);
 }
 
+/* A disk answers many reads as fast as one, a copy only keeps others waiting. */
+static void what_is_copied_from_memory_is_not_read_far_ahead(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_pull pull = pull_of(0, 0, 10, PLENTY);
+
+	f->cache.is_warm = true;
+	assert_int_equal(hear_pull(f, &pull, 0), ACCEPTED);
+	assert_false(next(f, 0));
+	assert_int_equal(f->cache.nqueued, SENDER_AHEAD_WARM);
+	read_disk(f, 0); /* it was none, after all */
+	assert_true(next(f, 1));
+	assert_int_equal(f->cache.nqueued, BUFFERS - SENDER_AHEAD_WARM);
+}
+
 static void as_many_requests_as_there_are_slots(void **state)
 {
 	struct fixture *f = *state;
@@ -372,6 +387,7 @@ int main(void)
 		STORY(a_close_is_final_and_may_be_repeated),
 		STORY(a_silent_receiver_is_given_up),
 		STORY(memory_bounds_what_is_read_ahead),
+		STORY(what_is_copied_from_memory_is_not_read_far_ahead),
 		STORY(as_many_requests_as_there_are_slots),
 	};
 

@@ -95,7 +95,8 @@ static inline void read_disk(struct fixture *f, int error)
 			request.slice_crc[at / SLICE] =
 				crc32c(request.buf + at, u32_min(SLICE, len - at));
 		cache_on_loaded(
-			&f->cache, &(struct store_completion){request.cookie, error});
+			&f->cache, &(struct store_completion){
+					   .cookie = request.cookie, .error = error});
 	}
 }
 

@@ -111,7 +111,7 @@ static inline int paper_poll(void *self, struct store_completion completions[], 
 	if (!f->is_busy || f->request.object != NULL)
 		return 0;
 	f->is_busy = false;
-	completions[0] = (struct store_completion){f->request.cookie, 0};
+	completions[0] = (struct store_completion){.cookie = f->request.cookie};
 	return 1;
 }
 

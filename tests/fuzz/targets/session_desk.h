@@ -225,7 +225,8 @@ static inline void desk_finish(struct desk *desk, uint32_t which, int error, boo
 		desk_read(desk, &request, rotten);
 	if (error == 0 && request.op == STORE_WRITE)
 		desk->written |= 1u << request.chunk;
-	desk->done[desk->ndone++] = (struct store_completion){request.cookie, error};
+	desk->done[desk->ndone++] =
+		(struct store_completion){.cookie = request.cookie, .error = error};
 }
 
 static inline void desk_report(void *ctx, const struct transfer_report *report)

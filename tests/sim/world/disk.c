@@ -99,8 +99,8 @@ static int disk_poll(void *self, struct store_completion completions[], int max)
 			read_chunk(end, &slot->request);
 		else if (error == 0)
 			error = write_chunk(end, &slot->request);
-		completions[count++] =
-			(struct store_completion){slot->request.cookie, error};
+		completions[count++] = (struct store_completion){
+			.cookie = slot->request.cookie, .error = error};
 		slot->used = false;
 	}
 	return count;

@@ -148,7 +148,7 @@ static int lane_poll(void *self, struct store_completion completions[], int max)
 		}
 		serve(lanes, &lane->requests[i]);
 		completions[count++] =
-			(struct store_completion){lane->requests[i].cookie, 0};
+			(struct store_completion){.cookie = lane->requests[i].cookie};
 		lane->requests[i] = lane->requests[--lane->nrequests];
 		lane->done_at[i] = lane->done_at[lane->nrequests];
 	}
