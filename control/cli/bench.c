@@ -35,7 +35,8 @@ static const struct option_spec options[] = {
 	{.name = "serve",
 		.kind = OPTION_FLAG,
 		AT(serve),
-		.help = "be the node that --to names, until SIGTERM"},
+		.help = "be the node that --to names, until SIGTERM; snapline tune "
+			"--to may have it try other settings"},
 	{.name = "listen",
 		.arg = "HOST:PORT",
 		.kind = OPTION_STRING,
