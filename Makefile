@@ -115,7 +115,7 @@ BENCH_DPDK := $(BUILD)/bench/port $(BUILD)/bench/pair
 BENCH_SHIM := $(BUILD)/bench/far
 BENCH_RPC := $(BUILD)/bench/getfile
 BENCH := $(BENCH_PURE) $(BENCH_SIM) $(BENCH_DPDK) $(BENCH_SHIM) $(BENCH_RPC)
-BENCH_LIB_OBJ := $(BUILD)/bench/end.o $(BUILD)/bench/sample.o
+BENCH_LIB_OBJ := $(BUILD)/bench/end.o $(BUILD)/bench/sample.o $(BUILD)/hugepages/hugepages.o
 C_TESTS := $(UNIT_TESTS) $(SIM_TESTS) $(OS_TESTS) $(API_TESTS) $(RAFT_TESTS) $(DPDK_TESTS) $(FUZZ_TESTS)
 
 .PHONY: all deps demo test soak check-tests fuzz fuzz-targets vm bench lint format install \

@@ -10,6 +10,7 @@
 
 #include "bench/sample.h"
 #include "dataplane/crc.h"
+#include "hugepages/hugepages.h"
 
 #define TURN_MAX (200 * USEC) /* two bursts take a fifth of it */
 
@@ -31,6 +32,8 @@ void end_plan_init(struct end_plan *plan, uint32_t chunks)
 		.memory = {malloc(memory), malloc(memory)}};
 	if (plan->memory[0] == NULL || plan->memory[1] == NULL)
 		give_up("no memory for chunk buffers");
+	for (int i = 0; i < 2; i++) /* as eal.c does */
+		(void)hugepages_advise(plan->memory[i], memory, -1, 0);
 	plan->content = malloc(MANIFEST_CHUNK_DEFAULT);
 	if (plan->content == NULL ||
 		manifest_init(manifest, MANIFEST_CHUNK_DEFAULT, NULL) != 0 ||

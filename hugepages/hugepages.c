@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "hugepages/hugepages.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "dataplane/base/units.h"
 
-enum { PAGE_DEFAULT = 2 << 20 };
+enum {
+	PAGE_DEFAULT = 2 << 20,
+	TRANSPARENT = 2 << 20, /* on x86-64, whatever the default of the others is */
+};
 
 /* Bytes of a hugepage of the default size, the one MAP_HUGETLB takes. */
 static size_t page_size(void)
@@ -59,4 +64,37 @@ bool hugepages_available(size_t bytes)
 		return false;
 	(void)munmap(base, size);
 	return true;
+}
+
+/* Pages that were swapped out count as data; mincore would not tell them from holes. */
+static bool has_data(int file, size_t offset)
+{
+	off_t at = lseek(file, (off_t)offset, SEEK_DATA);
+
+	if (at < 0)
+		return errno != ENXIO;
+	return (size_t)at < offset + TRANSPARENT;
+}
+
+static bool make_private(void *page)
+{
+	return mmap(page, TRANSPARENT, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+size_t hugepages_advise(void *base, size_t size, int file, size_t offset)
+{
+	uint8_t *end = (uint8_t *)base + size;
+	uint8_t *page = (uint8_t *)base + (-(uintptr_t)base & (TRANSPARENT - 1));
+	size_t advised = 0;
+
+	for (; page < end && (size_t)(end - page) >= TRANSPARENT; page += TRANSPARENT) {
+		size_t at = offset + (size_t)(page - (uint8_t *)base);
+
+		if (file >= 0 && (has_data(file, at) || !make_private(page)))
+			continue;
+		if (madvise(page, TRANSPARENT, MADV_HUGEPAGE) == 0)
+			advised += TRANSPARENT;
+	}
+	return advised;
 }

@@ -14,6 +14,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_memory.h>
 
 #include "dataplane/base/log.h"
 #include "dataplane/base/units.h"
@@ -258,6 +259,48 @@ static int choose_memory(struct eal *eal, size_t bytes, struct fault *fault)
 	return 0;
 }
 
+/* Whether the driver uses our memory as this process does. Others have it read and
+ * written by a device or by another process, who have learnt where it is. */
+static bool keeps_memory(const char *dev)
+{
+	static const char *const drivers[] = {"net_ring", "eth_ring", "net_null",
+		"net_memif", "net_tap", "net_af_packet", "net_af_xdp"};
+
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+		if (strncmp(dev, drivers[i], strlen(drivers[i])) == 0)
+			return strstr(dev, "zero-copy=yes") == NULL;
+	}
+	return false;
+}
+
+static int advise(const struct rte_memseg_list *list, const struct rte_memseg *first,
+	size_t len, void *advised)
+{
+	int file = rte_memseg_get_fd_thread_unsafe(first); /* the walk has the lock */
+	size_t offset = 0;
+
+	if (list->external || (file >= 0 && rte_memseg_get_fd_offset_thread_unsafe(
+						    first, &offset) != 0))
+		return 0;
+	*(size_t *)advised += hugepages_advise(first->addr, len, file, offset);
+	return 0;
+}
+
+/* Plain memory of DPDK is a file in memory, which gets no transparent hugepages unless
+ * the administrator has asked for them. Nearly nothing of it is in use yet. */
+static void advise_memory(const struct eal_options *options)
+{
+	size_t advised = 0;
+
+	for (uint32_t i = 0; i < options->ndevices; i++) {
+		if (!keeps_memory(options->devices[i]))
+			return;
+	}
+	(void)rte_memseg_contig_walk(advise, &advised);
+	log_line(LOG_DEBUG, "eal", "event=transparent-hugepages memory_mib=%zu",
+		advised / (size_t)MIB);
+}
+
 static int init_fault(struct eal *eal, int error, struct fault *fault)
 {
 	char text[sizeof(eal->error)];
@@ -311,6 +354,8 @@ int eal_start(struct eal **eal, const struct eal_options *options, struct fault 
 		rc = init_fault(self, rc, fault);
 		goto close_log;
 	}
+	if (!self->hugepages)
+		advise_memory(options);
 	free(args);
 	started = self;
 	*eal = self;

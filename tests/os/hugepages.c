@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -203,6 +204,34 @@ static void more_hugepages_than_exist_are_not_available(void **state)
 	assert_int_equal(hugepages_count(1), 1);
 }
 
+/* As DPDK's plain memory is: a file in memory, some of it in use. */
+static void unused_memory_is_mapped_anew_and_the_rest_stays(void **state)
+{
+	enum { PAGE = 2 << 20, SIZE = 5 * PAGE };
+	int file = memfd_create("memory", MFD_CLOEXEC);
+	uint8_t *memory, *first;
+	size_t offset;
+
+	(void)state;
+	assert_return_code(ftruncate(file, SIZE), errno);
+	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	assert_true(memory != MAP_FAILED);
+	first = memory + (-(uintptr_t)memory & (PAGE - 1));
+	offset = (size_t)(first - memory);
+	first[PAGE + 4096] = 'x';
+	/* the first one is not whole, the second one is in use */
+	assert_int_equal(
+		hugepages_advise(first + 1, 4 * PAGE - 1, file, offset + 1), 2 * PAGE);
+	assert_int_equal(first[PAGE + 4096], 'x');
+	assert_int_equal(first[2 * PAGE], 0);
+	first[2 * PAGE] = 'y';
+	assert_int_equal(hugepages_advise(first, PAGE - 1, file, offset), 0);
+	assert_int_equal(hugepages_advise(first + 2 * PAGE, PAGE, -1, 0), PAGE);
+	assert_int_equal(first[2 * PAGE], 'y'); /* private already */
+	assert_int_equal(munmap(memory, SIZE), 0);
+	assert_int_equal(close(file), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +247,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			wrong_arguments_are_told_apart, set_up, tear_down),
 		cmocka_unit_test(more_hugepages_than_exist_are_not_available),
+		cmocka_unit_test(unused_memory_is_mapped_anew_and_the_rest_stays),
 	};
 
 	log_set_level(LOG_WARN);
