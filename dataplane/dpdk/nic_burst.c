@@ -138,13 +138,33 @@ static void ask_for_sum(struct rte_mbuf *mbuf, const struct nic_tx *frame)
 			  (frame->is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
 }
 
+/* Buffers without room, to refer to the payloads of a burst. */
+struct tails {
+	uint32_t count; /* still unused */
+	struct rte_mbuf *mbufs[NIC_BURST];
+};
+
+/* For all frames that may want one. */
+static void take_tails(const struct nic_queue *self, const struct nic_tx frames[],
+	int count, struct tails *tails)
+{
+	uint32_t wanted = 0;
+
+	for (int i = 0; i < count; i++)
+		wanted += frames[i].payload_len != 0 &&
+			  nic_gather_covers(&self->gather, frames[i].payload);
+	tails->count = 0;
+	if (wanted > 0 &&
+		rte_pktmbuf_alloc_bulk(self->gather.pool, tails->mbufs, wanted) == 0)
+		tails->count = wanted;
+}
+
 /* The payload is referred to where the device gathers and knows the memory, and copied
  * otherwise. */
-static void fill(
-	struct nic_queue *self, struct rte_mbuf *mbuf, const struct nic_tx *frame)
+static void fill(struct nic_queue *self, struct rte_mbuf *mbuf,
+	const struct nic_tx *frame, struct tails *tails)
 {
 	uint8_t *to = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	struct rte_mbuf *tail;
 
 	memcpy(to, frame->head, frame->head_len);
 	mbuf->data_len = (uint16_t)frame->head_len;
@@ -153,13 +173,10 @@ static void fill(
 		ask_for_sum(mbuf, frame);
 	if (frame->payload_len == 0)
 		return;
-	if (nic_gather_takes(&self->gather, frame->payload)) {
-		tail = rte_pktmbuf_alloc(self->gather.pool);
-		if (likely(tail != NULL)) {
-			nic_gather_attach(&self->gather, mbuf, tail, frame->payload,
-				(uint16_t)frame->payload_len);
-			return;
-		}
+	if (tails->count > 0 && nic_gather_takes(&self->gather, frame->payload)) {
+		nic_gather_attach(&self->gather, mbuf, tails->mbufs[--tails->count],
+			frame->payload, (uint16_t)frame->payload_len);
+		return;
 	}
 	memcpy(to + frame->head_len, frame->payload, frame->payload_len);
 	mbuf->data_len = (uint16_t)(frame->head_len + frame->payload_len);
@@ -179,6 +196,7 @@ static bool fits(const struct nic_queue *self, const struct nic_tx *frame)
  * sending it. */
 static int send_frames(struct nic_queue *self, const struct nic_tx frames[], int count)
 {
+	struct tails tails;
 	int filled = 0;
 
 	if (!flush(self))
@@ -186,14 +204,17 @@ static int send_frames(struct nic_queue *self, const struct nic_tx frames[], int
 	if (unlikely(rte_pktmbuf_alloc_bulk(
 			     self->tx_pool, self->pending, (unsigned int)count) != 0))
 		return 0;
+	take_tails(self, frames, count, &tails);
 	for (int i = 0; i < count; i++) {
 		/* Our own bug, but an overrun would cost more than a lost frame. */
 		if (unlikely(!fits(self, &frames[i]))) {
 			self->dropped++;
 			continue;
 		}
-		fill(self, self->pending[filled++], &frames[i]);
+		fill(self, self->pending[filled++], &frames[i], &tails);
 	}
+	if (unlikely(tails.count > 0))
+		rte_pktmbuf_free_bulk(tails.mbufs, tails.count);
 	if (unlikely(filled < count))
 		rte_pktmbuf_free_bulk(
 			self->pending + filled, (unsigned int)(count - filled));
