@@ -113,19 +113,22 @@ void writer_free(struct storage_writer *writer)
 	free(writer);
 }
 
-/* The table must not tell of files that a power cut may yet take away: without a manifest
- * nobody could tell them from complete ones. */
+/* A journal says what of the files is on the disk, and the table of the beginning lists
+ * them: as after a kill, there is nothing to write, which a full disk could refuse, and
+ * nothing to wait for: syncfs is as slow as all that others have written. Without one the
+ * table must not tell of files that a power cut may yet take away, for nobody could tell
+ * them from complete ones. */
 static bool keep_temp(const struct storage_writer *writer)
 {
 	int storefd = writer->storage->fd;
 
 	if (!writer->keep)
 		return false;
+	if (temp_has_journal(storefd))
+		return true;
 	if (state_options(writer->storage).sync && syncfs(storefd) != 0)
 		return false;
-	/* where a full disk has no room for the table, the one of the beginning does, as
-	 * it does after a kill */
-	return temp_save(storefd, &writer->table) == 0 || temp_has_journal(storefd);
+	return temp_save(storefd, &writer->table) == 0;
 }
 
 void storage_abort(struct storage_writer *writer)

@@ -2,9 +2,12 @@
 /* A copy that is interrupted, and goes on: what is sent again, and that whatever the
  * journal and the disk say in between, the snapshot is right. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "dataplane/base/units.h"
 #include "control/storage/tree.h"
@@ -25,6 +28,8 @@ static const struct world_file files[] = {
 	{"small/a", 100, 4},
 	{"small/b", 5000, 5},
 };
+
+static atomic_int nsyncfs;
 
 struct place {
 	struct scratch scratch;
@@ -408,6 +413,30 @@ static void a_disk_without_room_for_the_table_keeps_what_came(void **state)
 	expect_rest(place, MOVED - 20, 20);
 }
 
+/* Counted, for it waits for all that anybody has written to the file system. */
+int syncfs(int fd)
+{
+	(void)atomic_fetch_add(&nsyncfs, 1);
+	return (int)syscall(SYS_syncfs, fd);
+}
+
+static void who_is_stopped_waits_for_its_own_files_only(void **state)
+{
+	struct place *place = *state;
+	struct copy copy;
+	int before;
+
+	begin(place, &copy);
+	assert_int_equal(copy_pull(&copy, 20), 0);
+	assert_int_equal(
+		copy_close(&copy, true), 0); /* the journal's first sync is all */
+	before = atomic_load(&nsyncfs);
+	storage_abort(copy.writer);
+	assert_int_equal(atomic_load(&nsyncfs), before);
+	restart(place);
+	expect_rest(place, MOVED - 20, 20);
+}
+
 /* Neither the next save nor a stock leader's files take it for theirs. */
 static void a_save_in_between_starts_from_nothing(void **state)
 {
@@ -439,6 +468,7 @@ int main(void)
 		STORY(with_other_chunks_what_is_there_is_compared),
 		STORY(without_a_journal_what_is_there_is_compared),
 		STORY(a_disk_without_room_for_the_table_keeps_what_came),
+		STORY(who_is_stopped_waits_for_its_own_files_only),
 		STORY(a_save_in_between_starts_from_nothing),
 	};
 
