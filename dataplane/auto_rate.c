@@ -20,9 +20,10 @@ enum {
 	NEAR_PART = 16,   /* so close to where it was too much before */
 	NEAR_SLOWER = 4,  /* a step is so much smaller */
 	FLOOR_PART = 100, /* of the best rate */
-	TRIED = 15,       /* of TRIED_OF parts of the rate were sent, */
+	TRIED = 15,       /* of TRIED_OF parts of the rate were sent */
 	TRIED_OF = 16,
-	FRAME = 9 * 1024, /* and one frame, bytes: it goes when its tokens are there */
+	PEAK = 7, /* of PEAK_OF parts of what was sent at most are sent from now on */
+	PEAK_OF = 8,
 };
 
 void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec now)
@@ -35,6 +36,7 @@ void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec n
 		.stuck_at = NEVER,
 		.bytes = bytes,
 		.is_starting = true,
+		.tried_at = now,
 		.seen_at = now,
 	};
 }
@@ -83,24 +85,51 @@ static void increase(struct auto_rate *self)
 	self->rate_bps += self->is_starting ? self->rate_bps / STEP_START : step(self);
 }
 
-/* Whether the network has seen this rate. Who was away from its CPU for moments sends
- * less, and queues are gone when it is back: that they are short then says nothing of
- * the rate. */
-static bool is_tried(const struct auto_rate *self, uint64_t bytes, nsec lasted)
+/* Whether the network has seen this rate, but for a frame, which goes when all its tokens
+ * are there. Who was away from its CPU for moments sends less, and queues are gone when
+ * it is back: that they are short then says nothing of the rate. */
+static bool is_tried(
+	const struct auto_rate *self, const struct auto_round *round, nsec now)
 {
-	return rate_of(bytes + FRAME, lasted) >= self->rate_bps / TRIED_OF * TRIED;
+	uint64_t bytes = round->bytes - self->bytes + round->frame;
+
+	return rate_of(bytes, now - self->began) >=
+	       auto_rate_bps(self) / TRIED_OF * TRIED;
+}
+
+/* A rate that is never sent while most round trips tell nothing: that the ends are away
+ * is one reason, and another is a full queue of our own port, whose driver waits for
+ * room. */
+static void lower_untried(
+	struct auto_rate *self, const struct auto_round *round, bool was_tried, nsec now)
+{
+	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
+
+	self->peak_bps = u64_max(self->peak_bps, sent);
+	self->unsure += (int64_t)round->nunsure - round->nsamples;
+	if (round->is_limited && !was_tried) {
+		if (now - self->tried_at < AUTO_BLIND)
+			return;
+		if (self->unsure > 0) {
+			self->rate_bps = u64_max(
+				u64_min(self->rate_bps, self->peak_bps / PEAK_OF * PEAK),
+				floor_of(self));
+			self->is_starting = false;
+		}
+	}
+	self->tried_at = now;
+	self->peak_bps = 0;
+	self->unsure = 0;
 }
 
 static void judge(struct auto_rate *self, const struct auto_round *round, nsec now)
 {
-	uint64_t bytes = round->bytes - self->bytes;
-	nsec lasted = now - self->began;
-	uint64_t sent = rate_of(bytes, lasted);
+	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
 	bool is_queueing = round->added > self->ceiling / 4;
 
 	if (!is_queueing) {
 		self->best_bps = u64_max(self->best_bps, u64_min(self->rate_bps, sent));
-		if (round->is_limited && is_tried(self, bytes, lasted))
+		if (round->is_limited && is_tried(self, round, now))
 			increase(self);
 		return;
 	}
@@ -152,12 +181,14 @@ enum auto_verdict auto_rate_on_round(
 {
 	struct auto_round seen = *round;
 	nsec lasted = now - self->began;
-	bool is_forgotten;
+	bool was_tried, is_forgotten;
 
 	if (lasted < self->span ||
 		(round->nsamples < SAMPLES && lasted < SPANS_MAX * self->span))
 		return AUTO_WAIT;
+	was_tried = is_tried(self, round, now);
 	if (says_nothing(self, round)) {
+		lower_untried(self, round, was_tried, now);
 		self->is_blind = now - self->seen_at >= AUTO_BLIND;
 		begin(self, round->bytes, now); /* nothing moves, or nothing is known */
 		return AUTO_JUDGED;
@@ -166,6 +197,7 @@ enum auto_verdict auto_rate_on_round(
 	self->is_blind = false;
 	seen.added = nsec_max(seen.added, seen.proven);
 	judge(self, &seen, now);
+	lower_untried(self, round, was_tried, now);
 	self->added = seen.added;
 	self->rate_bps = u64_min(u64_max(self->rate_bps, floor_of(self)), RATE_MAX);
 	self->span = nsec_min(nsec_max(seen.rtt - seen.added, SPAN_MIN), SPAN_MAX);

@@ -15,7 +15,10 @@
  *
  * Where an end is away from its CPU again and again there may be no round trip that says
  * anything (delay.h). Then the rate stays as it was last found to be good; half of it is
- * used when that was a tenth of a second ago, and never less for want of knowledge. */
+ * used when that was a tenth of a second ago, and never less for want of knowledge. But
+ * where most round trips say nothing and the rate itself was not sent for so long, it is
+ * brought down to seven eighths of what was sent at most: nobody has seen it be harmless,
+ * and a driver that waits for room in a full queue looks like a CPU that is taken. */
 #ifndef AUTO_RATE_H
 #define AUTO_RATE_H
 
@@ -37,8 +40,10 @@ struct auto_round {
 	nsec proven;       /* the part of it that is not the ends' own, at least */
 	nsec rtt;          /* longest of all sessions' */
 	uint32_t nsamples; /* 0: added and rtt say nothing */
+	uint32_t nunsure;  /* not among them: an end was away for too long */
 	uint64_t bytes;    /* sent on the wire, ever */
 	uint64_t acked;    /* bytes on the wire that came through in this round */
+	uint32_t frame;    /* longest on the wire, bytes */
 	bool is_limited;   /* data waited for this rate */
 };
 
@@ -61,6 +66,9 @@ struct auto_rate {
 	uint64_t full_bps; /* where it was too much the last time */
 	nsec eased_at;     /* when it was decreased last */
 	bool is_starting;  /* a quarter more in each round */
+	nsec tried_at;     /* when it was sent last; or lowered since it was not */
+	uint64_t peak_bps; /* the most that was, in a round since */
+	int64_t unsure;    /* round trips since, less those that say something */
 	nsec seen_at;      /* when a round trip last said anything */
 	bool is_blind;     /* that is too long ago */
 };

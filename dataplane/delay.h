@@ -28,6 +28,8 @@ struct delay {
 	nsec base;         /* shortest round trip of this path; 0: not measured */
 	nsec least;        /* shortest since delay_restart; NEVER: none */
 	uint32_t nsamples; /* since then */
+	uint32_t nunsure;  /* round trips that came since then as well, and say too little
+			    */
 	nsec proven;       /* least of all without what the ends added; NEVER: none */
 	uint32_t nacked;   /* packets acknowledged since then */
 	struct delay_sample last; /* not believed yet */
@@ -47,8 +49,10 @@ static inline void delay_settle(struct delay *delay, const struct turns *turns)
 
 	delay->proven = nsec_min(delay->proven, last->rtt - own);
 	if (turns_took(turns, last->at) > 0 ||
-		(own > DELAY_AWAY && last->rtt > delay->base + DELAY_AWAY))
+		(own > DELAY_AWAY && last->rtt > delay->base + DELAY_AWAY)) {
+		delay->nunsure++;
 		return;
+	}
 	if (delay->base == 0 || (last->rtt < delay->base && own <= DELAY_AWAY))
 		delay->base = last->rtt;
 	delay->least = nsec_min(delay->least, last->rtt);
@@ -95,6 +99,7 @@ static inline void delay_restart(struct delay *delay)
 {
 	delay->least = NEVER;
 	delay->nsamples = 0;
+	delay->nunsure = 0;
 	delay->proven = NEVER;
 	delay->nacked = 0;
 }

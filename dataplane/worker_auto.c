@@ -99,6 +99,8 @@ static void look(const struct worker *worker, struct auto_round *round)
 		if (session == NULL || session->params.role != TRANSFER_SEND)
 			continue;
 		delay = &session->machine.sender.delay;
+		round->frame = u32_max(round->frame, worker->shaper.shares[i].frame);
+		round->nunsure += delay->nunsure;
 		round->acked += (uint64_t)delay->nacked * worker->shaper.shares[i].frame;
 		round->proven = nsec_max(round->proven, delay_proven(delay));
 		if (delay->nsamples == 0) {

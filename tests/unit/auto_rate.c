@@ -99,11 +99,44 @@ static void it_is_not_raised_beyond_what_was_sent(void **state)
 static void it_climbs_from_the_floor_by_a_frame_now_and_then(void **state)
 {
 	struct story story = begin();
-	struct auto_round round = {.rtt = RTT, .nsamples = 4, .is_limited = true};
+	struct auto_round round = {
+		.rtt = RTT, .nsamples = 4, .frame = 9000, .is_limited = true};
 
 	(void)state;
 	(void)auto_rate_on_round(&story.rate, &round, SEC + ROUND);
 	assert_true(story.rate.rate_bps > AUTO_FLOOR);
+}
+
+/* Rounds of 10 ms at seven tenths of the rate. */
+static uint64_t send_less(struct story *story, struct auto_round round, int count)
+{
+	round.is_limited = true;
+	for (int i = 0; i < count; i++) {
+		story->now += 5 * ROUND;
+		story->bytes += GBIT / 10 * 7 / 8 / 100;
+		round.bytes = story->bytes;
+		(void)auto_rate_on_round(&story->rate, &round, story->now);
+	}
+	return story->rate.rate_bps;
+}
+
+/* A full queue of the own port, which its driver waits for; what it hears says nothing.
+ */
+static void who_never_sends_a_rate_and_knows_nothing_gives_it_up(void **state)
+{
+	static const struct auto_round sure = {.rtt = RTT, .nsamples = 4, .nunsure = 3};
+	static const struct auto_round unsure = {.rtt = RTT, .nsamples = 3, .nunsure = 4};
+	struct story story = begin();
+
+	(void)state;
+	climb(&story, GBIT);
+	story.rate.rate_bps = GBIT;
+	assert_true(send_less(&story, sure, 12) == GBIT);
+	story = begin();
+	climb(&story, GBIT);
+	story.rate.rate_bps = GBIT;
+	assert_true(send_less(&story, unsure, 8) == GBIT);
+	assert_in_range(send_less(&story, unsure, 2), GBIT * 60 / 100, GBIT * 62 / 100);
 }
 
 static void the_ceiling_s_quarters_tell_up_from_down(void **state)
@@ -296,6 +329,7 @@ int main(void)
 		cmocka_unit_test(it_is_not_raised_where_something_else_holds_data_back),
 		cmocka_unit_test(it_is_not_raised_beyond_what_was_sent),
 		cmocka_unit_test(it_climbs_from_the_floor_by_a_frame_now_and_then),
+		cmocka_unit_test(who_never_sends_a_rate_and_knows_nothing_gives_it_up),
 		cmocka_unit_test(the_ceiling_s_quarters_tell_up_from_down),
 		cmocka_unit_test(what_came_through_is_what_is_decreased),
 		cmocka_unit_test(a_decrease_is_given_a_round_trip_to_show),

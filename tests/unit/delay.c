@@ -64,6 +64,7 @@ static void of_an_end_that_was_away_only_the_rest_is_proven(void **state)
 
 		take(&delay, rows[i].sample, rows[i].away_next);
 		assert_int_equal(delay.nsamples, 0);
+		assert_int_equal(delay.nunsure, 1);
 		assert_true(delay_proven(&delay) == 2 * MSEC - 100 * USEC);
 	}
 }
