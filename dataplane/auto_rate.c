@@ -5,6 +5,7 @@
 
 #define SPAN_MIN (2 * MSEC)
 #define SPAN_MAX (200 * MSEC)
+#define MEAN (50 * MSEC) /* that mean_bps remembers */
 
 enum {
 	SAMPLES = 4,      /* fewer are believed only when it took so long to get them */
@@ -79,9 +80,10 @@ static uint64_t step(const struct auto_rate *self)
 	return whole << (self->calm > CALM);
 }
 
-static void increase(struct auto_rate *self)
+static void increase(struct auto_rate *self, nsec now)
 {
 	self->calm++;
+	self->raised_at = now;
 	self->rate_bps += self->is_starting ? self->rate_bps / STEP_START : step(self);
 }
 
@@ -97,15 +99,27 @@ static bool is_tried(
 	       auto_rate_bps(self) / TRIED_OF * TRIED;
 }
 
+/* Up to where it was too much before, each round that has sent it tells. Beyond, the
+ * rounds together have to: what a full link lets through is less than the rate, however
+ * much a single one may find room for after an absence. Else a step from time to time,
+ * for there may be more room now. */
+static bool may_rise(
+	const struct auto_rate *self, const struct auto_round *round, nsec now)
+{
+	if (!round->is_limited || !is_tried(self, round, now))
+		return false;
+	return self->is_starting ||
+	       self->rate_bps < self->full_bps - self->full_bps / NEAR_PART ||
+	       self->mean_bps >= self->rate_bps / TRIED_OF * TRIED ||
+	       now - self->raised_at >= AUTO_BLIND;
+}
+
 /* A rate that is never sent while most round trips tell nothing: that the ends are away
  * is one reason, and another is a full queue of our own port, whose driver waits for
  * room. */
 static void lower_untried(
 	struct auto_rate *self, const struct auto_round *round, bool was_tried, nsec now)
 {
-	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
-
-	self->peak_bps = u64_max(self->peak_bps, sent);
 	self->unsure += (int64_t)round->nunsure - round->nsamples;
 	if (round->is_limited && !was_tried) {
 		if (now - self->tried_at < AUTO_BLIND)
@@ -122,6 +136,17 @@ static void lower_untried(
 	self->unsure = 0;
 }
 
+static void remember(struct auto_rate *self, const struct auto_round *round, nsec now)
+{
+	nsec lasted = now - self->began;
+	uint64_t sent = rate_of(round->bytes - self->bytes, lasted);
+
+	self->peak_bps = u64_max(self->peak_bps, sent);
+	self->mean_bps = (self->mean_bps * (uint64_t)(MEAN / USEC) +
+				 sent * (uint64_t)(lasted / USEC)) /
+			 (uint64_t)((MEAN + lasted) / USEC);
+}
+
 static void judge(struct auto_rate *self, const struct auto_round *round, nsec now)
 {
 	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
@@ -129,8 +154,8 @@ static void judge(struct auto_rate *self, const struct auto_round *round, nsec n
 
 	if (!is_queueing) {
 		self->best_bps = u64_max(self->best_bps, u64_min(self->rate_bps, sent));
-		if (round->is_limited && is_tried(self, round, now))
-			increase(self);
+		if (may_rise(self, round, now))
+			increase(self, now);
 		return;
 	}
 	/* a queue that we find is not of our making, and once may be a coincidence */
@@ -187,6 +212,7 @@ enum auto_verdict auto_rate_on_round(
 		(round->nsamples < SAMPLES && lasted < SPANS_MAX * self->span))
 		return AUTO_WAIT;
 	was_tried = is_tried(self, round, now);
+	remember(self, round, now);
 	if (says_nothing(self, round)) {
 		lower_untried(self, round, was_tried, now);
 		self->is_blind = now - self->seen_at >= AUTO_BLIND;

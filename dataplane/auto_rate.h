@@ -6,7 +6,8 @@
  *   up to half of it                        as it is
  *   above                                   down at once, at most to a quarter
  *
- * Up, only where it was sent: what was less said nothing of it.
+ * Up, only where it was sent, and beyond where it was too much before by all rounds
+ * together: what was less said nothing of it.
  *
  * Half the ceiling is left for what happens until a round is over: a round trip, 2 to 200
  * ms, and longer where few packets come back. The rate never falls below a hundredth of
@@ -66,6 +67,8 @@ struct auto_rate {
 	uint64_t full_bps; /* where it was too much the last time */
 	nsec eased_at;     /* when it was decreased last */
 	bool is_starting;  /* a quarter more in each round */
+	uint64_t mean_bps; /* sent, in the last rounds */
+	nsec raised_at;    /* when it went up last */
 	nsec tried_at;     /* when it was sent last; or lowered since it was not */
 	uint64_t peak_bps; /* the most that was, in a round since */
 	int64_t unsure;    /* round trips since, less those that say something */

@@ -95,6 +95,30 @@ static void it_is_not_raised_beyond_what_was_sent(void **state)
 	}
 }
 
+/* A full link lets through less than the rate, all in all: that is where it was too much.
+ */
+static void beyond_where_it_was_too_much_the_rounds_together_tell(void **state)
+{
+	static const struct {
+		uint64_t full_bps;
+		bool is_raised;
+	} rows[] = {{2 * GBIT, true}, {GBIT, false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct story story = begin();
+
+		climb(&story, GBIT);
+		story.rate.is_starting = false;
+		story.rate.rate_bps = GBIT;
+		story.rate.full_bps = rows[i].full_bps;
+		story.rate.mean_bps = GBIT / 10 * 8;
+		(void)pass(&story, 0, GBIT);
+		assert_true(rows[i].is_raised ? story.rate.rate_bps > GBIT
+					      : story.rate.rate_bps == GBIT);
+	}
+}
+
 /* Not one frame has to go in each round, of 2500 bytes. */
 static void it_climbs_from_the_floor_by_a_frame_now_and_then(void **state)
 {
@@ -328,6 +352,7 @@ int main(void)
 		cmocka_unit_test(it_climbs_from_the_floor_in_a_moment),
 		cmocka_unit_test(it_is_not_raised_where_something_else_holds_data_back),
 		cmocka_unit_test(it_is_not_raised_beyond_what_was_sent),
+		cmocka_unit_test(beyond_where_it_was_too_much_the_rounds_together_tell),
 		cmocka_unit_test(it_climbs_from_the_floor_by_a_frame_now_and_then),
 		cmocka_unit_test(who_never_sends_a_rate_and_knows_nothing_gives_it_up),
 		cmocka_unit_test(the_ceiling_s_quarters_tell_up_from_down),
