@@ -62,9 +62,11 @@ static inline void nic_gather_attach(struct nic_gather *gather, struct rte_mbuf 
 	struct rte_mbuf *tail, const uint8_t *payload, uint16_t len)
 {
 	struct rte_mbuf_ext_shared_info *count = nic_gather_count(gather, payload);
+	uint16_t frames = rte_mbuf_ext_refcnt_read(count);
 
-	if (rte_mbuf_ext_refcnt_update(count, 1) == 1)
-		gather->nheld++;
+	/* a locked addition would be for frames that other threads free */
+	rte_mbuf_ext_refcnt_set(count, (uint16_t)(frames + 1));
+	gather->nheld += frames == 0;
 	rte_pktmbuf_attach_extbuf(tail, (void *)(uintptr_t)payload,
 		gather->iova + (size_t)(payload - gather->base), len, count);
 	tail->data_off = 0;
