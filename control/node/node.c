@@ -202,12 +202,30 @@ static void free_node(struct node *node)
 	free(node);
 }
 
+/* What cannot fail, once everything is open. */
+static void start(struct node *node, const struct node_options *options,
+	const struct transfer_options *transfer)
+{
+	const struct outgoing_list outgoing = {.plane = node->plane,
+		.settings = &node->settings,
+		.tcp = node->tcp,
+		.pins = &node->pins,
+		.group_id = node->group,
+		.stall_timeout = transfer->stall_timeout};
+
+	engine_queue_init(&node->queue, node->loop, &node->engine);
+	served_init(&node->served, node->loop, node->storage);
+	outgoing_init(&node->outgoing, &outgoing);
+	tuning_init(&node->tuning, node->plane, options->is_bench, transfer);
+	pins_start(&node->pins, node);
+	start_timers(node);
+}
+
 int node_open(struct node **node, struct uv_loop_s *loop,
 	const struct node_options *options, struct fault *fault)
 {
 	struct node *made = calloc(1, sizeof(*made));
 	struct transfer_options transfer = options->transfer;
-	struct outgoing_list outgoing;
 	int err;
 
 	if (made == NULL)
@@ -233,18 +251,7 @@ int node_open(struct node **node, struct uv_loop_s *loop,
 		err = plane_open(&made->plane, loop, &transfer, fault);
 	if (err != 0)
 		goto close_servers;
-	outgoing = (struct outgoing_list){.plane = made->plane,
-		.settings = &made->settings,
-		.tcp = made->tcp,
-		.pins = &made->pins,
-		.group_id = made->group,
-		.stall_timeout = transfer.stall_timeout};
-	engine_queue_init(&made->queue, loop, &made->engine);
-	served_init(&made->served, loop, made->storage);
-	outgoing_init(&made->outgoing, &outgoing);
-	tuning_init(&made->tuning, made->plane, options->is_bench, &transfer);
-	pins_start(&made->pins, made);
-	start_timers(made);
+	start(made, options, &transfer);
 	log_line(LOG_INFO, "node",
 		"event=ready listen=%s group=%s peer_id=%s store=%s index=%lld "
 		"devices=%u",
