@@ -9,6 +9,8 @@ pids=()
 
 cleanup() {
 	local pid
+	# a child that is hit before it has become its command still has our traps
+	[ "$BASHPID" = $$ ] || return 0
 	for pid in "${pids[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true # or bash tells of the kill
