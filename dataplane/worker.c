@@ -197,6 +197,58 @@ static void share_buffers(struct worker *worker)
 	}
 }
 
+static void begin_sender(
+	struct worker *worker, struct session *session, uint32_t at, nsec now)
+{
+	const struct transfer_session *params = &session->params;
+	const struct sender_config config = {
+		.manifest = params->manifest,
+		.object = params->object,
+		.cache = &worker->cache,
+		.slice_size = params->slice_size,
+		.stripes = params->stripes,
+		.stripe = params->stripe,
+		.window = session->window,
+		.cc = worker->config.cc,
+		.cc_queue = worker->config.cc_queue,
+		.stall_timeout = session->stall_timeout,
+		.turns = &worker->turns,
+	};
+	const struct shaper_terms terms = {
+		.class = params->rank.class,
+		.weight = params->rank.weight,
+		.frame = params->slice_size + WIRE_HEADER_LEN + session->headers +
+			 ETHER_WIRE_OVERHEAD,
+	};
+
+	sender_init(&session->machine.sender, &config, now);
+	shaper_add(&worker->shaper, at, &terms, now);
+}
+
+static void begin_receiver(struct worker *worker, struct session *session, nsec now)
+{
+	const struct transfer_session *params = &session->params;
+	const struct receiver_config config = {
+		.manifest = params->manifest,
+		.object = params->object,
+		.pool = worker->config.pool,
+		.cache = &worker->cache,
+		.have = params->have,
+		.pulled = session->pulled,
+		.slice_size = params->slice_size,
+		.stripes = params->stripes,
+		.stripe = params->stripe,
+		.headers = session->headers,
+		.max_chunks = u32_min(RECEIVER_CHUNKS,
+			u32_max(worker->config.nbuffers / 2, CHUNKS_MIN)),
+		.first_chunks = CHUNKS_FIRST,
+		.stall_timeout = session->stall_timeout,
+		.turns = &worker->turns,
+	};
+
+	receiver_init(&session->machine.receiver, &config, now);
+}
+
 void worker_add(struct worker *worker, struct session *session, nsec now)
 {
 	const struct transfer_session *params = &session->params;
@@ -207,51 +259,10 @@ void worker_add(struct worker *worker, struct session *session, nsec now)
 	session->self.port = worker_port(worker);
 	worker_find_path(worker, session, now);
 	steering_init(&session->steering, params->stripe, session->path.src_port);
-	if (params->role == TRANSFER_SEND) {
-		const struct sender_config config = {
-			.manifest = params->manifest,
-			.object = params->object,
-			.cache = &worker->cache,
-			.slice_size = params->slice_size,
-			.stripes = params->stripes,
-			.stripe = params->stripe,
-			.window = session->window,
-			.cc = worker->config.cc,
-			.cc_queue = worker->config.cc_queue,
-			.stall_timeout = session->stall_timeout,
-			.turns = &worker->turns,
-		};
-
-		const struct shaper_terms terms = {
-			.class = params->rank.class,
-			.weight = params->rank.weight,
-			.frame = params->slice_size + WIRE_HEADER_LEN + session->headers +
-				 ETHER_WIRE_OVERHEAD,
-		};
-
-		sender_init(&session->machine.sender, &config, now);
-		shaper_add(&worker->shaper, at, &terms, now);
-	} else {
-		const struct receiver_config config = {
-			.manifest = params->manifest,
-			.object = params->object,
-			.pool = worker->config.pool,
-			.cache = &worker->cache,
-			.have = params->have,
-			.pulled = session->pulled,
-			.slice_size = params->slice_size,
-			.stripes = params->stripes,
-			.stripe = params->stripe,
-			.headers = session->headers,
-			.max_chunks = u32_min(RECEIVER_CHUNKS,
-				u32_max(worker->config.nbuffers / 2, CHUNKS_MIN)),
-			.first_chunks = CHUNKS_FIRST,
-			.stall_timeout = session->stall_timeout,
-			.turns = &worker->turns,
-		};
-
-		receiver_init(&session->machine.receiver, &config, now);
-	}
+	if (params->role == TRANSFER_SEND)
+		begin_sender(worker, session, at, now);
+	else
+		begin_receiver(worker, session, now);
 	worker->sessions[at] = session;
 	worker->members |= (uint64_t)1 << at;
 	worker->nsessions++;
