@@ -5,7 +5,7 @@
 # second after the change; CPU is the leader's. Sourced after ours.sh.
 #
 # shellcheck disable=SC2034,SC2154 # the rows use what is set here, and set the rest
-seconds=$(quick_or 2 0.6)
+seconds=$(quick_or 2 0.5)
 runs=$(quick_or 3 1)
 
 queue() { # FILTER

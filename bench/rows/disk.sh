@@ -16,7 +16,7 @@ set -eu
 . "$bench/disk.sh"
 leader=127.0.0.1:$(free_port)
 shape=$(quick_or 16x67108864 16x16777216)
-runs=$(quick_or 5 3)
+runs=$(quick_or 5 2)
 need=$(quick_or 4000 1000)
 
 disk=

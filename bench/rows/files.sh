@@ -44,7 +44,6 @@ if [ -n "$quick" ]; then
 	need_mib 1500
 	measure_shape 16x16777216 3
 	measure_shape 10000x6656 1
-	measure_shape 1055x124928 1
 else
 	need_mib 5000
 	measure_shape 16x67108864 5

@@ -5,5 +5,5 @@ set -eu
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 for followers in $(quick_or "1 2 4 8" "2 8"); do
-	collect "$build/bench/network" followers "$followers" 256 "$(quick_or 5 1)"
+	collect "$build/bench/network" followers "$followers" "$(quick_or 256 128)" "$(quick_or 5 1)"
 done

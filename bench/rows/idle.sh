@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A node that has nothing to do: CPU over five seconds, in per cent of a core.
+# A node that has nothing to do: CPU over some seconds, in per cent of a core.
 set -eu
 # shellcheck source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -10,7 +10,7 @@ sleep 1 # what it does at its start is not idle
 for ((run = 0; run < $(quick_or 3 1); run++)); do
 	cpu=$(cpu_of "${leader_pid:?}")
 	start=$(now)
-	sleep 5
+	sleep "$(quick_or 5 3)"
 	record memif node '% of a core' \
 		"$(calc "($(cpu_of "$leader_pid") - $cpu) * 100 / ($(now) - $start)")"
 done

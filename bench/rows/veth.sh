@@ -31,7 +31,7 @@ measure_iperf() { # RUN CASE
 	background "$dir/iperf.log" "${server_in[@]}" iperf3 -s -1 -B "$server_ip" -p 5201
 	local pid=$!
 	wait_for 5 iperf_listens || fail "iperf3: $(cat "$dir/iperf.log")"
-	"${client_in[@]}" iperf3 -c "$server_ip" -p 5201 -t "$(quick_or 4 2)" -J \
+	"${client_in[@]}" iperf3 -c "$server_ip" -p 5201 -t "$(quick_or 4 1)" -J \
 		>"$dir/iperf.json" || fail "iperf3: $(jq -r .error "$dir/iperf.json")"
 	wait "$pid" || true
 	[ "$1" = 0 ] || record "$2" iperf3 Gb/s \

@@ -19,7 +19,7 @@ make_shape "$dir/made" "$shape"
 bytes=$(bytes_of "$dir/made")
 make_leader_store "$dir/made"
 rm -rf "$dir/made"
-for ((run = 0; run <= $(quick_or 5 2); run++)); do
+for ((run = 0; run <= $(quick_or 5 1); run++)); do
 	for workers in 1 2 $(quick_or 4 ""); do
 		start_node leader "$leader" --dev "$(memif 0 server)" --ip 10.77.0.1/24 \
 			--queues "$workers"
