@@ -79,7 +79,7 @@ expect_lost_at() { # FROM TO
 	fi
 	[ -z "$(ls -d "$dir/$one"/store/snapshot_* 2>/dev/null)" ] || explain 'a half is committed'
 }
-# The bytes in chunks that a dead server's journal tells of, the last may be shorter.
+# The bytes in chunks that a dead server's journal tells of; each file's last may be shorter.
 recorded() { # ID
 	od -An -v -tu4 --endian=big -j 136 -w24 "$dir/$1/store/temp/__snapline_journal" |
 		awk 'NF == 6 { for (i = 0; i < $4; i++) seen[$3 + i] }
@@ -87,12 +87,16 @@ recorded() { # ID
 }
 # What it has recorded is not sent again; nor is more than its buffers held.
 expect_continued() { # ID RECORDED
-	local line reused
+	local line reused files
 	line=$(grep 'install event=done' "$dir/$1.log" | tail -n 1)
 	reused=${line##* reused=}
 	reused=${reused%% *}
+	files=${line##* files=}
+	files=${files%% *}
 	echo "   $(($2 >> 20)) MiB were recorded, $reused bytes reused"
-	if [ "$reused" -le $(($2 - 1048576)) ] || [ "$reused" -lt $((come - (8 << 20))) ]; then
+	if [ "$2" -gt 0 ] && [ "$reused" = 0 ] ||
+		[ "$reused" -le $(($2 - files * 1048576)) ] ||
+		[ "$reused" -lt $((come - (8 << 20))) ]; then
 		explain "what had come is sent again: $line"
 	fi
 }
