@@ -49,21 +49,19 @@ uint32_t wire_slice_size(uint32_t mtu, uint32_t ip_header_len)
 /* What the MAC covers: the header up to there, then the destination and the whole packet
  * number. It is written in the words that SipHash reads: one that was stored in parts
  * just now would have to be in the cache before it can be read as one. */
-struct message {
-	uint8_t bytes[OFF_MAC + IP_LEN + 2 + 8];
-};
+enum { MESSAGE_LEN = OFF_MAC + IP_LEN + 2 + 8 };
 
-static void seal(uint8_t tag[static 8], struct message *message,
+static void seal(uint8_t tag[static 8], uint8_t message[static MESSAGE_LEN],
 	const uint8_t key[static WIRE_KEY_LEN], const struct wire_address *destination,
 	uint64_t pn64)
 {
-	uint8_t *out = message->bytes + OFF_MAC;
+	uint8_t *out = message + OFF_MAC;
 
 	memcpy(out, destination->ip.bytes, IP_LEN);
 	out += IP_LEN;
 	put_be64(out, (uint64_t)destination->port << 48 | pn64 >> 16);
 	put_be16(out + 8, (uint16_t)pn64);
-	(void)crypto_shorthash(tag, message->bytes, sizeof(message->bytes), key);
+	(void)crypto_shorthash(tag, message, MESSAGE_LEN, key);
 }
 
 static uint64_t join(uint32_t high, uint32_t low)
@@ -71,12 +69,10 @@ static uint64_t join(uint32_t high, uint32_t low)
 	return (uint64_t)high << 32 | low;
 }
 
-/* The 64 bits from offset on. */
-static void put_word(
-	uint8_t *out, struct message *message, uint32_t offset, uint64_t word)
+static void put_twice(uint8_t *out, uint8_t *message, uint64_t word)
 {
-	put_be64(out + offset, word);
-	put_be64(message->bytes + offset, word);
+	put_be64(out, word);
+	put_be64(message, word);
 }
 
 void wire_put_header(uint8_t out[static WIRE_HEADER_LEN],
@@ -87,14 +83,15 @@ void wire_put_header(uint8_t out[static WIRE_HEADER_LEN],
 			 (uint32_t)header->flags << 16 | header->slice;
 	uint32_t sixth = (uint32_t)header->payload_len << 16 |
 			 (uint32_t)header->path << 8 | header->hint;
-	struct message message;
+	uint8_t message[MESSAGE_LEN];
 
-	put_word(out, &message, OFF_VERSION_TYPE, join(first, header->session_id));
-	put_word(out, &message, OFF_PN, join((uint32_t)pn64, header->chunk));
-	put_word(out, &message, OFF_TX_TIME, join(header->tx_time, sixth));
-	put_word(out, &message, OFF_PAYLOAD_CRC,
+	put_twice(out + OFF_VERSION_TYPE, message + OFF_VERSION_TYPE,
+		join(first, header->session_id));
+	put_twice(out + OFF_PN, message + OFF_PN, join((uint32_t)pn64, header->chunk));
+	put_twice(out + OFF_TX_TIME, message + OFF_TX_TIME, join(header->tx_time, sixth));
+	put_twice(out + OFF_PAYLOAD_CRC, message + OFF_PAYLOAD_CRC,
 		join(header->payload_crc, header->sent_units));
-	seal(out + OFF_MAC, &message, key, destination, pn64);
+	seal(out + OFF_MAC, message, key, destination, pn64);
 }
 
 static bool is_known(unsigned int type)
@@ -131,11 +128,11 @@ enum verdict wire_get_header(
 bool wire_is_authentic(const uint8_t *bytes, const uint8_t key[static WIRE_KEY_LEN],
 	const struct wire_address *destination, uint64_t pn64)
 {
-	struct message message;
+	uint8_t message[MESSAGE_LEN];
 	uint8_t tag[8];
 
-	memcpy(message.bytes, bytes, OFF_MAC);
-	seal(tag, &message, key, destination, pn64);
+	memcpy(message, bytes, OFF_MAC);
+	seal(tag, message, key, destination, pn64);
 	return get_be64(tag) == get_be64(bytes + OFF_MAC);
 }
 
