@@ -33,10 +33,11 @@ pull_again() { # ARGUMENT...: from the second one
 }
 over_memif=(--dev "$(memif 2 client)" --ip 10.79.0.2/24)
 
-# Interrupted in the middle; $came is what the leader knows of.
+# Interrupted in the middle; $came is what the leader knows of. Unlimited, all of it may
+# come in one slice of creep's.
 interrupt() { # OPTION...
 	rm -rf "$dir/pulled"
-	(via='exec' && pull "$dir/pulled" --quiet "$@") </dev/null >"$dir/begun" \
+	(via='exec' && pull "$dir/pulled" --quiet --rate 2Gbit "$@") </dev/null >"$dir/begun" \
 		2>"$dir/begun.err" &
 	begun=$!
 	pids+=("$begun")
