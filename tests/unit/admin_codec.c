@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "control/transfer_codec.h"
+#include "tests/unit/same_rank.h"
 
 static void orders_name_a_transfer(void **state)
 {
@@ -41,7 +42,7 @@ static void start_and_list_survive(void **state)
 	assert_int_equal(start_request_decode(&start_again, bytes, len), 0);
 	free(bytes);
 	assert_string_equal(start_again.peer, "10.0.0.1:80:1");
-	assert_memory_equal(&start_again.rank, &start.rank, sizeof(start.rank));
+	assert_same_rank(&start_again.rank, &start.rank);
 	assert_int_equal(start_response_encode(&started, &bytes, &len), 0);
 	assert_int_equal(start_response_decode(&started_again, bytes, len), 0);
 	free(bytes);

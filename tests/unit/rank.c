@@ -11,6 +11,7 @@
 #include "control/rank_codec.h"
 #include "dataplane/base/units.h"
 #include "proto/snapline.pb-c.h"
+#include "tests/unit/same_rank.h"
 
 static void what_is_not_said_stays(void **state)
 {
@@ -43,7 +44,7 @@ static void a_rank_survives(void **state)
 			assert_int_equal(rank_from_message(&again,
 						 rank_to_message(&rank, &message)),
 				0);
-			assert_memory_equal(&again, &rank, sizeof(rank));
+			assert_same_rank(&again, &rank);
 		}
 	}
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "control/transfer_codec.h"
+#include "tests/unit/same_rank.h"
 
 static const struct transfer_endpoint endpoint = {
 	.ip = IP_V4(10, 0, 0, 1),
@@ -95,7 +96,7 @@ static void open_request_survives(void **state)
 	assert_false(again.has_reader_id);
 	assert_string_equal(again.peer_id, "");
 	assert_int_equal(again.nendpoints, 0);
-	assert_memory_equal(&again.rank, &request.rank, sizeof(request.rank));
+	assert_same_rank(&again.rank, &request.rank);
 }
 
 static void open_response_survives(void **state)
