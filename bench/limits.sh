@@ -5,7 +5,7 @@
 # second after the change; CPU is the leader's. Sourced after ours.sh.
 #
 # shellcheck disable=SC2034,SC2154 # the rows use what is set here, and set the rest
-seconds=$(quick_or 2 0.5)
+seconds=$(quick_or 1 0.5)
 runs=$(quick_or 3 1)
 
 queue() { # FILTER
@@ -47,7 +47,7 @@ measure_limits() { # OPTION...
 	rm -rf "$pulled"
 }
 
-need_mib "$(quick_or 9000 3000)"
-make_shape "$dir/made" "$(quick_or 64x67108864 16x67108864)"
+need_mib "$(quick_or 5000 3000)"
+make_shape "$dir/made" "$(quick_or 32x67108864 16x67108864)"
 make_leader_store "$dir/made"
 rm -rf "$dir/made" "$source_dir"
