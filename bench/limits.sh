@@ -47,7 +47,7 @@ measure_limits() { # OPTION...
 	rm -rf "$pulled"
 }
 
-need_mib "$(quick_or 5000 3000)"
-make_shape "$dir/made" "$(quick_or 32x67108864 16x67108864)"
+need_mib "$(quick_or 5000 2500)"
+make_shape "$dir/made" "$(quick_or 32x67108864 12x67108864)"
 make_leader_store "$dir/made"
 rm -rf "$dir/made" "$source_dir"

@@ -42,7 +42,7 @@ measure_shape() { # SHAPE RUNS
 
 if [ -n "$quick" ]; then
 	need_mib 1500
-	measure_shape 16x16777216 3
+	measure_shape 16x16777216 2
 	measure_shape 10000x6656 1
 else
 	need_mib 5000
