@@ -7,9 +7,7 @@
 #define DEFAULT_LEAST (64 * KIB)
 #define DEFAULT_MOST (512 * KIB)
 #define DEFAULT_SPAN_LEAST (50 * USEC) /* of any */
-#define MISSED_MAX (10 * MSEC)         /* longer absences are somebody's will */
 
-static_assert(MISSED_MAX <= INT64_MAX / 2 / (nsec)RATE_MAX, "no overflow in missed");
 /* BUCKET_BURST_MAX * BUCKET_BYTE and twice that fit an int64_t. */
 static_assert(BUCKET_BURST_MAX <= (uint64_t)INT64_MAX / 2 / 8000000000,
 	"a full bucket's room never overflows");
@@ -73,10 +71,21 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Fills half the bucket, and returns what of these tokens had no room. */
-static int64_t fill_half(struct bucket *bucket, int64_t tokens)
+/* What a span brings; more than all buckets hold is as good as any. */
+static int64_t earned_in(const struct bucket *bucket, nsec span)
 {
-	int64_t room = bucket->capacity / 2 - bucket->tokens;
+	int64_t earned;
+
+	if (__builtin_mul_overflow(span, (int64_t)bucket->rate_bps, &earned))
+		return INT64_MAX / 2;
+	return least(earned, INT64_MAX / 2);
+}
+
+/* As full as it is while something was missed. Returns what of these tokens had no room.
+ */
+static int64_t fill_quarter(struct bucket *bucket, int64_t tokens)
+{
+	int64_t room = bucket->capacity / 4 - bucket->tokens;
 	int64_t taken = room > 0 ? least(tokens, room) : 0;
 
 	bucket->tokens += taken;
@@ -86,25 +95,23 @@ static int64_t fill_half(struct bucket *bucket, int64_t tokens)
 /* Part of what was missed, as much as the span brings. */
 static void repay(struct bucket *bucket, nsec span)
 {
-	int64_t owed = bucket->capacity / 2 / MSEC * nsec_min(span, MSEC);
+	int64_t rest = bucket->capacity - bucket->capacity / 4;
+	int64_t owed = rest / MSEC * nsec_min(span, MSEC);
 
 	owed = least(owed, bucket->missed);
-	bucket->missed -= owed - fill_half(bucket, owed);
+	bucket->missed -= owed - fill_quarter(bucket, owed);
 }
 
 void bucket_excuse(struct bucket *bucket, nsec now)
 {
-	int64_t rate = (int64_t)bucket->rate_bps;
 	nsec span = now - bucket->filled_at;
-	int64_t earned, left;
+	int64_t missed;
 
-	if (span <= 0 || rate == 0 || bucket_is_unlimited(bucket) ||
-		bucket->capacity / 2 < (int64_t)BUCKET_BURST_MIN * BUCKET_BYTE)
+	if (span <= 0 || bucket->rate_bps == 0 || bucket_is_unlimited(bucket) ||
+		bucket->capacity / 4 < (int64_t)BUCKET_BURST_MIN * BUCKET_BYTE)
 		return;
-	if (__builtin_mul_overflow(span, rate, &earned))
-		earned = INT64_MAX;
-	left = fill_half(bucket, earned);
-	bucket->missed = least(MISSED_MAX * rate - bucket->missed, left) + bucket->missed;
+	missed = bucket->missed + fill_quarter(bucket, earned_in(bucket, span));
+	bucket->missed = least(missed, earned_in(bucket, BUCKET_MISSED_MAX));
 	repay(bucket, span);
 	bucket->filled_at = now;
 }
@@ -113,12 +120,12 @@ void bucket_catch_up(struct bucket *bucket, nsec now)
 {
 	nsec span = now - bucket->filled_at;
 
-	if (span > MISSED_MAX) { /* nobody wanted it for so long */
+	if (span > BUCKET_MISSED_MAX) { /* nobody wanted it for so long */
 		bucket->missed = 0;
 		bucket_fill(bucket, now);
 		return;
 	}
-	(void)fill_half(bucket, span * (int64_t)bucket->rate_bps);
+	(void)fill_quarter(bucket, earned_in(bucket, span));
 	repay(bucket, span);
 	bucket->filled_at = now;
 }

@@ -8,9 +8,10 @@
  *
  * Who waits for tokens and comes back too late, because a scheduler gave its core to
  * others, would lose what the burst has no room for, and stay below its rate for ever. It
- * says so by bucket_excuse, and gets that by and by: until it has, the bucket holds half
- * a burst, and earns another half a millisecond. So a window of a millisecond has no more
- * than before, and longer ones make up for what was missed, of 10 ms at most.
+ * says so by bucket_excuse, and gets that by and by: until it has, the bucket holds a
+ * quarter of a burst, and earns the rest once more a millisecond. So a window of a
+ * millisecond has no more than before, and longer ones make up for what was missed, of
+ * BUCKET_MISSED_MAX at most.
  *
  * Lengths are bytes, at most 512 MiB where there is a limit; with debt that fits an
  * int64_t. A rate is 0 (paused), RATE_MIN to RATE_MAX, or RATE_UNLIMITED. One thread;
@@ -26,6 +27,9 @@
 #define BUCKET_BYTE ((int64_t)8000000000) /* tokens */
 #define BUCKET_BURST_MIN (16 * KIB)       /* more than any frame */
 #define BUCKET_BURST_MAX (256 * MIB)
+/* A hypervisor that has given away a machine's share of a tenth of a second stops all of
+ * it for a third of that; what is longer than half of it is somebody's will. */
+#define BUCKET_MISSED_MAX (50 * MSEC)
 
 struct bucket {
 	uint64_t rate_bps;
@@ -57,7 +61,7 @@ static inline void bucket_charge(struct bucket *bucket, uint32_t len);
 
 /* Its owner waited for tokens, and comes only now: what they came to meanwhile is not
  * lost to it. Right before it asks again, for BUCKET_BURST_MIN at most at a time; a burst
- * of less than two of these catches up nothing. */
+ * of less than four of these catches up nothing. */
 void bucket_excuse(struct bucket *bucket, nsec now);
 
 /* For bucket_fill. */

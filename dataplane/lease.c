@@ -3,8 +3,7 @@
 
 #include <stddef.h>
 
-#define MISSED_MAX (10 * MSEC) /* longer absences are somebody's will */
-#define SPAN_MIN (20 * USEC)   /* at most 50 000 purchases a second and thread */
+#define SPAN_MIN (20 * USEC) /* at most 50 000 purchases a second and thread */
 
 static uint64_t read_u64(const _Atomic uint64_t *value)
 {
@@ -76,7 +75,7 @@ static COLD void learn(struct lease *lease, nsec now)
 	const struct lease_source *source = lease->source;
 	uint64_t rate_bps = read_u64(&source->rate_bps);
 	uint64_t burst = read_u64(&source->burst);
-	nsec burst_span;
+	nsec burst_span, rest;
 
 	if (lease->rate_bps == RATE_UNLIMITED)
 		lease->tokens = 0;
@@ -91,10 +90,9 @@ static COLD void learn(struct lease *lease, nsec now)
 	lease->debt = (int64_t)burst * BUCKET_BYTE;
 	burst_span = lease->debt / (int64_t)rate_bps;
 	lease->slack = nsec_max(burst_span - lease->span, 0);
-	/* half a burst a millisecond more, also of that half burst that is not sold yet
-	 */
-	burst_span = nsec_min(burst_span, SEC);
-	lease->extra = lease->span * burst_span / (2 * (MSEC + burst_span));
+	/* so much a millisecond more, also of that quarter that is not sold yet */
+	rest = nsec_min(burst_span - burst_span / 4, SEC);
+	lease->extra = lease->span * rest / (MSEC + rest);
 	if (lease->tokens > lease->worth)
 		lease->tokens = lease->worth; /* of a faster time */
 	if (lease->tokens < -lease->debt)
@@ -137,16 +135,17 @@ static nsec write_off(_Atomic int64_t *sold_until, nsec floor)
 void lease_excuse(struct lease *lease, nsec now)
 {
 	struct lease_source *source = lease->source;
-	nsec lost;
+	nsec lost, missed;
 
 	if (lease->rate_bps == 0 || lease->rate_bps == RATE_UNLIMITED ||
 		lease->begins > now) /* not late */
 		return;
-	lost = write_off(&source->sold_until, now - lease->slack / 2);
+	lost = write_off(&source->sold_until, now - lease->slack / 4);
 	/* relaxed: a plain sum; that two add at once to nearly all of it does no harm */
-	if (atomic_load_explicit(&source->missed, memory_order_relaxed) < MISSED_MAX)
-		atomic_fetch_add_explicit(&source->missed, nsec_min(lost, MISSED_MAX),
-			memory_order_relaxed);
+	missed = atomic_load_explicit(&source->missed, memory_order_relaxed);
+	lost = nsec_min(lost, BUCKET_MISSED_MAX - missed);
+	if (lost > 0)
+		atomic_fetch_add_explicit(&source->missed, lost, memory_order_relaxed);
 }
 
 /* Returns when the span begins. */
@@ -159,7 +158,7 @@ static nsec buy_span(const struct lease *lease, nsec now)
 	nsec begins;
 
 	if (unlikely(atomic_load_explicit(missed, memory_order_relaxed) > 0)) {
-		slack /= 2;
+		slack /= 4;
 		advance -= lease->extra;
 	}
 	do
@@ -167,7 +166,7 @@ static nsec buy_span(const struct lease *lease, nsec now)
 	/* relaxed: the number itself is all that is shared */
 	while (!atomic_compare_exchange_weak_explicit(sold_until, &sold, begins + advance,
 		memory_order_relaxed, memory_order_relaxed));
-	if (begins - sold > MISSED_MAX) /* nobody wanted it for so long */
+	if (begins - sold > BUCKET_MISSED_MAX) /* nobody wanted it for so long */
 		atomic_store_explicit(missed, 0, memory_order_relaxed);
 	else if (advance != lease->span)
 		atomic_fetch_sub_explicit(missed, lease->extra, memory_order_relaxed);

@@ -168,17 +168,22 @@ static void no_millisecond_has_more_than_its_share_and_a_burst(void **state)
 	free(log);
 }
 
-/* Whose core is taken for 3 ms in 20. Returns the bytes of a second. */
-static uint64_t send_between_absences(
-	struct bucket *bucket, struct log *log, bool is_excused, nsec end)
+/* Who has its core for some time, and has not for some time. */
+struct absences {
+	nsec away, back;
+};
+
+/* Returns the bytes of a second. */
+static uint64_t send_between_absences(struct bucket *bucket, struct log *log,
+	bool is_excused, const struct absences *absences)
 {
-	nsec now = end - SEC, next = now;
+	nsec now = START, next = now + absences->back / 2;
 	bool waits = false;
 
-	for (log->count = 0; now < end; now += 5 * USEC) {
+	for (log->count = 0; now < START + SEC; now += 5 * USEC) {
 		if (now >= next) {
-			now += 3 * MSEC;
-			next = now + 17 * MSEC;
+			now += absences->away;
+			next = now + absences->back;
 		}
 		if (waits && is_excused)
 			bucket_excuse(bucket, now);
@@ -192,32 +197,37 @@ static uint64_t send_between_absences(
 	return log->count * FRAME;
 }
 
-static void who_was_away_catches_up_half_a_burst_a_millisecond(void **state)
+static void who_was_away_catches_up_within_a_burst_a_millisecond(void **state)
 {
 	static const uint64_t story[] = {100 * MBIT, GBIT, 5 * GBIT, 10 * GBIT};
+	/* a scheduler; a busy one; a hypervisor that stops the machine */
+	static const struct absences stories[] = {
+		{3 * MSEC, 17 * MSEC}, {4 * MSEC, 16 * MSEC}, {12 * MSEC, 88 * MSEC}};
 	struct log *log = malloc(sizeof(*log));
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(story); i++) {
-		uint64_t burst = u64_max(64 * KIB, story[i] / 8 / 2500); /* 400 us */
-		uint64_t want = story[i] / 8;
+	for (size_t i = 0; i < ARRAY_LEN(story) * ARRAY_LEN(stories); i++) {
+		const struct absences *absences = &stories[i / ARRAY_LEN(story)];
+		uint64_t rate = story[i % ARRAY_LEN(story)];
+		uint64_t burst = u64_max(64 * KIB, rate / 8 / 2500); /* 400 us */
+		uint64_t want = rate / 8;
 		struct bucket bucket;
 		uint64_t sent;
 
-		bucket_init(&bucket, story[i], burst, START);
-		sent = send_between_absences(&bucket, log, true, START + SEC);
+		bucket_init(&bucket, rate, burst, START);
+		sent = send_between_absences(&bucket, log, true, absences);
 		assert_in_range(sent, want - want / 200, want + burst);
 		assert_true(worst_window(log, MSEC) <= want / 1000 + burst);
 		/* which is what it would else not reach */
-		bucket_init(&bucket, story[i], burst, START);
-		sent = send_between_absences(&bucket, log, false, START + SEC);
-		if (story[i] >= GBIT)
+		bucket_init(&bucket, rate, burst, START);
+		sent = send_between_absences(&bucket, log, false, absences);
+		if (rate >= GBIT)
 			assert_true(sent < want - want / 20);
 	}
 	free(log);
 }
 
-/* 10 ms are the most that is made up for, and nobody's absence is another's debt. */
+/* 50 ms are the most that is made up for, and nobody's absence is another's debt. */
 static void what_was_missed_is_not_saved_up(void **state)
 {
 	struct bucket bucket;
@@ -227,7 +237,7 @@ static void what_was_missed_is_not_saved_up(void **state)
 	bucket_charge(&bucket, 64 * 1024);
 	bucket_excuse(&bucket, START + 3600 * SEC);
 	assert_true(bucket.missed > 0);
-	assert_true(bucket.missed <= 10 * MSEC * (int64_t)GBIT);
+	assert_true(bucket.missed <= BUCKET_MISSED_MAX * (int64_t)GBIT);
 	/* nobody asks for a while */
 	assert_true(bucket_has(&bucket, 64 * KIB, START + 3601 * SEC));
 	assert_true(bucket.missed == 0);
@@ -365,7 +375,7 @@ int main(void)
 		cmocka_unit_test(every_rate_is_met_by_every_rhythm),
 		cmocka_unit_test(nothing_is_rounded_away),
 		cmocka_unit_test(no_millisecond_has_more_than_its_share_and_a_burst),
-		cmocka_unit_test(who_was_away_catches_up_half_a_burst_a_millisecond),
+		cmocka_unit_test(who_was_away_catches_up_within_a_burst_a_millisecond),
 		cmocka_unit_test(what_was_missed_is_not_saved_up),
 		cmocka_unit_test(burst_is_500_us_within_64_and_512_kib),
 		cmocka_unit_test(a_new_rate_holds_from_now_on_and_begins_without_a_jump),
