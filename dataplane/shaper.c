@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
+#define REST_MAX (100 * USEC)
+#define REST_PART 8 /* of a burst: half of what there is room for while it catches up */
+
 enum { QUANTUM = 4096 }; /* bytes a turn for a weight of 1 */
 
 static_assert(SHAPER_SHARES == 64, "a mask has a bit for each");
@@ -190,19 +193,37 @@ void shaper_end(struct shaper *shaper, nsec now)
 	atomic_store_explicit(&shaper->npackets, shaper->packets, memory_order_relaxed);
 }
 
+static nsec own_deadline(const struct bucket *bucket, uint32_t frame)
+{
+	uint32_t some = (uint32_t)(bucket->capacity / BUCKET_BYTE / REST_PART);
+	nsec deadline = bucket_deadline(bucket, frame);
+
+	if (deadline == NEVER || some <= frame)
+		return deadline;
+	return nsec_min(deadline + REST_MAX, bucket_deadline(bucket, some));
+}
+
+static nsec port_deadline(const struct lease *lease)
+{
+	nsec deadline = lease_deadline(lease);
+
+	if (deadline == NEVER)
+		return NEVER;
+	return deadline + nsec_min(lease->slack / REST_PART, REST_MAX);
+}
+
 nsec shaper_deadline(const struct shaper *shaper)
 {
 	nsec deadline = NEVER;
 
 	if (shaper->state == SHAPER_QUEUE_EMPTY)
-		deadline = bucket_deadline(&shaper->own, shaper->frame);
+		deadline = own_deadline(&shaper->own, shaper->frame);
 	else if (shaper->state == SHAPER_PORT_EMPTY)
-		deadline = lease_deadline(&shaper->port);
+		deadline = port_deadline(&shaper->port);
 	for (uint64_t left = shaper->limited; left != 0; left &= left - 1) {
 		const struct shaper_share *share = &shaper->shares[__builtin_ctzll(left)];
 
-		deadline =
-			nsec_min(deadline, bucket_deadline(&share->limit, share->frame));
+		deadline = nsec_min(deadline, own_deadline(&share->limit, share->frame));
 	}
 	return deadline;
 }
