@@ -70,6 +70,13 @@ cpu_of_shell() { # PID
 free_mib() { # in the file system of $dir
 	df --output=avail -m "$dir" | tail -n 1 | tr -d ' '
 }
+# A hypervisor takes back what memory a guest has let go of for some seconds, and gives it
+# again page by page: files of fresh memory are then written at half the speed. So that what
+# is measured is not that, right before it.
+warm_memory() { # MIB
+	head -c "$1M" /dev/zero >"$dir/warm"
+	rm "$dir/warm"
+}
 need_mib() { # MIB
 	[ "$(free_mib)" -ge "$1" ] ||
 		skip "needs $1 MiB free in $(dirname "$dir"), there are $(free_mib)"

@@ -14,21 +14,33 @@ queue() { # FILTER
 is_moving_fast() {
 	[ "$(queue .bytes)" -gt 20000000 ]
 }
+# What the hypervisor had for others while this machine wanted to run.
+stolen_ticks() {
+	awk '/^cpu / { print $9 }' /proc/stat
+}
 measure_limit() { # CASE RATE BITS
-	local before after cpu achieved
+	local before after cpu stolen achieved
+	# what comes meanwhile, and as much again for the caches
+	warm_memory "$(calc "int($3 * ($seconds + 1) / 8 / 1048576 * 2)")"
 	"$snapline" queue set-rate 0 "$2" --admin "$dir/leader.sock" >"$dir/out" ||
 		fail "set-rate: $(cat "$dir/out")"
 	sleep 0.1
 	cpu=$(cpu_of "$leader_pid")
-	read -r -a before < <(queue '"\(.bytes) \(.read_at_ns)"')
+	stolen=$(stolen_ticks)
+	read -r -a before < <(queue '"\(.bytes) \(.read_at_ns) \(.throttled_seconds)"')
 	sleep "$seconds"
-	read -r -a after < <(queue '"\(.bytes) \(.read_at_ns) \(.burst)"')
+	read -r -a after < <(queue '"\(.bytes) \(.read_at_ns) \(.throttled_seconds) \(.burst)"')
+	stolen=$(($(stolen_ticks) - stolen))
 	cpu=$(calc "$(cpu_of "$leader_pid") - $cpu")
 	is_running "$puller" || fail "$1: the snapshot was too short: $(cat "$dir/pull.log")"
 	achieved=$(calc "(${after[0]} - ${before[0]}) * 8 / (${after[1]} - ${before[1]})")
 	record "$1" achieved Gb/s "$achieved"
 	record "$1" error % "$(calc "($achieved * 1e9 / $3 - 1) * 100")"
-	record "$1" burst KiB "$(calc "${after[2]} / 1024")"
+	record "$1" burst KiB "$(calc "${after[3]} / 1024")"
+	record "$1" 'waits for tokens' '% of the time' \
+		"$(calc "(${after[2]} - ${before[2]}) * 1e11 / (${after[1]} - ${before[1]})")"
+	record "$1" 'stolen by the host' '% of the cores' \
+		"$(calc "$stolen * 1e11 / $(getconf CLK_TCK) / $(nproc) / (${after[1]} - ${before[1]})")"
 	record "$1" 'leader CPU' '% of a core' \
 		"$(calc "$cpu * 1e11 / (${after[1]} - ${before[1]})")"
 }
