@@ -6,6 +6,7 @@
 #define SPAN_MIN (2 * MSEC)
 #define SPAN_MAX (200 * MSEC)
 #define MEAN (50 * MSEC) /* that mean_bps remembers */
+#define HOLD_MAX (1 * SEC)
 
 enum {
 	SAMPLES = 4,      /* fewer are believed only when it took so long to get them */
@@ -21,6 +22,7 @@ enum {
 	NEAR_PART = 16,   /* so close to where it was too much before */
 	NEAR_SLOWER = 4,  /* a step is so much smaller */
 	FLOOR_PART = 100, /* of the best rate */
+	HOLD_PART = 4,    /* of the time for which it was too much at the same rate */
 	TRIED = 15,       /* of TRIED_OF parts of the rate were sent */
 	TRIED_OF = 16,
 	PEAK = 7, /* of PEAK_OF parts of what was sent at most are sent from now on */
@@ -52,6 +54,14 @@ static uint64_t rate_of(uint64_t bytes, nsec span)
 	return bytes * 8 * 1000000 / u64_max((uint64_t)(span / USEC), 1);
 }
 
+/* Where it was too much the last time. */
+static bool is_near(const struct auto_rate *self, uint64_t rate_bps)
+{
+	uint64_t near = self->full_bps / NEAR_PART;
+
+	return rate_bps > self->full_bps - near && rate_bps < self->full_bps + near;
+}
+
 /* The further above what is allowed, the less, of what came through. */
 static void decrease(struct auto_rate *self, const struct auto_round *round, nsec now)
 {
@@ -60,8 +70,11 @@ static void decrease(struct auto_rate *self, const struct auto_round *round, nse
 	uint64_t came = rate_of(round->acked, now - self->began);
 
 	came = u64_min(self->rate_bps, u64_max(came, floor_of(self)));
-	if (self->calm > 0)
+	if (self->calm > 0) {
+		if (!is_near(self, came))
+			self->full_since = now;
 		self->full_bps = came;
+	}
 	factor = u64_min(u64_max(factor, FACTOR_MIN), FACTOR_MAX);
 	self->rate_bps = came / UNIT * factor;
 	self->calm = 0;
@@ -72,10 +85,8 @@ static void decrease(struct auto_rate *self, const struct auto_round *round, nse
 static uint64_t step(const struct auto_rate *self)
 {
 	uint64_t whole = self->rate_bps / STEP_OWN + self->best_bps / STEP_BEST;
-	uint64_t near = self->full_bps / NEAR_PART;
 
-	if (self->rate_bps > self->full_bps - near &&
-		self->rate_bps < self->full_bps + near)
+	if (is_near(self, self->rate_bps))
 		return whole / NEAR_SLOWER;
 	return whole << (self->calm > CALM);
 }
@@ -99,6 +110,16 @@ static bool is_tried(
 	       auto_rate_bps(self) / TRIED_OF * TRIED;
 }
 
+/* A link that has been full at the same rate for long will be so again: finding out costs
+ * others a queue each time. */
+static bool is_held(const struct auto_rate *self, nsec now)
+{
+	nsec hold = (self->eased_at - self->full_since) / HOLD_PART;
+
+	return is_near(self, self->rate_bps) &&
+	       now - self->eased_at < nsec_min(hold, HOLD_MAX);
+}
+
 /* Up to where it was too much before, each round that has sent it tells. Beyond, the
  * rounds together have to: what a full link lets through is less than the rate, however
  * much a single one may find room for after an absence. Else a step from time to time,
@@ -107,6 +128,8 @@ static bool may_rise(
 	const struct auto_rate *self, const struct auto_round *round, nsec now)
 {
 	if (!round->is_limited || !is_tried(self, round, now))
+		return false;
+	if (is_held(self, now))
 		return false;
 	return self->is_starting ||
 	       self->rate_bps < self->full_bps - self->full_bps / NEAR_PART ||

@@ -7,7 +7,9 @@
  *   above                                   down at once, at most to a quarter
  *
  * Up, only where it was sent, and beyond where it was too much before by all rounds
- * together: what was less said nothing of it.
+ * together: what was less said nothing of it. Finding out what is too much costs others a
+ * queue: as long as it is the same each time it is tried after a quarter of the time for
+ * which it was, a second at most.
  *
  * Half the ceiling is left for what happens until a round is over: a round trip, 2 to 200
  * ms, and longer where few packets come back. The rate never falls below a hundredth of
@@ -65,6 +67,7 @@ struct auto_rate {
 	uint64_t bytes;    /* when the round began */
 	uint32_t calm;     /* rounds in a row that went up */
 	uint64_t full_bps; /* where it was too much the last time */
+	nsec full_since;   /* it was there, each time */
 	nsec eased_at;     /* when it was decreased last */
 	bool is_starting;  /* a quarter more in each round */
 	uint64_t mean_bps; /* sent, in the last rounds */

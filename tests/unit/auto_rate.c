@@ -95,6 +95,44 @@ static void it_is_not_raised_beyond_what_was_sent(void **state)
 	}
 }
 
+/* On a link that is full at so much, for a second. Returns the rounds in which it was. */
+static int fill(struct story *story, uint64_t full_bps)
+{
+	nsec end = story->now + SEC;
+	int nfull = 0;
+
+	while (story->now < end) {
+		bool is_full = story->rate.rate_bps > full_bps;
+
+		(void)pass(story, is_full ? 300 * USEC : 0,
+			u64_min(story->rate.rate_bps, full_bps));
+		nfull += is_full;
+	}
+	return nfull;
+}
+
+/* Each time costs others a queue. The longer the same is known, the rarer it is tried;
+ * and when there is more room, that is found within a second. */
+static void where_it_was_too_much_for_long_it_seldom_tries_again(void **state)
+{
+	struct story story = begin();
+	int at_first, later = 0;
+
+	(void)state;
+	at_first = fill(&story, GBIT);
+	for (int i = 0; i < 3; i++)
+		(void)fill(&story, GBIT);
+	for (int i = 0; i < 4; i++) {
+		later += fill(&story, GBIT);
+		assert_in_range(story.rate.rate_bps, GBIT * 17 / 20, GBIT * 21 / 20);
+	}
+	assert_in_range(later, 2, 8);
+	assert_true(at_first >= 5);
+	(void)fill(&story, 2 * GBIT);
+	(void)fill(&story, 2 * GBIT);
+	assert_true(story.rate.rate_bps > GBIT * 3 / 2);
+}
+
 /* A full link lets through less than the rate, all in all: that is where it was too much.
  */
 static void beyond_where_it_was_too_much_the_rounds_together_tell(void **state)
@@ -352,6 +390,7 @@ int main(void)
 		cmocka_unit_test(it_climbs_from_the_floor_in_a_moment),
 		cmocka_unit_test(it_is_not_raised_where_something_else_holds_data_back),
 		cmocka_unit_test(it_is_not_raised_beyond_what_was_sent),
+		cmocka_unit_test(where_it_was_too_much_for_long_it_seldom_tries_again),
 		cmocka_unit_test(beyond_where_it_was_too_much_the_rounds_together_tell),
 		cmocka_unit_test(it_climbs_from_the_floor_by_a_frame_now_and_then),
 		cmocka_unit_test(who_never_sends_a_rate_and_knows_nothing_gives_it_up),
