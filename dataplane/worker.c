@@ -429,6 +429,7 @@ nsec worker_deadline(const struct worker *worker)
 		return NEVER; /* nobody wants the neighbours either */
 	deadline = nsec_min(deadline, shaper_deadline(&worker->shaper));
 	deadline = nsec_min(deadline, disk_lease_deadline(&worker->disk));
+	deadline = nsec_min(deadline, worker_look_deadline(worker));
 	for (size_t i = 0; i < WORKER_SESSIONS; i++) {
 		const struct session *session = worker->sessions[i];
 

@@ -5,6 +5,7 @@
 #include "dataplane/worker_internal.h"
 
 #define ECHO_INTERVAL (2 * MSEC) /* of each session */
+#define LOOK_PART 16             /* of the ceiling: so late an ACK may be found */
 
 static bool wants_auto(const struct session *session)
 {
@@ -126,6 +127,19 @@ void worker_ask_echoes(struct worker *worker, nsec now)
 		if (session != NULL && session->params.role == TRANSFER_SEND)
 			sender_ask_echo(&session->machine.sender);
 	}
+}
+
+nsec worker_look_deadline(const struct worker *worker)
+{
+	for (size_t i = 0; worker->is_auto && i < WORKER_SESSIONS; i++) {
+		const struct session *session = worker->sessions[i];
+
+		if (session != NULL && session->params.role == TRANSFER_SEND &&
+			inflight_load(&session->machine.sender.inflight) > 0)
+			return worker->turns.began +
+			       worker->auto_rate.ceiling / LOOK_PART;
+	}
+	return NEVER;
 }
 
 void worker_follow_auto(struct worker *worker, nsec now)

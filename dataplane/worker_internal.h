@@ -20,6 +20,9 @@ void worker_choose_auto(struct worker *worker, nsec now);
 /* Before a turn of sending, ahead of the data: by its own frames a PROBE would measure
  * how long these take. */
 void worker_ask_echoes(struct worker *worker, nsec now);
+/* When to look for the ACKs of an automatic rate's packets, which must not lie here while
+ * the worker sleeps: that would be taken for a queue. NEVER without any. */
+nsec worker_look_deadline(const struct worker *worker);
 /* At the end of a turn of sending: sets the automatic rate when it is time. */
 void worker_follow_auto(struct worker *worker, nsec now);
 

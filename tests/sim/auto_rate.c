@@ -348,6 +348,31 @@ static void long_frames_are_no_queue(void **state)
 	world_destroy(world);
 }
 
+/* At a slow rate both ends sleep between packets, and what comes meanwhile lies there: no
+ * queue either. Where it was taken for one the rate never rose from where it began. */
+static void an_end_that_sleeps_is_no_queue(void **state)
+{
+	static const struct world_link link = {
+		.delay = 25 * USEC, .rate_bps = LINK / 2, .queue = 2 * MIB};
+	static const nsec ceilings[] = {100 * USEC, 250 * USEC, 500 * USEC};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(ceilings); i++) {
+		struct world *world = begin_on(&link, 1408, CC_FIXED, 1);
+		uint32_t goodput;
+
+		world->options.sleeps = true;
+		worker_set_ceiling(&world->ends[SENDER].worker, ceilings[i], world->now);
+		set_rate(world, RATE_AUTO);
+		(void)run(world, 400 * MSEC);
+		goodput = percent(2 * run(world, 500 * MSEC), 500 * MSEC);
+		print_message("a ceiling of %3lld us: it sends %3u %%\n",
+			(long long)(ceilings[i] / USEC), goodput);
+		assert_in_range(goodput, 80, 100);
+		world_destroy(world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_cpu_that_is_taken_away_is_no_queue),
 		cmocka_unit_test(a_rate_that_was_not_sent_is_not_raised),
 		cmocka_unit_test(long_frames_are_no_queue),
+		cmocka_unit_test(an_end_that_sleeps_is_no_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

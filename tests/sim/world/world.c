@@ -278,7 +278,8 @@ static nsec next_event(const struct world *world)
 			link_deadline(world, i), nsec_min(world_disk_deadline(end),
 							 worker_deadline(&end->worker)));
 
-		next = nsec_min(next, nsec_max(own, end->absent_until));
+		own = nsec_max(own, end->absent_until);
+		next = nsec_min(next, nsec_max(own, end->asleep_until));
 	}
 	return next;
 }
@@ -300,6 +301,14 @@ static void leave(struct world *world, struct world_end *end, uint32_t percent)
 	end->leaves_at = end->absent_until + world_random(world, 2 * presence);
 }
 
+static nsec wake_time(const struct world *world, const struct world_end *end)
+{
+	bool is_throttled = shaper_is_waiting(&end->worker.shaper);
+
+	return nsec_min(world->now + (is_throttled ? 200 : 50) * USEC,
+		worker_deadline(&end->worker));
+}
+
 static bool run_end(struct world *world, uint32_t i)
 {
 	struct world_end *end = &world->ends[i];
@@ -307,7 +316,7 @@ static bool run_end(struct world *world, uint32_t i)
 	bool leaves, busy;
 	nsec now;
 
-	if (world->now < end->absent_until)
+	if (world->now < end->absent_until || world->now < end->asleep_until)
 		return false;
 	leaves = percent != 0 && world->now >= end->leaves_at;
 	now = end->has_old_clock ? end->left_at + TURN : world->now;
@@ -316,6 +325,8 @@ static bool run_end(struct world *world, uint32_t i)
 	busy = worker_run(&end->worker, now);
 	if (leaves)
 		leave(world, end, percent);
+	if (world->options.sleeps && !busy)
+		end->asleep_until = wake_time(world, end);
 	return busy;
 }
 
@@ -326,7 +337,8 @@ static void pass_time(struct world *world, nsec until)
 	for (uint32_t i = 0; i < world->nends; i++) {
 		struct world_end *end = &world->ends[i];
 
-		if (end->absent_until == 0 || end->absent_until < until)
+		if ((end->absent_until == 0 || end->absent_until < until) &&
+			end->asleep_until < until)
 			end->worker.turns.emptied_at = until;
 	}
 }

@@ -52,6 +52,10 @@ struct world_options {
 	 * has just read the clock. */
 	uint32_t absence_percent[WORLD_ENDS];
 	nsec absence_most; /* instead of 1 to 5 ms: up to this; 0: as it says */
+	/* Who has nothing to do sleeps, as worker threads do, and finds what comes
+	 * meanwhile when it wakes up: 50 us, 200 while it waits for tokens, or until its
+	 * deadline. */
+	bool sleeps;
 };
 
 struct world_disk_request {
@@ -86,7 +90,8 @@ struct world_end {
 	bool has_old_clock;    /* it will be taken before the next turn has begun */
 	nsec left_at;
 	nsec absent_until;
-	nsec leaves_at; /* the next time */
+	nsec leaves_at;    /* the next time */
+	nsec asleep_until; /* where it sleeps */
 	struct transfer_report last;
 	uint32_t nreports[REPORT_STOPPED + 1]; /* by event */
 	uint64_t frames_sent;
