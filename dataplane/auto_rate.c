@@ -9,6 +9,8 @@
 #define HOLD_MAX (1 * SEC)
 
 enum {
+	CALM_PART = 6,    /* of the ceiling */
+	HARM_PART = 3,    /* of the ceiling */
 	SAMPLES = 4,      /* fewer are believed only when it took so long to get them */
 	SPANS_MAX = 5,    /* spans */
 	UNIT = 1024,      /* 1 in factors */
@@ -44,6 +46,18 @@ void auto_rate_init(struct auto_rate *self, nsec ceiling, uint64_t bytes, nsec n
 	};
 }
 
+/* Added delay up to so much is no queue; */
+static nsec calm_of(const struct auto_rate *self)
+{
+	return self->ceiling / CALM_PART;
+}
+
+/* beyond so much it is harm. */
+static nsec harm_of(const struct auto_rate *self)
+{
+	return self->ceiling / HARM_PART;
+}
+
 static uint64_t floor_of(const struct auto_rate *self)
 {
 	return u64_max(self->best_bps / FLOOR_PART, AUTO_FLOOR);
@@ -65,7 +79,7 @@ static bool is_near(const struct auto_rate *self, uint64_t rate_bps)
 /* The further above what is allowed, the less, of what came through. */
 static void decrease(struct auto_rate *self, const struct auto_round *round, nsec now)
 {
-	nsec excess = round->added - self->ceiling / 2;
+	nsec excess = round->added - harm_of(self);
 	uint64_t factor = UNIT - (uint64_t)(excess * BETA / round->added);
 	uint64_t came = rate_of(round->acked, now - self->began);
 
@@ -173,7 +187,7 @@ static void remember(struct auto_rate *self, const struct auto_round *round, nse
 static void judge(struct auto_rate *self, const struct auto_round *round, nsec now)
 {
 	uint64_t sent = rate_of(round->bytes - self->bytes, now - self->began);
-	bool is_queueing = round->added > self->ceiling / 4;
+	bool is_queueing = round->added > calm_of(self);
 
 	if (!is_queueing) {
 		self->best_bps = u64_max(self->best_bps, u64_min(self->rate_bps, sent));
@@ -183,17 +197,17 @@ static void judge(struct auto_rate *self, const struct auto_round *round, nsec n
 	}
 	/* a queue that we find is not of our making, and once may be a coincidence */
 	if (self->rate_bps > AUTO_FLOOR &&
-		(round->added > self->ceiling / 2 || self->added > self->ceiling / 4))
+		(round->added > harm_of(self) || self->added > calm_of(self)))
 		self->is_starting = false;
 	/* not twice before the first could show */
-	if (round->added > self->ceiling / 2 && now - self->eased_at >= round->rtt)
+	if (round->added > harm_of(self) && now - self->eased_at >= round->rtt)
 		decrease(self, round, now);
 }
 
 /* Whether the delay has stayed though we have made way, at last by going to the floor. */
 static bool is_in_vain(struct auto_rate *self, nsec now)
 {
-	if (self->added <= self->ceiling / 4) {
+	if (self->added <= calm_of(self)) {
 		self->stuck_at = NEVER;
 		return false;
 	}
@@ -217,7 +231,7 @@ static void begin(struct auto_rate *self, uint64_t bytes, nsec now)
  * they are short, or proven. */
 static bool says_nothing(const struct auto_rate *self, const struct auto_round *round)
 {
-	nsec harm = self->ceiling / 2;
+	nsec harm = harm_of(self);
 
 	return round->proven <= harm &&
 	       (round->nsamples == 0 ||

@@ -2,8 +2,8 @@
 /* The rate of a queue that leaves the network to others: as much as nobody else wants.
  *
  *   packets' delay beyond the shortest      the rate, in the next round
- *   up to a quarter of the ceiling          gently up, where it was what held data back
- *   up to half of it                        as it is
+ *   up to a sixth of the ceiling            gently up, where it was what held data back
+ *   up to a third of it                     as it is
  *   above                                   down at once, at most to a quarter
  *
  * Up, only where it was sent, and beyond where it was too much before by all rounds
@@ -11,8 +11,8 @@
  * queue: as long as it is the same each time it is tried after a quarter of the time for
  * which it was, a second at most.
  *
- * Half the ceiling is left for what happens until a round is over: a round trip, 2 to 200
- * ms, and longer where few packets come back. The rate never falls below a hundredth of
+ * Two thirds of the ceiling are left for what happens until a round is over: a round trip,
+ * 2 to 200 ms, and longer where few packets come back. The rate never falls below a hundredth of
  * the best that was seen, nor 10 Mbit/s. A delay that stays for five seconds is met by
  * that floor; one that stays for ten is not ours, and becomes a part of the way.
  *

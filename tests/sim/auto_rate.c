@@ -152,7 +152,7 @@ static void requests_wait_no_longer_than_the_ceiling(void **state)
 	}
 	assert_true(waits[0] < 20 * USEC);
 	assert_true(waits[1] > 5 * MSEC);
-	assert_true(waits[3] <= AUTO_CEILING_DEFAULT * 6 / 5);
+	assert_true(waits[3] <= AUTO_CEILING_DEFAULT / 2);
 }
 
 static void set_rate(struct world *world, uint64_t rate_bps)

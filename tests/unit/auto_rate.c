@@ -104,7 +104,7 @@ static int fill(struct story *story, uint64_t full_bps)
 	while (story->now < end) {
 		bool is_full = story->rate.rate_bps > full_bps;
 
-		(void)pass(story, is_full ? 300 * USEC : 0,
+		(void)pass(story, is_full ? 200 * USEC : 0,
 			u64_min(story->rate.rate_bps, full_bps));
 		nfull += is_full;
 	}
@@ -201,17 +201,17 @@ static void who_never_sends_a_rate_and_knows_nothing_gives_it_up(void **state)
 	assert_in_range(send_less(&story, unsure, 2), GBIT * 60 / 100, GBIT * 62 / 100);
 }
 
-static void the_ceiling_s_quarters_tell_up_from_down(void **state)
+static void a_sixth_and_a_third_of_the_ceiling_tell_up_from_down(void **state)
 {
 	static const struct {
 		nsec added;
 		uint64_t least, most;
 	} rows[] = {
-		{125 * USEC, GBIT + 1, GBIT * 13 / 10}, /* up */
-		{126 * USEC, GBIT, GBIT},
-		{250 * USEC, GBIT, GBIT},
-		{251 * USEC, GBIT * 94 / 100, GBIT * 96 / 100}, /* a little less */
-		{500 * USEC, GBIT * 60 / 100, GBIT * 65 / 100},
+		{83 * USEC, GBIT + 1, GBIT * 13 / 10}, /* up */
+		{84 * USEC, GBIT, GBIT},
+		{166 * USEC, GBIT, GBIT},
+		{167 * USEC, GBIT * 94 / 100, GBIT * 96 / 100}, /* a little less */
+		{500 * USEC, GBIT * 48 / 100, GBIT * 52 / 100},
 		{100 * MSEC, GBIT / 4, GBIT * 26 / 100},
 	};
 
@@ -233,7 +233,7 @@ static void what_came_through_is_what_is_decreased(void **state)
 
 	(void)state;
 	climb(&story, 10 * GBIT);
-	(void)pass(&story, 260 * USEC, 4 * GBIT);
+	(void)pass(&story, 170 * USEC, 4 * GBIT);
 	assert_in_range(story.rate.rate_bps, 37 * GBIT / 10, 4 * GBIT);
 }
 
@@ -275,7 +275,7 @@ static void a_delay_that_stays_is_part_of_the_way(void **state)
 	/* in the middle: neither up nor down, until it has been so for too long */
 	since = story.now;
 	while (verdict != AUTO_FORGET) {
-		verdict = pass(&story, 200 * USEC, GBIT);
+		verdict = pass(&story, 120 * USEC, GBIT);
 		if (story.now - since > AUTO_PATIENCE * 6 / 10)
 			assert_true(story.rate.rate_bps < 2 * AUTO_FLOOR);
 		assert_true(story.now - since <= AUTO_PATIENCE + 2 * ROUND);
@@ -394,7 +394,7 @@ int main(void)
 		cmocka_unit_test(beyond_where_it_was_too_much_the_rounds_together_tell),
 		cmocka_unit_test(it_climbs_from_the_floor_by_a_frame_now_and_then),
 		cmocka_unit_test(who_never_sends_a_rate_and_knows_nothing_gives_it_up),
-		cmocka_unit_test(the_ceiling_s_quarters_tell_up_from_down),
+		cmocka_unit_test(a_sixth_and_a_third_of_the_ceiling_tell_up_from_down),
 		cmocka_unit_test(what_came_through_is_what_is_decreased),
 		cmocka_unit_test(a_decrease_is_given_a_round_trip_to_show),
 		cmocka_unit_test(it_never_falls_below_a_hundredth_of_the_best),
