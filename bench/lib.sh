@@ -77,6 +77,10 @@ warm_memory() { # MIB
 	head -c "$1M" /dev/zero >"$dir/warm"
 	rm "$dir/warm"
 }
+# For a copy of a directory, which holes take no memory of.
+warm_for() { # DIR
+	warm_memory "$(du -sm "$1" | cut -f 1)"
+}
 need_mib() { # MIB
 	[ "$(free_mib)" -ge "$1" ] ||
 		skip "needs $1 MiB free in $(dirname "$dir"), there are $(free_mib)"

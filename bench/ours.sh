@@ -29,6 +29,7 @@ pull_once() { # OPTION...
 measure_pull() { # RUN CASE SUBJECT BYTES OPTION...
 	local run=$1 what=$2 subject=$3 bytes=$4 cpu start seconds
 	shift 4
+	warm_for "$source_dir"
 	cpu=$(calc "$(cpu_of "$leader_pid") + $(cpu_of_shell $$)")
 	start=$(now)
 	pull_once "$@"

@@ -93,6 +93,7 @@ measure_copy() { # RUN CASE SUBJECT BYTES SERVER_PID|- FUNCTION
 	local start seconds cpu
 	rm -rf "$dir/to"
 	mkdir "$dir/to"
+	warm_for "$source_dir"
 	cpu=$(calc "$(cpu_of "$5") + $(cpu_of_shell $$)")
 	start=$(now)
 	"$6" "$dir/to" || fail "$3 could not copy $2"

@@ -11,10 +11,11 @@
  * queue: as long as it is the same each time it is tried after a quarter of the time for
  * which it was, a second at most.
  *
- * Two thirds of the ceiling are left for what happens until a round is over: a round trip,
- * 2 to 200 ms, and longer where few packets come back. The rate never falls below a hundredth of
- * the best that was seen, nor 10 Mbit/s. A delay that stays for five seconds is met by
- * that floor; one that stays for ten is not ours, and becomes a part of the way.
+ * Two thirds of the ceiling are left for what happens until a round is over: a round
+ * trip, 2 to 200 ms, and longer where few packets come back. The rate never falls below a
+ * hundredth of the best that was seen, nor 10 Mbit/s. A delay that stays for five seconds
+ * is met by that floor; one that stays for ten is not ours, and becomes a part of the
+ * way.
  *
  * Where an end is away from its CPU again and again there may be no round trip that says
  * anything (delay.h). Then the rate stays as it was last found to be good; half of it is
