@@ -46,7 +46,7 @@ if [ -n "$quick" ]; then
 	measure_shape 10000x6656 1
 else
 	need_mib 5000
-	measure_shape 16x67108864 5
+	measure_shape 16x33554432 7 # fits what warm_memory can keep
 	measure_shape 1x1073741824 3
 	measure_shape 10000x6656 3
 	measure_shape 1055x124928 3

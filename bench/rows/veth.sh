@@ -19,8 +19,8 @@ set -eu
 . "$bench/ours.sh"
 # shellcheck source=../namespaces.sh
 . "$bench/namespaces.sh"
-shape=$(quick_or 16x67108864 16x16777216)
-runs=$(quick_or 3 1)
+shape=$(quick_or 16x33554432 16x16777216) # fits what warm_memory can keep
+runs=$(quick_or 5 1)
 server_ip=10.90.0.1
 
 kernel_has_link() { # add|del
