@@ -21,6 +21,8 @@ struct value {
 
 struct reading {
 	const struct config_source *source;
+	const char *path;
+	int begin; /* its words */
 	cyaml_schema_field_t fields[ROWS_MAX + 1];
 	cyaml_schema_value_t schema;
 	char what[TEXT_MAX];  /* the first that libcyaml complains of */
@@ -48,7 +50,7 @@ static void note(cyaml_log_t level, void *ctx, const char *format, va_list args)
 		(void)snprintf(reading->where, TEXT_MAX, "%s", start + 5);
 }
 
-/* What the file may not say: it is the file, or it is about one start. */
+/* What a file may not say: it is the file, or it is about one start. */
 static bool is_key(const struct option_spec *spec)
 {
 	return spec->kind != OPTION_FLAG && strcmp(spec->name, "config") != 0;
@@ -99,12 +101,12 @@ static int refuse_key(const struct reading *reading, const char *key, struct fau
 	near = nearest_word(key, names, count);
 	if (near != NULL)
 		return fault_set(fault, -EINVAL,
-			"%.200s: unknown key '%.60s'; did you mean '%s'?",
-			reading->source->path, key, near);
+			"%.200s: unknown key '%.60s'; did you mean '%s'?", reading->path,
+			key, near);
 	return fault_set(fault, -EINVAL,
 		"%.200s: unknown key '%.60s'; keys are the options of snapline %s, see "
 		"its --help",
-		reading->source->path, key, reading->source->command->name);
+		reading->path, key, reading->source->command->name);
 }
 
 static int explain(const struct reading *reading, cyaml_err_t code, struct fault *fault)
@@ -113,15 +115,14 @@ static int explain(const struct reading *reading, cyaml_err_t code, struct fault
 	static const char no_list[] = "Expecting SEQUENCE";
 
 	if (code == CYAML_ERR_OOM)
-		return fault_set(
-			fault, -ENOMEM, "no memory for %.200s", reading->source->path);
+		return fault_set(fault, -ENOMEM, "no memory for %.200s", reading->path);
 	if (strncmp(reading->what, unknown, strlen(unknown)) == 0)
 		return refuse_key(reading, reading->what + strlen(unknown), fault);
 	if (strncmp(reading->what, no_list, strlen(no_list)) == 0)
 		return fault_set(fault, -EINVAL,
-			"%.160s: %.80s: a list is wanted; write [VALUE]",
-			reading->source->path, reading->where);
-	return fault_set(fault, -EINVAL, "%.160s: %.80s: %.100s", reading->source->path,
+			"%.160s: %.80s: a list is wanted; write [VALUE]", reading->path,
+			reading->where);
+	return fault_set(fault, -EINVAL, "%.160s: %.80s: %.100s", reading->path,
 		reading->where[0] != '\0' ? reading->where : "no YAML mapping",
 		reading->what[0] != '\0' ? reading->what : cyaml_strerror(code));
 }
@@ -135,16 +136,15 @@ static int add_word(struct config *config, const char *name, const char *text)
 		return -ENOMEM;
 	(void)snprintf(word, len, "--%s=%s", name, text);
 	config->words[config->nowned++] = word;
-	config->count = config->nowned;
 	return 0;
 }
 
-static bool is_given(const struct config_source *source, const char *name)
+static bool is_given(int count, char *const words[], const char *name)
 {
 	size_t len = strlen(name);
 
-	for (int i = 0; i < source->argc && strcmp(source->argv[i], "--") != 0; i++) {
-		const char *word = source->argv[i];
+	for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+		const char *word = words[i];
 
 		if (strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, len) == 0 &&
 			(word[2 + len] == '\0' || word[2 + len] == '='))
@@ -174,29 +174,32 @@ static int check(
 	int err;
 
 	if (target == NULL)
-		return fault_set(
-			fault, -ENOMEM, "no memory for %.200s", reading->source->path);
+		return fault_set(fault, -ENOMEM, "no memory for %.200s", reading->path);
 	for (size_t i = 0; i + 1 < ROWS_MAX && command.options[i].name != NULL; i++) {
 		rows[i] = command.options[i];
 		rows[i].required = false;
 	}
 	command.options = rows;
 	command.min_operands = 0;
-	err = options_parse(
-		&command, config->nowned, config->words, target, &operands, fault);
+	err = options_parse(&command, config->nowned - reading->begin,
+		config->words + reading->begin, target, &operands, fault);
 	free(target);
-	fault_prefix(fault, "%.200s", reading->source->path);
+	fault_prefix(fault, "%.200s", reading->path);
 	return err;
 }
 
+/* What neither the command line nor a later file says. */
 static int take(
 	const struct reading *reading, struct config *config, const struct value *values)
 {
-	const struct option_spec *spec = reading->source->command->options;
+	const struct config_source *source = reading->source;
+	const struct option_spec *spec = source->command->options;
 	int err = 0;
 
 	for (size_t i = 0; spec[i].name != NULL && values != NULL && err == 0; i++) {
-		if (is_key(&spec[i]) && !is_given(reading->source, spec[i].name))
+		if (is_key(&spec[i]) &&
+			!is_given(source->argc, source->argv, spec[i].name) &&
+			!is_given(reading->begin, config->words, spec[i].name))
 			err = add_value(config, spec[i].name, &values[i]);
 	}
 	return err;
@@ -211,38 +214,57 @@ static int load(struct reading *reading, struct value **values, struct fault *fa
 		.flags = CYAML_CFG_NO_ALIAS};
 	cyaml_err_t code;
 
-	if (access(reading->source->path, R_OK) != 0)
-		return fault_set(fault, -errno, "%.200s: %s", reading->source->path,
-			strerror(errno));
-	code = cyaml_load_file(reading->source->path, &settings, &reading->schema,
+	if (access(reading->path, R_OK) != 0)
+		return fault_set(
+			fault, -errno, "%.200s: %s", reading->path, strerror(errno));
+	code = cyaml_load_file(reading->path, &settings, &reading->schema,
 		(cyaml_data_t **)values, NULL);
 	return code == CYAML_OK ? 0 : explain(reading, code, fault);
+}
+
+static int read_file(struct config *config, const struct config_source *source,
+	const char *path, struct fault *fault)
+{
+	const cyaml_config_t settings = {.mem_fn = cyaml_mem};
+	struct reading reading = {
+		.source = source, .path = path, .begin = config->nowned};
+	struct value *values = NULL;
+	int err;
+
+	make_schema(&reading);
+	err = load(&reading, &values, fault);
+	if (err != 0)
+		return err;
+	if (take(&reading, config, values) != 0)
+		err = fault_set(fault, -ENOMEM, "no memory for %.200s", path);
+	(void)cyaml_free(&settings, &reading.schema, values, 0);
+	return err == 0 ? check(&reading, config, fault) : err;
 }
 
 int config_read(
 	struct config *config, const struct config_source *source, struct fault *fault)
 {
-	const cyaml_config_t settings = {.mem_fn = cyaml_mem};
-	struct reading reading = {.source = source};
-	struct value *values = NULL;
-	int err;
+	const char *paths[CONFIG_FILES_MAX + 1];
+	int npaths = config_find(source->argc, source->argv, paths);
+	int err = 0;
 
 	*config = (struct config){.count = 0};
-	make_schema(&reading);
-	err = load(&reading, &values, fault);
-	if (err != 0)
-		return err;
-	config->words = calloc((size_t)ROWS_MAX * OPTION_LIST_MAX + (size_t)source->argc,
+	if (npaths > CONFIG_FILES_MAX)
+		return fault_set(fault, -EINVAL,
+			"--config: at most %d files; put some of them into one",
+			CONFIG_FILES_MAX);
+	config->words = calloc(
+		(size_t)npaths * ROWS_MAX * OPTION_LIST_MAX + (size_t)source->argc + 1,
 		sizeof(char *));
-	if (config->words == NULL || take(&reading, config, values) != 0)
-		err = fault_set(fault, -ENOMEM, "no memory for %.200s", source->path);
-	(void)cyaml_free(&settings, &reading.schema, values, 0);
-	if (err == 0)
-		err = check(&reading, config, fault);
+	if (config->words == NULL)
+		return fault_set(fault, -ENOMEM, "no memory for the options");
+	for (int i = npaths - 1; i >= 0 && err == 0; i--)
+		err = read_file(config, source, paths[i], fault);
 	if (err != 0) {
 		config_free(config);
 		return err;
 	}
+	config->count = config->nowned;
 	for (int i = 0; i < source->argc; i++)
 		config->words[config->count++] = source->argv[i];
 	return 0;
@@ -256,13 +278,17 @@ void config_free(struct config *config)
 	*config = (struct config){.count = 0};
 }
 
-const char *config_find(int argc, char *const argv[])
+int config_find(int argc, char *const argv[], const char *paths[CONFIG_FILES_MAX + 1])
 {
+	int count = 0;
+
 	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (count > CONFIG_FILES_MAX)
+			break;
 		if (strncmp(argv[i], "--config=", strlen("--config=")) == 0)
-			return argv[i] + strlen("--config=");
-		if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-			return argv[i + 1];
+			paths[count++] = argv[i] + strlen("--config=");
+		else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+			paths[count++] = argv[++i];
 	}
-	return NULL;
+	return count;
 }

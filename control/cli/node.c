@@ -17,7 +17,7 @@ struct arguments {
 	struct node_options node;
 	struct device_options device;
 	const char *log_level;
-	const char *config;
+	struct option_list configs;
 	bool check;
 };
 
@@ -59,10 +59,11 @@ static struct option_spec options[ROWS] = {
 	DEVICE_OPTION_ROWS(struct arguments),
 	{.name = "config",
 		.arg = "FILE",
-		.kind = OPTION_STRING,
-		AT(config),
-		.help = "YAML: the names of these options, and their values; SIGHUP "
-			"reads rate, burst, auto-latency, disk-rate and log-level again"},
+		.kind = OPTION_LIST,
+		AT(configs),
+		.help = "YAML: the names of these options, and their values; a later one "
+			"counts for more, the command line for most; SIGHUP reads rate, "
+			"burst, auto-latency, disk-rate and log-level again"},
 	{.name = "check",
 		.kind = OPTION_FLAG,
 		AT(check),
@@ -84,7 +85,7 @@ static const struct option_command command = {
 	.options = options,
 };
 
-/* The command line, and the file it names. */
+/* The command line, and what it names. */
 struct source {
 	struct config_source file;
 	struct config config;
@@ -137,7 +138,7 @@ static int run(struct source *source, struct arguments *arguments, struct fault 
 		(void)puts("the configuration is good");
 		return 0;
 	}
-	if (source->file.path != NULL) {
+	if (arguments->configs.count > 0) {
 		arguments->node.reload = reload;
 		arguments->node.reload_ctx = source;
 	}
@@ -146,33 +147,23 @@ static int run(struct source *source, struct arguments *arguments, struct fault 
 
 int node_command(int argc, char *const argv[])
 {
-	struct source source = {.file = {.path = config_find(argc, argv),
-					.command = &command,
+	struct source source = {.file = {.command = &command,
 					.target_size = sizeof(struct arguments),
 					.argc = argc,
 					.argv = argv}};
 	struct arguments arguments = {0};
 	struct fault fault = {0};
 	int exit_code = EX_OK;
-	int err = 0;
 
 	if (snapshot_options_append(
 		    options, ROWS, offsetof(struct arguments, node.settings)) != 0)
 		abort();
-	if (source.file.path != NULL)
-		err = config_read(&source.config, &source.file, &fault);
-	else
-		source.config =
-			(struct config){.words = (char **)(uintptr_t)argv, .count = argc};
-	if (err != 0)
+	if (config_read(&source.config, &source.file, &fault) != 0)
 		return cli_fail(&fault);
-	if (!cli_parse(&command, source.config.count, source.config.words, &arguments,
-		    NULL, &exit_code))
-		goto free_config;
-	if (run(&source, &arguments, &fault) != 0)
+	if (cli_parse(&command, source.config.count, source.config.words, &arguments,
+		    NULL, &exit_code) &&
+		run(&source, &arguments, &fault) != 0)
 		exit_code = cli_fail(&fault);
-free_config:
-	if (source.file.path != NULL)
-		config_free(&source.config);
+	config_free(&source.config);
 	return exit_code;
 }

@@ -149,6 +149,7 @@ static void put_fragment(const struct tune *tune, FILE *out)
 
 	(void)fprintf(out,
 		"# snapline tune, %s: %.2f Gb/s; the slowest was %s\n"
+		"# snapline node --config NODE.yaml --config THIS.yaml --check\n"
 		"%smtu: %llu\nbuffers: %llu\nqueues: [%llu]\n",
 		tune->pair.to != NULL ? tune->pair.to : "two processes and net_memif",
 		chosen->gbps, chosen->bottleneck, tune->pair.to != NULL ? "" : "# ",

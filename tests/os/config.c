@@ -19,7 +19,7 @@ struct target {
 	uint64_t rate_bps;
 	uint64_t buffers;
 	bool check;
-	const char *config;
+	struct option_list configs;
 };
 
 #define AT(field) .offset = offsetof(struct target, field)
@@ -47,7 +47,7 @@ static const struct option_spec options[] = {
 		AT(buffers),
 		.help = ""},
 	{.name = "check", .kind = OPTION_FLAG, AT(check), .help = ""},
-	{.name = "config", .arg = "FILE", .kind = OPTION_STRING, AT(config), .help = ""},
+	{.name = "config", .arg = "FILE", .kind = OPTION_LIST, AT(configs), .help = ""},
 	{.name = NULL},
 };
 
@@ -76,25 +76,46 @@ struct outcome {
 	struct fault fault;
 };
 
-/* Writes the file, reads it before these words, and parses both. */
-static int read_it(
-	const char *text, int argc, char *const argv[], struct outcome *outcome)
+static char words[8][300];
+
+static int read_words(int argc, char *const argv[], struct outcome *outcome)
 {
-	struct config_source source = {.command = &command,
+	const struct config_source source = {.command = &command,
 		.target_size = sizeof(outcome->target),
 		.argc = argc,
 		.argv = argv};
 	struct option_list operands;
 	int err;
 
-	scratch_write(&scratch, "node.yaml", text, strlen(text));
-	source.path = scratch_path(&scratch, "node.yaml");
 	*outcome = (struct outcome){.target = {.store = NULL}};
 	err = config_read(&outcome->config, &source, &outcome->fault);
 	if (err != 0)
 		return err;
 	return options_parse(&command, outcome->config.count, outcome->config.words,
 		&outcome->target, &operands, &outcome->fault);
+}
+
+/* Writes a file and returns the word that names it. */
+static char *name_file(int i, const char *text)
+{
+	char name[20];
+
+	(void)snprintf(name, sizeof(name), i == 0 ? "node.yaml" : "node%d.yaml", i);
+	scratch_write(&scratch, name, text, strlen(text));
+	(void)snprintf(
+		words[i], sizeof(words[i]), "--config=%s", scratch_path(&scratch, name));
+	return words[i];
+}
+
+/* Writes the file, reads it before these words, and parses both. */
+static int read_it(
+	const char *text, int argc, char *const argv[], struct outcome *outcome)
+{
+	char *all[8] = {name_file(0, text)};
+
+	for (int i = 0; i < argc; i++)
+		all[i + 1] = argv[i];
+	return read_words(argc + 1, all, outcome);
 }
 
 static void a_file_says_what_the_command_line_would(void **state)
@@ -133,6 +154,48 @@ static void the_command_line_counts_for_more(void **state)
 	config_free(&outcome.config);
 }
 
+/* What a node is, and what was found to suit it. */
+static void a_later_file_counts_for_more(void **state)
+{
+	char *const argv[] = {
+		name_file(0, "store: s\nrate: auto\ndev: [a, b]\nbuffers: 8\n"),
+		name_file(1, "rate: 1Gbit\ndev: [c]\nbuffers: 16\n"),
+		name_file(2, "buffers: 32\nrate: 2Gbit\n"), "--rate=3Gbit"};
+	char *const wrong[] = {name_file(3, "store: s\n"), name_file(4, "rate: fast\n")};
+	char *const twice[] = {argv[0], argv[1], argv[0]};
+	struct outcome outcome;
+
+	(void)state;
+	assert_int_equal(read_words(4, argv, &outcome), 0);
+	assert_string_equal(outcome.target.store, "s");
+	assert_true(outcome.target.rate_bps == 3000000000);
+	assert_int_equal(outcome.target.buffers, 32);
+	assert_int_equal(outcome.target.devs.count, 1);
+	assert_string_equal(outcome.target.devs.items[0], "c");
+	assert_int_equal(outcome.target.configs.count, 3);
+	config_free(&outcome.config);
+	assert_int_equal(read_words(3, twice, &outcome), 0);
+	assert_int_equal(outcome.target.devs.count, 2);
+	config_free(&outcome.config);
+	assert_int_equal(read_words(2, wrong, &outcome), -EINVAL);
+	assert_non_null(strstr(outcome.fault.text, "node4.yaml: --rate takes"));
+}
+
+static void too_many_files_are_refused(void **state)
+{
+	char *argv[CONFIG_FILES_MAX + 2];
+	struct outcome outcome;
+
+	(void)state;
+	for (int i = 0; i <= CONFIG_FILES_MAX + 1; i++)
+		argv[i] = name_file(0, "store: s\n");
+	assert_int_equal(read_words(CONFIG_FILES_MAX, argv, &outcome), 0);
+	config_free(&outcome.config);
+	assert_int_equal(read_words(CONFIG_FILES_MAX + 1, argv, &outcome), -EINVAL);
+	assert_int_equal(read_words(CONFIG_FILES_MAX + 2, argv, &outcome), -EINVAL);
+	assert_non_null(strstr(outcome.fault.text, "at most 16 files"));
+}
+
 static void what_is_wrong_is_named(void **state)
 {
 	static const struct {
@@ -167,28 +230,30 @@ static void what_is_wrong_is_named(void **state)
 
 static void a_file_that_is_not_there_is_said_to_be(void **state)
 {
-	const struct config_source source = {
-		"/nonexistent/node.yaml", &command, sizeof(struct target), 0, NULL};
-	struct fault fault = {0};
-	struct config config;
+	char *const argv[] = {"--config", "/nonexistent/node.yaml"};
+	struct outcome outcome;
 
 	(void)state;
-	assert_int_equal(config_read(&config, &source, &fault), -ENOENT);
+	assert_int_equal(read_words(2, argv, &outcome), -ENOENT);
 	assert_string_equal(
-		fault.text, "/nonexistent/node.yaml: No such file or directory");
+		outcome.fault.text, "/nonexistent/node.yaml: No such file or directory");
 }
 
-static void the_file_is_found_on_the_command_line(void **state)
+static void files_are_found_on_the_command_line(void **state)
 {
+	const char *paths[CONFIG_FILES_MAX + 1];
 	char *const apart[] = {"--store", "s", "--config", "x"};
-	char *const together[] = {"--config=y"};
+	char *const together[] = {"--config=y", "--config", "z"};
 	char *const behind[] = {"--", "--config=y"};
 
 	(void)state;
-	assert_string_equal(config_find(4, apart), "x");
-	assert_null(config_find(3, apart));
-	assert_string_equal(config_find(1, together), "y");
-	assert_null(config_find(2, behind));
+	assert_int_equal(config_find(4, apart, paths), 1);
+	assert_string_equal(paths[0], "x");
+	assert_int_equal(config_find(3, apart, paths), 0);
+	assert_int_equal(config_find(3, together, paths), 2);
+	assert_string_equal(paths[0], "y");
+	assert_string_equal(paths[1], "z");
+	assert_int_equal(config_find(2, behind, paths), 0);
 }
 
 #define STORY(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -198,9 +263,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(a_file_says_what_the_command_line_would),
 		STORY(the_command_line_counts_for_more),
+		STORY(a_later_file_counts_for_more),
+		STORY(too_many_files_are_refused),
 		STORY(what_is_wrong_is_named),
 		STORY(a_file_that_is_not_there_is_said_to_be),
-		STORY(the_file_is_found_on_the_command_line),
+		STORY(files_are_found_on_the_command_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
