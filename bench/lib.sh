@@ -71,8 +71,8 @@ free_mib() { # in the file system of $dir
 	df --output=avail -m "$dir" | tail -n 1 | tr -d ' '
 }
 # A hypervisor takes back what memory a guest has let go of for some seconds, and gives it
-# again page by page: files of fresh memory are then written at half the speed. So that what
-# is measured is not that, right before it. More than a GiB would not stay.
+# again page by page: files of fresh memory are then written at a tenth to half of the speed.
+# So that what is measured is not that, right before it. More than a GiB would not stay.
 warm_memory() { # MIB
 	head -c "$1M" /dev/zero >"$dir/warm"
 	rm "$dir/warm"
